@@ -1,0 +1,70 @@
+# `make` alone prints what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+UV_VERSION := 0.13.9
+VENV := .venv
+PY := $(VENV)/bin/python
+UV := $(VENV)/bin/uv
+
+# A folder of downloaded raw files beside the checkout, if there is one.
+TORCHCELL_MIRROR ?= $(wildcard ../shared/mirror)
+export TORCHCELL_MIRROR
+export TORCHCELL_DATA ?= $(CURDIR)/data
+export DAGSTER_DISABLE_TELEMETRY := 1
+export PYTHONDONTWRITEBYTECODE :=
+
+# The first of these that is Python 3.11 to 3.13; PYTHON=... chooses another.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
+
+.PHONY: help run ui test check lock graph-up graph-down
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
+
+run: $(VENV)/.run ## raw files -> graph -> merged -> representations -> models -> figure
+	@$(PY) -m torchcell_assets run
+
+ui: $(VENV)/.run ## the Dagster UI and the local Neo4j with its Browser, on loopback
+	@$(PY) -m torchcell_assets ui
+
+test: $(VENV)/.dev ## all tests (a real Neo4j among them)
+	@$(PY) -m pytest
+
+check: $(VENV)/.dev ## lint, format, types, import contracts
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports
+
+graph-up: $(VENV)/.run ## start the local Neo4j and leave it running
+	@$(PY) -m torchcell_assets.steps.graph.local_server up --browser --home $(TORCHCELL_DATA)/neo4j
+
+graph-down: $(VENV)/.run ## stop it
+	@$(PY) -m torchcell_assets.steps.graph.local_server down --home $(TORCHCELL_DATA)/neo4j
+
+lock: $(UV) ## resolve the dependencies again and write requirements*.lock
+	$(UV) lock --upgrade
+	$(UV) export -q --frozen --format requirements-txt --no-emit-project --no-header --no-dev -o requirements.lock
+	$(UV) export -q --frozen --format requirements-txt --no-emit-project --no-header --group dev -o requirements-dev.lock
+	$(UV) export -q --frozen --format requirements-txt --no-emit-project --no-header --no-dev --extra deep -o requirements-deep.lock
+
+# ---- set-up: each stamp is newer than the lock it installed; the second call installs nothing -------------------------
+$(UV):
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed and none was found: install one, or set PYTHON."; exit 1; }
+	@echo "setting up $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || $(PYTHON) -m venv --without-pip $(VENV)
+	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { echo "pip is needed for $(PYTHON): install it, or set PYTHON."; exit 1; }
+	@$(PYTHON) -m pip --python $(VENV)/bin/python install -q --disable-pip-version-check uv==$(UV_VERSION)
+
+$(VENV)/.run: requirements.lock pyproject.toml | $(UV)
+	@echo "installing what the lock names"
+	@$(UV) pip install -q --python $(PY) --require-hashes -r requirements.lock
+	@echo "$(CURDIR)" > $$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/torchcell_assets.pth
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.run
+	@echo "installing what the tests need"
+	@$(UV) pip install -q --python $(PY) --require-hashes -r requirements-dev.lock
+	@touch $@

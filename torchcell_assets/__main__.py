@@ -1,0 +1,267 @@
+"""The command line behind `make run` and `make ui`. It has no logic of its own: it chooses the study, starts what is
+needed, and executes the jobs of the code location in this process, so that the UI shows the same runs.
+
+    python -m torchcell_assets run      make what is missing or outdated, then print the scoreboard
+    python -m torchcell_assets ui       the Dagster UI and the local Neo4j over the same data root
+"""
+
+import argparse
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from torchcell_assets import study
+from torchcell_assets.errors import TorchcellError
+
+if TYPE_CHECKING:
+    import dagster as dg
+    from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
+
+    from torchcell_assets.sources import Source
+    from torchcell_assets.staleness import Outdated
+
+PROJECT = Path(__file__).parent.parent
+console = Console(stderr=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; a refusal is printed as the one sentence that it is."""
+    parser = argparse.ArgumentParser(
+        prog="torchcell_assets", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("command", choices=["run", "ui"])
+    parser.add_argument("--port", type=int, default=3000, help="port of the UI (ui)")
+    options = parser.parse_args(arguments)
+    try:
+        _choose_study()
+        _dagster_home()
+        return _run() if options.command == "run" else _ui(options.port)
+    except TorchcellError as error:
+        console.print(f"[bold red]{error}[/]", soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        console.print("Stopped. What was finished is kept; the same command goes on from there.")
+        return 130
+
+
+def _choose_study() -> None:
+    """The study that is named or remembered; on a fresh data root `screens` if its raw files can be had, else `starter`."""
+    name = study.chosen()
+    if name is None:
+        from torchcell_assets.resources import DataRoot, RawFiles
+
+        lacking = RawFiles(root=DataRoot()).sources().probe(_raw_files(study.load(study.DEFAULT)), timeout=5.0)
+        for source, why in lacking:
+            console.print(f"[yellow]{source.name}[/]: {why}", soft_wrap=True)
+        if lacking:
+            console.print(
+                f"The study {study.DEFAULT!r} needs these files: put them into a folder and set TORCHCELL_MIRROR to it, or "
+                f"run again with network. Until then this is the study {study.FALLBACK!r}: SIMULATED growth.",
+                soft_wrap=True,
+            )
+        name = study.FALLBACK if lacking else study.DEFAULT
+    os.environ["TORCHCELL_STUDY"] = name
+    study.remember(study.load(name).name)
+
+
+def _raw_files(wanted: study.Study) -> "list[Source]":
+    """Every raw file that a study reads, each once."""
+    from torchcell_assets.sources.catalog import CATALOG
+    from torchcell_assets.steps.datasets import DATASETS, GENOME
+    from torchcell_assets.steps.representations.recipes import RECIPES
+
+    datasets = [GENOME, *(dataset for dataset in DATASETS if dataset.name in wanted.datasets)]
+    files = [CATALOG[name] for key in wanted.representations for name in RECIPES[key].files]
+    return list(dict.fromkeys([source for dataset in datasets for source in dataset.sources] + files))
+
+
+def _dagster_home() -> None:
+    """DAGSTER_HOME in the data root, unless it is set; its dagster.yaml is the project's."""
+    if not os.environ.get("DAGSTER_HOME"):
+        os.environ["DAGSTER_HOME"] = str(study.data_root() / "dagster")
+    home = Path(os.environ["DAGSTER_HOME"])
+    home.mkdir(parents=True, exist_ok=True)
+    if not (home / "dagster.yaml").exists():
+        shutil.copy(PROJECT / "dagster.yaml", home / "dagster.yaml")
+
+
+def _run() -> int:
+    started = time.monotonic()
+    import dagster as dg
+
+    from torchcell_assets import automation
+    from torchcell_assets.definitions import defs
+
+    current = study.current()
+    console.print(f"[bold]{current.title}[/] (study {current.name}, data root {study.data_root()})", soft_wrap=True)
+    made = 0
+    with dg.DagsterInstance.get() as instance, contextlib.ExitStack() as servers:
+        for job in automation.FLOW:
+            made += _make(instance, defs, job, servers)
+    seconds = time.monotonic() - started
+    console.print(
+        f"{made} made in {seconds:.0f} s." if made else f"Everything is in sync; nothing was made ({seconds:.0f} s)."
+    )
+    _show_scoreboard()
+    return 0
+
+
+def _make(instance: "dg.DagsterInstance", defs: "dg.Definitions", job: str, servers: contextlib.ExitStack) -> int:
+    """Execute `job` for what is missing or outdated of its assets, partition by partition; returns how many."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from torchcell_assets.staleness import outdated
+
+    definition = defs.resolve_job_def(job)
+    graph = defs.resolve_asset_graph()
+    wanted = _wanted(graph, definition.asset_layer.executable_asset_keys)
+    todo = outdated(instance, graph, wanted)
+    if not todo:
+        return 0
+    if job in ("graph", "merged"):
+        _serve_graph(servers)
+    columns = (
+        TextColumn("{task.description:<16}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[now]}"),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(job, total=len(todo), now="")
+        done: set[tuple] = set()
+        while todo:
+            batch = _first_batch(todo)
+            progress.update(task, now=batch[0].partition or "")
+            _execute(definition, instance, batch)
+            done |= {(item.key, item.partition) for item in batch}
+            progress.update(task, advance=len(batch))
+            # what was just made may have outdated what follows it in the same job
+            todo = [item for item in outdated(instance, graph, wanted) if (item.key, item.partition) not in done]
+            progress.update(task, total=len(done) + len(todo))
+        progress.update(task, now="")
+    return len(done)
+
+
+def _wanted(graph: "BaseAssetGraph", keys: "Iterable[dg.AssetKey]") -> "dict[dg.AssetKey, Sequence[str | None]]":
+    """Asset -> partitions that the main job makes: the sizes of the study's `run_sizes`, all representations."""
+    from torchcell_assets.staleness.outdated import partitions_of
+
+    sizes = set(study.current().run_sizes)
+    others = set(study.current().sizes) - sizes
+    return {
+        key: [p for p in partitions_of(graph, key) if p is None or not (set(p.split("|")) & others)] for key in keys
+    }
+
+
+def _first_batch(todo: "list[Outdated]") -> "list[Outdated]":
+    """What can be made in one run: all unpartitioned assets together, else all assets of the first partition."""
+    whole = [item for item in todo if item.partition is None]
+    return whole or [item for item in todo if item.partition == todo[0].partition]
+
+
+def _execute(definition: "dg.JobDefinition", instance: "dg.DagsterInstance", batch: "list[Outdated]") -> None:
+    keys = {item.key for item in batch}
+    checks = {
+        c
+        for c in definition.asset_layer.asset_graph.asset_check_keys
+        if c.asset_key in keys and c.name != "schema_in_sync"
+    }
+    try:
+        result = definition.get_subset(asset_selection=keys, asset_check_selection=checks).execute_in_process(
+            instance=instance,
+            partition_key=batch[0].partition,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+        for check in result.get_asset_check_evaluations():
+            if not check.passed:
+                told = f"{check.asset_check_key.to_user_string()} failed. {check.description or ''}"
+                console.print(f"[yellow]{told}[/]", soft_wrap=True)
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, TorchcellError):
+            cause = cause.__cause__
+        if cause is None:
+            raise
+        raise cause from None
+
+
+def _serve_graph(servers: contextlib.ExitStack) -> None:
+    """The local Neo4j for as long as the run lasts, unless NEO4J_URI names a server or one is already up."""
+    if os.environ.get("NEO4J_URI"):
+        return
+    from torchcell_assets.steps.graph import local_server
+
+    servers.enter_context(local_server.serving(study.data_root() / "neo4j"))
+
+
+def _show_scoreboard() -> None:
+    from rich.table import Table
+
+    from torchcell_assets.steps.trained import scoreboard
+
+    root = study.data_root() / "trained"
+    if not (root / "scoreboard.parquet").is_file():
+        return
+    table = Table(
+        *scoreboard.SUMMARY_COLUMNS, title="Test scores, best first (95 % bootstrap interval; ceiling: at most)"
+    )
+    for row in scoreboard.summary(root / "scoreboard.parquet", rows=12):
+        table.add_row(*row)
+    wide = None if sys.stdout.isatty() else 120
+    Console(width=wide).print(table)
+    print(f"figure    {root / 'scoreboard.png'}\ntable     {root / 'scoreboard.parquet'}\nbrowse    make ui")
+
+
+@contextlib.contextmanager
+def _default_signals() -> Iterator[None]:
+    """Children of a shell's background job inherit an ignored SIGINT; Dagster would then stop on SIGKILL only."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _ui(port: int) -> int:
+    from torchcell_assets.steps.graph import local_server
+
+    with contextlib.ExitStack() as servers, _default_signals():
+        if not os.environ.get("NEO4J_URI"):
+            graph = servers.enter_context(local_server.serving(study.data_root() / "neo4j", browser=True))
+            print(f"Neo4j Browser  {graph.http}  user {graph.username}  password {graph.password}", flush=True)
+        print(f"Dagster        http://127.0.0.1:{port}   (Ctrl-C stops both)", flush=True)
+        command = [
+            sys.executable,
+            "-m",
+            "dagster",
+            "dev",
+            "-w",
+            str(PROJECT / "workspace.yaml"),
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(port),
+        ]
+        dagster = subprocess.Popen(command, cwd=PROJECT)
+        stop = lambda *_: dagster.send_signal(signal.SIGINT)  # noqa: E731
+        signal.signal(signal.SIGTERM, stop)
+        try:
+            return dagster.wait()
+        except KeyboardInterrupt:
+            dagster.send_signal(signal.SIGINT)
+            dagster.wait(timeout=30)
+            return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""Where things live: the data root, the raw files, the graph store. Knows no step.
+
+Everything is configured by the environment, so that the same code location runs on a laptop, in a container and in
+tests: `TORCHCELL_DATA`, `TORCHCELL_MIRROR`, and `NEO4J_URI`, `NEO4J_USERNAME`, `NEO4J_PASSWORD`, `NEO4J_DATABASE`.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from torchcell_assets.errors import TorchcellError
+from torchcell_assets.sources import Sources
+from torchcell_assets.study import data_root
+
+if TYPE_CHECKING:
+    from neo4j import Driver
+
+
+class GraphUnreachable(TorchcellError):
+    """The graph server cannot be used."""
+
+
+class DataRoot(dg.ConfigurableResource):
+    """The folder in which every stored table, bundle, vector and model has its stable place."""
+
+    path: str = ""
+
+    @property
+    def folder(self) -> Path:
+        """The data root as an absolute path."""
+        return Path(self.path).absolute() if self.path else data_root()
+
+    def table(self, step: str, name: str) -> Path:
+        """`<root>/<step>/<name>.parquet`."""
+        return self.folder / step / f"{name}.parquet"
+
+    def place(self, step: str, *parts: str) -> Path:
+        """`<root>/<step>/<part>/...`."""
+        return self.folder.joinpath(step, *parts)
+
+
+class RawFiles(dg.ConfigurableResource):
+    """The raw files of the publications: from the cache in the data root, a mirror folder, or their pinned URLs."""
+
+    root: DataRoot
+    mirror: str = ""
+
+    def sources(self) -> Sources:
+        """The files by name; `mirror` defaults to `TORCHCELL_MIRROR`."""
+        mirror = self.mirror or os.environ.get("TORCHCELL_MIRROR") or ""
+        return Sources(cache=self.root.folder / "raw", mirror=Path(mirror) if mirror else None)
+
+
+class GraphStore(dg.ConfigurableResource):
+    """A Neo4j server: the one that `NEO4J_URI` names, else the local one of this data root."""
+
+    root: DataRoot
+    uri: str = ""
+    username: str = ""
+    password: str = ""
+    database: str = ""
+
+    @contextlib.contextmanager
+    def driver(self) -> Iterator["Driver"]:
+        """A connected driver; raises GraphUnreachable with what to do about it."""
+        import neo4j
+        from neo4j import exceptions
+
+        uri, username, password = self._address()
+        try:
+            with neo4j.GraphDatabase.driver(uri, auth=(username, password), notifications_min_severity="OFF") as driver:
+                driver.verify_connectivity()
+                yield driver
+        except exceptions.AuthError as error:
+            raise GraphUnreachable(
+                f"The graph server at {uri} refuses the login of {username!r}: set NEO4J_USERNAME and NEO4J_PASSWORD."
+            ) from error
+        except exceptions.ServiceUnavailable as error:
+            raise GraphUnreachable(
+                f"The graph server at {uri} does not answer: start it (`make graph-up` for the local one) or set NEO4J_URI."
+            ) from error
+
+    def _address(self) -> tuple[str, str, str]:
+        uri = self.uri or os.environ.get("NEO4J_URI", "")
+        if uri:
+            username = self.username or os.environ.get("NEO4J_USERNAME", "neo4j")
+            return uri, username, self.password or os.environ.get("NEO4J_PASSWORD", "")
+        local = self.root.folder / "neo4j" / "connection.json"
+        if not local.is_file():
+            raise GraphUnreachable(
+                "No graph server is running: `make graph-up` starts a local one, or set NEO4J_URI to your own."
+            )
+        known = json.loads(local.read_text())
+        return known["uri"], known["username"], known["password"]
+
+    @property
+    def database_name(self) -> str:
+        """The Neo4j database to use."""
+        return self.database or os.environ.get("NEO4J_DATABASE", "neo4j")

@@ -1,0 +1,33 @@
+"""What a record is. Reads and writes nothing, and imports nothing of ours.
+
+`records.py` holds one class per kind of record (types, rules, descriptions, generated test data),
+`genotype.py` decides which mutants are the same mutant, `fingerprint.py` tells when a class has changed.
+"""
+
+from torchcell_assets.schema.genotype import with_genotype
+from torchcell_assets.schema.records import (
+    RECORD_CLASSES,
+    Embedding,
+    Fitness,
+    Gene,
+    Interaction,
+    MergedFitness,
+    Perturbation,
+    Prediction,
+    Score,
+    Viability,
+)
+
+__all__ = [
+    "RECORD_CLASSES",
+    "Embedding",
+    "Fitness",
+    "Gene",
+    "Interaction",
+    "MergedFitness",
+    "Perturbation",
+    "Prediction",
+    "Score",
+    "Viability",
+    "with_genotype",
+]

@@ -1,0 +1,97 @@
+"""When has a record class changed? A description, a fingerprint and a readable difference of a dataframely class.
+
+Covers names, types, nullability, constraints, nested classes and the token stream of every rule. Ignores what cannot
+change stored data: docstrings, descriptions, comments, layout, field order. A description is stored with every
+materialization, so that a person can later be told *which field* made an asset old.
+"""
+
+import hashlib
+import inspect
+import io
+import json
+import textwrap
+import tokenize
+from collections.abc import Callable
+from typing import Any
+
+import dataframely as dy
+from dataframely._rule import RuleFactory  # private: the one place that knows; a test pins it
+
+_IGNORED = {"_schema", "_name", "metadata", "description", "alias"}
+_LAYOUT = {
+    tokenize.COMMENT,
+    tokenize.NL,
+    tokenize.NEWLINE,
+    tokenize.INDENT,
+    tokenize.DEDENT,
+    tokenize.ENCODING,
+    tokenize.ENDMARKER,
+}
+
+Description = dict[str, dict[str, Any]]
+
+
+def describe(cls: type[dy.Schema]) -> Description:
+    """`{"columns": {name: {...}}, "rules": {name: tokens}}` of a class and all that it inherits; JSON-able."""
+    rules = {
+        name: _tokens(attribute.validation_fn)
+        for parent in reversed(cls.__mro__)
+        for name, attribute in vars(parent).items()
+        if isinstance(attribute, RuleFactory)
+    }
+    columns = {name: _column(column) for name, column in sorted(cls.columns().items())}
+    return {"columns": columns, "rules": dict(sorted(rules.items()))}
+
+
+def fingerprint(cls: type[dy.Schema]) -> str:
+    """Ten hex digits that change when stored data may change, and only then."""
+    return digest(describe(cls))
+
+
+def digest(content: Any) -> str:
+    """Ten hex digits of any JSON-able content."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:10]
+
+
+def difference(old: Description, new: Description) -> list[str]:
+    """Lines such as `+replicate`, `-sd`, `uncertainty: type Float64 -> Float32`, `rule has_value changed`."""
+    lines = []
+    for name in sorted(old["columns"].keys() | new["columns"].keys()):
+        before, after = old["columns"].get(name), new["columns"].get(name)
+        if before is None or after is None:
+            lines.append(f"+{name}" if before is None else f"-{name}")
+            continue
+        keys = sorted(before.keys() | after.keys())
+        lines += [f"{name}: {k} {before.get(k)} -> {after.get(k)}" for k in keys if before.get(k) != after.get(k)]
+    for name in sorted(old["rules"].keys() | new["rules"].keys()):
+        before, after = old["rules"].get(name), new["rules"].get(name)
+        if before != after:
+            lines.append(f"rule {name} {'added' if before is None else 'removed' if after is None else 'changed'}")
+    return lines
+
+
+def _column(column: dy.Column) -> dict[str, Any]:
+    # `not in (None, False)` would drop a constraint of 0.0, which equals False
+    constraints = {
+        k: _value(v) for k, v in vars(column).items() if k not in _IGNORED and v is not None and v is not False
+    }
+    return {"type": type(column).__name__, **dict(sorted(constraints.items()))}
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, dy.Column):
+        return _column(value)
+    if isinstance(value, type) and issubclass(value, dy.Schema):
+        return describe(value)
+    if isinstance(value, dict):
+        return {str(k): _value(v) for k, v in sorted(value.items())}
+    if isinstance(value, (list, tuple)):
+        return [_value(v) for v in value]
+    if callable(value):
+        return _tokens(value)
+    return value if value is None or isinstance(value, (bool, int, float, str)) else repr(value)
+
+
+def _tokens(function: Callable[..., Any]) -> str:
+    source = textwrap.dedent(inspect.getsource(function))
+    return " ".join(t.string for t in tokenize.generate_tokens(io.StringIO(source).readline) if t.type not in _LAYOUT)

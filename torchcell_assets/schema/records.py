@@ -1,0 +1,236 @@
+"""The record classes: the only description of what is stored.
+
+Belongs here: columns with their types, rules, units and descriptions (they become the column schema in the UI, the
+validator, the generated test data and the fingerprint). Does not: reading, writing, pooling, anything of a publication.
+
+Several classes rather than one, because exactness needs them: an edit of `Interaction` must not rebuild what only
+reads `Fitness`.
+"""
+
+from typing import Any
+
+import dataframely as dy
+import polars as pl
+
+GENE_NAME = r"^(Y[A-P][LR][0-9]{3}[WC](-[A-Z])?|Q[0-9]{4})$"
+"""Systematic names: nuclear (YAL001C, YAL034W-A) and mitochondrial (Q0045). Source: SGD nomenclature."""
+
+KINDS = ["deletion", "damp", "temperature_sensitive", "suppressor"]
+ZYGOSITIES = ["haploid", "heterozygous", "homozygous"]
+ROLES = ["query", "array"]
+MEDIUM_CLASSES = ["SGA plate", "YPD liquid", "minimal liquid", "YPD plate", "in silico minimal"]
+REFERENCES = ["wild type", "diploid wild type", "in silico wild type"]
+EVIDENCES = ["measured", "derived", "simulated"]
+TEMPERATURE_SOURCES = ["stated", "inferred", "none"]
+UNCERTAINTIES = ["sample_sd", "standard_error", "bootstrap_se", "none"]
+SAMPLE_UNITS = ["colony", "screen", "culture", "model"]
+
+
+class Perturbation(dy.Schema):
+    """What was done to one gene of a strain."""
+
+    gene = dy.String(regex=GENE_NAME, description="systematic name of the perturbed gene")
+    kind = dy.Enum(KINDS, description="what was done to it")
+    allele = dy.String(regex=r"^[^:+|\t\n]+$", description="allele as published; `delta` for every deletion")
+    zygosity = dy.Enum(ZYGOSITIES, description="copies perturbed: of one (haploid), one of two, two of two")
+    name = dy.String(nullable=True, description="gene or allele name as published; no part of the identity")
+    marker = dy.String(nullable=True, description="selectable marker (KanMX, NatMX ...); no part of the identity")
+    role = dy.Enum(ROLES, nullable=True, description="parent strain in an SGA cross; no part of the identity")
+
+
+PERTURBATIONS = dy.Struct(dict(Perturbation.columns()))
+
+
+class Record(dy.Schema):
+    """What every measured, derived or simulated record says, whatever the phenotype."""
+
+    id = dy.String(primary_key=True, description="dataset:row:column of the published file; never a hash of content")
+    dataset = dy.String(min_length=1, description="name of the dataset: the second part of its asset key")
+    row = dy.UInt32(description="row of the published table, the first data row being 1")
+    column = dy.String(min_length=1, description="column of the published table that holds the value")
+    screen = dy.String(
+        min_length=1, description="what its experiments share: one query strain, or one column of singles"
+    )
+    strain = dy.String(min_length=1, description="published strain id; of a cross, `query x array`")
+    perturbations = dy.List(PERTURBATIONS, min_length=1, description="every perturbed gene, sorted")
+    genotype = dy.String(min_length=1, description="genotype identity: see schema/genotype.py")
+    genes = dy.String(min_length=1, description="distinct perturbed genes, sorted and joined by +")
+    order = dy.UInt8(min=1, description="number of distinct perturbed genes")
+    medium = dy.String(min_length=1, description="medium as published")
+    medium_class = dy.Enum(MEDIUM_CLASSES, description="class of media within which fitness is pooled")
+    temperature = dy.Float64(nullable=True, min=0, max=60, description="degrees Celsius")
+    temperature_source = dy.Enum(TEMPERATURE_SOURCES, description="stated by the publication, inferred, or none")
+    reference = dy.Enum(REFERENCES, description="what the value is relative to")
+    evidence = dy.Enum(EVIDENCES, description="measured, derived from measurements, or simulated")
+    publication = dy.String(min_length=1, description="DOI")
+
+    @dy.rule()
+    def temperature_has_a_source(cls) -> pl.Expr:
+        return cls.temperature.col.is_null() == (cls.temperature_source.col.cast(pl.String) == "none")
+
+    @dy.rule()
+    def order_is_number_of_genes(cls) -> pl.Expr:
+        return cls.order.col == cls.genes.col.str.count_matches("+", literal=True) + 1
+
+
+class Fitness(Record):
+    """Growth of a mutant relative to its reference."""
+
+    value = dy.Float64(nullable=True, min=-0.5, max=5.0, description="mutant / reference; null where censored")
+    upper_bound = dy.Float64(
+        nullable=True, min=0.0, description="a censored value is below this, relative to reference"
+    )
+    uncertainty = dy.Float64(nullable=True, min=0.0, description="as published, in units of the value")
+    uncertainty_type = dy.Enum(UNCERTAINTIES, description="what `uncertainty` is")
+    samples = dy.UInt32(nullable=True, min=1, description="number of samples behind the value")
+    sample_unit = dy.Enum(SAMPLE_UNITS, nullable=True, description="what one sample is")
+    replicates = dy.List(dy.Float64(), nullable=True, min_length=1, description="single measurements, where published")
+
+    @dy.rule()
+    def has_value_or_bound(cls) -> pl.Expr:
+        return cls.value.col.is_not_null() != cls.upper_bound.col.is_not_null()
+
+    @dy.rule()
+    def value_is_finite(cls) -> pl.Expr:
+        return cls.value.col.is_finite()
+
+    @dy.rule()
+    def uncertainty_has_a_type(cls) -> pl.Expr:
+        return cls.uncertainty.col.is_null() == (cls.uncertainty_type.col.cast(pl.String) == "none")
+
+
+class Interaction(Record):
+    """Deviation of a double or triple mutant from what its parts predict."""
+
+    value = dy.Float64(
+        min=-5.0, max=5.0, description="observed - expected fitness: epsilon (2 genes), tau or epsilon (3)"
+    )
+    expected = dy.Float64(nullable=True, description="fitness expected without interaction")
+    score = dy.Enum(["epsilon", "tau", "epsilon_query_array"], description="which score the value is")
+    p_value = dy.Float64(nullable=True, min=0.0, max=1.0, description="as published")
+    uncertainty = dy.Float64(nullable=True, min=0.0, description="as published, in units of the value")
+    uncertainty_type = dy.Enum(UNCERTAINTIES, description="what `uncertainty` is")
+
+    @dy.rule()
+    def has_two_genes(cls) -> pl.Expr:
+        return cls.order.col >= 2
+
+    @dy.rule()
+    def value_is_finite(cls) -> pl.Expr:
+        return cls.value.col.is_finite()
+
+    @dy.rule()
+    def uncertainty_has_a_type(cls) -> pl.Expr:
+        return cls.uncertainty.col.is_null() == (cls.uncertainty_type.col.cast(pl.String) == "none")
+
+
+class Viability(Record):
+    """Whether a mutant lives. Never turned into a fitness of 0."""
+
+    viable = dy.Bool(description="false: the gene is essential under these conditions")
+
+
+class Gene(dy.Schema):
+    """One protein-coding gene of the reference strain S288C."""
+
+    gene = dy.String(primary_key=True, regex=GENE_NAME, description="systematic name")
+    name = dy.String(nullable=True, description="standard name, such as CDC28")
+    aliases = dy.List(dy.String(), description="other names, as recorded by SGD")
+    sgd_id = dy.String(nullable=True, regex=r"^S[0-9]{9}$", description="SGD identifier")
+    qualifier = dy.Enum(["Verified", "Uncharacterized", "Dubious"], description="SGD's judgement of the ORF")
+    chromosome = dy.String(min_length=1, description="I to XVI, or mito")
+    start = dy.UInt32(min=1, description="first base on the chromosome, 1-based")
+    end = dy.UInt32(min=1, description="last base on the chromosome, 1-based, inclusive")
+    strand = dy.Enum(["+", "-"], description="coding strand")
+    description = dy.String(nullable=True, description="SGD's one-line description")
+    cds = dy.String(regex=r"^([ACGT]{3})+$", description="spliced coding sequence with its stop codon")
+    protein = dy.String(regex=r"^[ACDEFGHIKLMNPQRSTVWY]+$", description="translation of the CDS, without the stop")
+
+    @dy.rule()
+    def protein_is_as_long_as_cds(cls) -> pl.Expr:
+        return cls.cds.col.str.len_bytes() == 3 * (cls.protein.col.str.len_bytes() + 1)
+
+
+class MergedFitness(dy.Schema):
+    """One genotype under one condition, pooled over independent measurements."""
+
+    genotype = dy.String(primary_key=True, description="genotype identity: see schema/genotype.py")
+    temperature = dy.Float64(
+        primary_key=True, nullable=False, min=-1, max=60, description="degrees Celsius; -1 if none"
+    )
+    medium_class = dy.Enum(MEDIUM_CLASSES, primary_key=True, description="class of media")
+    reference = dy.Enum(REFERENCES, primary_key=True, description="what the value is relative to")
+    evidence = dy.Enum(EVIDENCES, primary_key=True, description="measured, derived or simulated")
+    genes = dy.String(min_length=1, description="distinct perturbed genes, sorted and joined by +")
+    order = dy.UInt8(min=1, description="number of distinct perturbed genes")
+    deletions_only = dy.Bool(description="no allele but deletions")
+    haploid = dy.Bool(description="every perturbation in a haploid strain")
+    value = dy.Float64(min=-0.5, max=5.0, description="pooled fitness, relative to the reference")
+    standard_error = dy.Float64(nullable=True, min=0.0, description="of the pooled value; null if no part has one")
+    pooling = dy.Enum(
+        ["single", "inverse_variance", "sample_weighted"],
+        description="single: one independent measurement; inverse_variance: every part has a positive standard error",
+    )
+    measurements = dy.UInt32(min=1, description="independent measurements pooled (equal ones of one source count once)")
+    samples = dy.UInt64(nullable=True, description="samples behind them, where all are stated")
+    heterogeneity = dy.Float64(nullable=True, min=0.0, description="sample SD between the independent measurements")
+    publications = dy.List(dy.String(), min_length=1, description="DOIs, sorted")
+    records = dy.List(dy.String(), min_length=1, description="ids of all contributing records, sorted")
+
+
+class Embedding(dy.Schema):
+    """One gene as a vector, in one representation."""
+
+    gene = dy.String(primary_key=True, regex=GENE_NAME, description="systematic name")
+    vector = dy.List(dy.Float32(), min_length=1, description="one number per dimension of the representation")
+
+
+class Prediction(dy.Schema):
+    """What one trained model says of one genotype."""
+
+    genotype = dy.String(primary_key=True, description="genotype identity")
+    model = dy.String(primary_key=True, min_length=1, description="model family or baseline")
+    aggregation = dy.String(
+        primary_key=True, description="pert_sum, pert_mean, intact_sum, intact_mean; `none`: baseline"
+    )
+    split = dy.Enum(["train", "validation", "test"], primary_key=True, description="`train`: out-of-fold prediction")
+    genes = dy.String(min_length=1, description="distinct perturbed genes, sorted and joined by +")
+    order = dy.UInt8(min=1, description="number of distinct perturbed genes")
+    observed = dy.Float64(description="merged fitness")
+    standard_error = dy.Float64(nullable=True, min=0.0, description="of the observed value")
+    predicted = dy.Float64(description="predicted fitness")
+
+    @dy.rule()
+    def predicted_is_finite(cls) -> pl.Expr:
+        return cls.predicted.col.is_finite()
+
+
+class Score(dy.Schema):
+    """One number by which models are compared, with its interval and its ceiling."""
+
+    model = dy.String(primary_key=True, min_length=1, description="model family or baseline")
+    representation = dy.String(primary_key=True, description="`none` for a baseline")
+    aggregation = dy.String(primary_key=True, description="`none` for a baseline")
+    size = dy.String(primary_key=True, description="partition of the subset")
+    split = dy.Enum(["train", "validation", "test"], primary_key=True, description="`train`: out of fold (CV)")
+    metric = dy.Enum(["spearman", "pearson", "rmse"], primary_key=True, description="rmse in units of fitness")
+    order = dy.UInt8(primary_key=True, description="number of perturbed genes; 0: all orders together")
+    value = dy.Float64(nullable=True, description="the score; null if undefined, as for constant predictions")
+    low = dy.Float64(nullable=True, description="lower end of the 95 % bootstrap interval")
+    high = dy.Float64(nullable=True, description="upper end of the 95 % bootstrap interval")
+    ceiling = dy.Float64(
+        nullable=True, description="what a perfect model is expected to reach at most, given the noise"
+    )
+    genotypes = dy.UInt32(description="number of genotypes scored")
+    test_ids = dy.String(description="hash of the genotypes scored")
+
+
+RECORD_CLASSES: dict[str, type[dy.Schema]] = {
+    cls.__name__: cls
+    for cls in (Gene, Perturbation, Fitness, Interaction, Viability, MergedFitness, Embedding, Prediction, Score)
+}
+
+
+def polars_schema(cls: type[dy.Schema]) -> dict[str, Any]:
+    """Column name -> polars type, as stored."""
+    return {name: column.dtype for name, column in cls.columns().items()}

@@ -1,0 +1,243 @@
+"""Where a raw file is found, and whether it is the right one.
+
+Belongs here: `Source` (a file by name and sha256) and `Sources` (a package file, the cache, a mirror folder, the pinned
+URL, in this order). Does not: which files there are (catalog.py), what is in them (steps/datasets).
+
+Whatever comes out of `Sources.path` has one of the sha256 of its source. A file of the mirror is used in place; only a
+download is written, under a temporary name, and renamed after its sha256 was checked, so that a good file in the cache
+is never replaced by a bad one.
+"""
+
+import hashlib
+import queue
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from torchcell_assets.errors import TorchcellError
+
+MIRROR_VARIABLE = "TORCHCELL_MIRROR"
+
+
+class SourceUnavailable(TorchcellError):
+    """A raw file cannot be had, or is not the file that it should be."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A raw file.
+
+    name: path below the cache and below a mirror folder.
+    sha256: accepted digests; the first is that of `url`. More than one where the publisher's file and a re-saved copy
+        of it both circulate.
+    bytes: size of the file with the first digest.
+    package, member: a file that ships inside an installed package, and its path there; such a file has no `url`.
+    """
+
+    name: str
+    sha256: tuple[str, ...]
+    bytes: int
+    url: str | None
+    licence: str
+    citation: str
+    doi: str
+    package: str | None = None
+    member: str | None = None
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The raw files as local paths.
+
+    cache: where downloads are kept, as `<cache>/<name>`.
+    mirror: a folder that holds files as `<mirror>/<name>`; read, never written.
+    offline: no URL is asked.
+    retries: how often a failed download is tried again, after 1, 2, ... seconds.
+    timeout: seconds without an answer after which a download fails.
+    """
+
+    cache: Path
+    mirror: Path | None = None
+    offline: bool = False
+    retries: int = 2
+    timeout: float = 30.0
+
+    def path(self, source: Source) -> Path:
+        """The file, verified and downloaded if need be; raises SourceUnavailable with what to do."""
+        found, problems = self._local(source)
+        if found:
+            return found
+        if source.url is None:
+            raise SourceUnavailable(_package_sentence(source, problems))
+        if self.offline:
+            problems.append(f"{source.url} is not asked, because this runs offline")
+        else:
+            try:
+                return self._download(source, source.url)
+            except (
+                OSError,
+                ValueError,
+            ) as error:  # requests' errors are OSErrors, pooch's wrong sha256 is a ValueError
+                problems.append(_reason(source.url, self.cache / source.name, error))
+        raise SourceUnavailable(self._sentence(source, problems))
+
+    def verify(self, source: Source) -> None:
+        """Raise SourceUnavailable unless the file is here, without network, and has an accepted sha256."""
+        found, problems = self._local(source)
+        if not found:
+            raise SourceUnavailable(
+                _package_sentence(source, problems) if source.package else self._sentence(source, problems)
+            )
+
+    def probe(self, sources: Iterable[Source], timeout: float = 5.0) -> list[tuple[Source, str]]:
+        """Which sources cannot be had, each with the sentence why; [] if all can. Takes `timeout` seconds at most.
+
+        A file that is here is verified and needs no network; of the others only the headers are asked.
+        """
+        missing: list[tuple[Source, str]] = []
+        asked: list[tuple[Source, list[str]]] = []
+        for source in sources:
+            found, problems = self._local(source)
+            if found:
+                continue
+            if source.url is None:
+                missing.append((source, _package_sentence(source, problems)))
+            elif self.offline:
+                missing.append((source, self._sentence(source, [*problems, "this runs offline"])))
+            else:
+                asked.append((source, problems))
+        answers = _ask([source.url for source, _ in asked if source.url], timeout)
+        for source, problems in asked:
+            answer = answers.get(source.url or "", f"{source.url} did not answer within {timeout:g} s")
+            if answer:
+                missing.append((source, self._sentence(source, [*problems, answer])))
+        return missing
+
+    def _local(self, source: Source) -> tuple[Path | None, list[str]]:
+        """The verified file if it is on this machine, and else one clause per place that was looked at."""
+        problems = []
+        for place, path in self._places(source):
+            if path is None:
+                problems.append(f"the package {source.package} is not installed")
+                continue
+            try:
+                digest = sha256_of(path)
+            except FileNotFoundError:
+                problems.append(f"{place} {path} does not exist")
+            except OSError as error:
+                problems.append(f"{place} {path} cannot be read ({error.strerror or error})")
+            else:
+                if digest in source.sha256:
+                    return path, []
+                problems.append(
+                    f"{place} {path} is another file (sha256 {digest[:12]}..., not {source.sha256[0][:12]}...)"
+                )
+        return None, problems
+
+    def _places(self, source: Source) -> list[tuple[str, Path | None]]:
+        if source.package:
+            return [
+                (
+                    f"the file of the package {source.package}",
+                    _package_file(source.package, source.member or source.name),
+                )
+            ]
+        places: list[tuple[str, Path | None]] = [("the cached file", self.cache / source.name)]
+        if self.mirror:
+            places.append(("the mirrored file", self.mirror / source.name))
+        return places
+
+    def _download(self, source: Source, url: str) -> Path:
+        import pooch
+
+        from torchcell_assets.sources.progress import DownloadBar
+
+        pooch.get_logger().setLevel("WARNING")  # the bar and the sentence say it
+        files = pooch.create(
+            path=self.cache,
+            base_url="",
+            registry={source.name: source.sha256[0]},
+            urls={source.name: url},
+            retry_if_failed=self.retries,
+        )
+        with DownloadBar(source.name) as bar:
+            downloader = pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16, timeout=self.timeout)
+            return Path(files.fetch(source.name, downloader=downloader))
+
+    def _sentence(self, source: Source, problems: list[str]) -> str:
+        mirror = f"in {self.mirror}" if self.mirror else f"in a folder and set {MIRROR_VARIABLE} to that folder"
+        return (
+            f"The raw file {source.name} cannot be had: {'; '.join(problems)}. "
+            f"Put it at {self.cache / source.name}, or as {source.name} {mirror}."
+        )
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _package_file(package: str, member: str) -> Path | None:
+    # located, not imported: these packages' modules need dependencies that are not installed
+    try:
+        return Path(str(metadata.distribution(package).locate_file(member)))
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _package_sentence(source: Source, problems: list[str]) -> str:
+    return (
+        f"The raw file {source.name} cannot be had: {'; '.join(problems)}. "
+        f"Install {source.package} in the version of requirements.lock (`make install`)."
+    )
+
+
+def _reason(url: str, place: Path, error: Exception) -> str:
+    if isinstance(error, PermissionError | NotADirectoryError | FileExistsError | FileNotFoundError) or (
+        isinstance(error, OSError) and error.filename is not None
+    ):
+        return (
+            f"{place} cannot be written ({getattr(error, 'strerror', None) or error}), so that nothing was downloaded"
+        )
+    if isinstance(error, ValueError):
+        return f"{url} gave another file (truncated or changed: its sha256 is not the pinned one)"
+    response = getattr(error, "response", None)
+    if response is not None:
+        return f"{url} answered {response.status_code} {response.reason}"
+    return f"{url} cannot be reached ({type(error).__name__})"
+
+
+def _ask(urls: list[str], timeout: float) -> dict[str, str]:
+    """URL -> "" if its headers can be had, else the clause why not; what answers too late is left out.
+
+    Daemon threads: a name server that hangs must not keep the process from ending.
+    """
+    answers: queue.Queue[tuple[str, str]] = queue.Queue()
+    wanted = set(urls)
+    for url in wanted:
+        threading.Thread(target=lambda u=url: answers.put((u, _head(u, timeout))), daemon=True).start()
+    known: dict[str, str] = {}
+    end = time.monotonic() + timeout
+    while len(known) < len(wanted):
+        try:
+            url, answer = answers.get(timeout=max(0.0, end - time.monotonic()))
+        except queue.Empty:
+            break
+        known[url] = answer
+    return known
+
+
+def _head(url: str, timeout: float) -> str:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=timeout):
+            return ""
+    except urllib.error.HTTPError as error:
+        return f"{url} answered {error.code} {error.reason}"
+    except (OSError, ValueError) as error:
+        return f"{url} cannot be reached ({getattr(error, 'reason', error)})"

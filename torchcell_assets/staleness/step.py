@@ -1,0 +1,92 @@
+"""The `step` decorator: declares an asset. The only abstraction that a newcomer has to learn.
+
+It turns the folder of the module into group and key prefix, and `uses` into a code version; it does nothing else.
+"""
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import dataframely as dy
+
+from torchcell_assets.schema.fingerprint import describe, digest
+from torchcell_assets.sources import Source
+
+USES_METADATA = "torchcell/uses"
+OWNER = "team:torchcell-assets"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A decision that stored data depend on and that is no class, file or source: name and JSON-able content."""
+
+    name: str
+    content: Any
+
+
+Use = type[dy.Schema] | Source | Path | Policy
+"""A record class (its fingerprint), a source (its sha256), a file such as a query (its text), or a policy."""
+
+
+def describe_uses(uses: Sequence[Use]) -> dict[str, Any]:
+    """`{"class Fitness": {...}, "source ...": [...]}`: what an asset depends on beside its inputs, JSON-able."""
+    return dict(sorted(_describe(use) for use in uses))
+
+
+def _describe(use: Use) -> tuple[str, Any]:
+    if isinstance(use, Source):
+        return f"source {use.name}", list(use.sha256)
+    if isinstance(use, Path):
+        return f"file {use.name}", digest(use.read_text())
+    if isinstance(use, Policy):
+        return f"policy {use.name}", use.content
+    return f"class {use.__name__}", describe(use)
+
+
+def code_version(uses: Sequence[Use], logic: str) -> str:
+    """`<logic>-<fingerprint of all that the asset declares in uses>`."""
+    return f"{logic}-{digest(describe_uses(uses))}"
+
+
+def step(
+    *,
+    uses: Sequence[Use] = (),
+    logic: str = "1",
+    name: str | None = None,
+    description: str | None = None,
+    kinds: set[str] | None = None,
+    deps: Sequence[Any] = (),
+    partitions_def: dg.PartitionsDefinition | None = None,
+    tags: Mapping[str, str] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    pool: str | None = None,
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """Declare an asset of the step in whose folder the module lies.
+
+    uses: what the stored data depend on beside the inputs; a change of any of them makes the asset outdated.
+    logic: raise it when the code changes what is stored and nothing in `uses` shows it.
+    The other arguments are those of `dagster.asset`.
+    """
+
+    def declare(function: Callable[..., Any]) -> dg.AssetsDefinition:
+        group = function.__module__.split(".")[-2]
+        first_line = (importlib.import_module(function.__module__).__doc__ or "").splitlines()[0:1]
+        return dg.asset(
+            name=name or function.__name__,
+            key_prefix=[group],
+            group_name=group,
+            description=description or function.__doc__ or (first_line[0] if first_line else None),
+            code_version=code_version(uses, logic),
+            kinds=kinds,
+            deps=deps,
+            partitions_def=partitions_def,
+            owners=[OWNER],
+            tags={"organism": "s_cerevisiae", **(tags or {})},
+            metadata={**(metadata or {}), USES_METADATA: dg.MetadataValue.json(describe_uses(uses))},
+            pool=pool,
+        )(function)
+
+    return declare

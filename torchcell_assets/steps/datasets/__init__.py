@@ -1,0 +1,32 @@
+"""Raw file -> typed table: one module per publication, and the list of them.
+
+Belongs here: the list `DATASETS`, from which the assets of `datasets` and `graph` and the inputs of `merged` are made. A new
+dataset is a new module and one line here; see docs/add_a_dataset.md. Does not: what is in a raw file (the modules).
+"""
+
+from torchcell_assets.steps.datasets import (
+    deutschbauer2005,
+    fitness_baryshnikova2010,
+    fitness_breslow2008,
+    fitness_costanzo2016,
+    fitness_flux_balance,
+    sga,
+    viability_deletion_project,
+)
+from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
+from torchcell_assets.steps.datasets.genome import GENOME
+
+DATASETS: tuple[Dataset, ...] = (
+    fitness_baryshnikova2010.DATASET,
+    fitness_breslow2008.DATASET,
+    fitness_costanzo2016.DATASET,
+    deutschbauer2005.FITNESS,
+    fitness_flux_balance.DATASET,
+    sga.FITNESS,
+    sga.INTERACTION,
+    viability_deletion_project.DATASET,
+    deutschbauer2005.VIABILITY,
+)
+"""Every dataset of records. The genome is no record: it stands beside them as `GENOME`."""
+
+__all__ = ["DATASETS", "GENOME", "Dataset", "Parsed"]

@@ -1,0 +1,53 @@
+"""Pictures of one dataset. Each function draws one figure from one table; writes nothing."""
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def value_histogram(records: pl.DataFrame, title: str) -> "Figure":
+    """Distribution of `value` (or counts of `viable`) by number of perturbed genes."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 3), layout="constrained")
+    axes = figure.subplots()
+    if "viable" in records.columns:
+        counts = records["viable"].value_counts().sort("viable", descending=True)
+        names = ["viable" if viable else "inviable" for viable in counts["viable"]]
+        axes.bar(names, counts["count"].to_numpy(), color="#4477aa")
+        axes.set_ylabel("strains")
+    else:
+        orders = sorted(records["order"].unique().to_list())
+        groups = [records.filter(pl.col("order") == order)["value"].drop_nulls().to_numpy() for order in orders]
+        labels = [
+            f"{order} gene{'s' if order > 1 else ''} ({len(group):,})"
+            for order, group in zip(orders, groups, strict=True)
+        ]
+        axes.hist(groups, bins=60, stacked=True, label=labels, color=["#4477aa", "#ccbb44", "#aa3377"][: len(groups)])
+        axes.set_xlabel("value")
+        axes.set_ylabel("records")
+        axes.legend(frameon=False)
+    axes.set_title(title, fontsize=10)
+    return figure
+
+
+def gene_lengths(genes: pl.DataFrame) -> "Figure":
+    """Genes by chromosome and SGD's judgement."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 3), layout="constrained")
+    axes = figure.subplots()
+    order = genes.group_by("chromosome").agg(pl.len(), first=pl.col("chromosome").first()).sort("len", descending=True)
+    bottom = [0] * order.height
+    for qualifier, colour in (("Verified", "#4477aa"), ("Uncharacterized", "#ccbb44"), ("Dubious", "#bbbbbb")):
+        counts = genes.filter(pl.col("qualifier").cast(pl.String) == qualifier).group_by("chromosome").len()
+        heights = order.select("chromosome").join(counts, on="chromosome", how="left")["len"].fill_null(0).to_list()
+        axes.bar(order["chromosome"].to_list(), heights, bottom=bottom, color=colour, label=qualifier)
+        bottom = [b + h for b, h in zip(bottom, heights, strict=True)]
+    axes.set_xlabel("chromosome")
+    axes.set_ylabel("genes")
+    axes.legend(frameon=False)
+    return figure

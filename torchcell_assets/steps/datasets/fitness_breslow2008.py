@@ -1,0 +1,83 @@
+"""Fitness of haploid deletion strains of Breslow et al. 2008 (doi 10.1038/nmeth.1234).
+
+Belongs here: how this publication's sheet becomes `Fitness` records. Does not: its DAmP strains (another table).
+
+The sheet gives the median of one to six measurements of growth rate relative to wild type, by competition in a flow
+cytometer. It states neither medium nor temperature; both are inferred from how deletion collections are grown (rich
+medium, 30 degrees Celsius). Three strains are too slow to measure and read `< 0.5`: such a record has an upper bound and
+no value. `Clonal triplicate measurements` in the column `Note` means that the measurements share one clone.
+"""
+
+from pathlib import Path
+
+import polars as pl
+
+from torchcell_assets.schema.genotype import perturbation
+from torchcell_assets.schema.records import Fitness
+from torchcell_assets.sources.catalog import BRESLOW_2008
+from torchcell_assets.steps.datasets.as_records import as_records
+from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
+from torchcell_assets.steps.datasets.raw_file import BadRawFile, is_blank, number, read_sheet
+
+NAME = "fitness_breslow2008"
+
+_SHEET = "Deletion growth rates"
+_MEDIAN = "Median Growth Rate"
+_FIRST_REPLICATE = "Individual growth rate measurements"
+_COLUMNS = ["Note", "ORF", "Gene", _MEDIAN, _FIRST_REPLICATE, None, None, None, None, None]
+_REPLICATES = [_FIRST_REPLICATE, *(f"column_{position}" for position in range(6, 11))]
+_CENSORED = r"^<\s*([0-9.]+)$"
+
+
+def parse(path: Path) -> Parsed:
+    """One row per strain: the published median, with the single measurements as replicates."""
+    sheet = read_sheet(path, _COLUMNS, sheet=_SHEET)
+    held = pl.concat_list((~is_blank(column)).cast(pl.Int8) for column in _REPLICATES)
+    if sheet.filter(held.list.diff(null_behavior="drop").list.max() > 0).height:
+        raise BadRawFile(path, "it has measurements to the right of an empty cell")
+    median = pl.col(_MEDIAN).str.strip_chars()
+    name = pl.col("Gene").str.strip_chars()
+    measured = (
+        pl.concat_list(_REPLICATES)
+        .list.eval(pl.element().filter(~is_blank(pl.element())))
+        .list.eval(number(pl.element()))
+    )
+    cells = sheet.with_columns(
+        strain=pl.col("ORF").str.strip_chars(),
+        perturbations=pl.concat_list(
+            perturbation(pl.col("ORF").str.strip_chars(), "deletion", name=name, marker="KanMX")
+        ),
+        column=pl.lit("median"),
+        screen=pl.lit(f"{NAME}:median"),
+        medium=pl.lit("rich medium, liquid (not stated in the table)"),
+        medium_class=pl.lit("YPD liquid"),
+        temperature=pl.lit(30.0),
+        temperature_source=pl.lit("inferred"),
+        reference=pl.lit("wild type"),
+        evidence=pl.lit("measured"),
+        publication=pl.lit(BRESLOW_2008.doi),
+        value=number(_MEDIAN),
+        upper_bound=number(median.str.extract(_CENSORED)),
+        uncertainty_type=pl.lit("none"),
+        samples=held.list.sum().cast(pl.UInt32),
+        sample_unit=pl.lit("culture"),
+        replicates=pl.when(~median.str.contains(_CENSORED)).then(measured),
+        blank=is_blank(_MEDIAN),
+    )
+    return Parsed(as_records(cells.filter(~pl.col("blank")), Fitness, NAME), blank=int(cells["blank"].sum()))
+
+
+DATASET = Dataset(
+    name=NAME,
+    record=Fitness,
+    sources=(BRESLOW_2008,),
+    parse=parse,
+    description=(
+        "One row is the growth rate of one haploid deletion strain relative to wild type, the median of one to six competitions "
+        "in liquid medium; medium and 30 °C are inferred. Three strains have an upper bound in place of a value."
+    ),
+    citation=BRESLOW_2008.citation,
+    publication=BRESLOW_2008.doi,
+    licence="CC-BY-4.0",
+    published_records=4_204,
+)

@@ -1,0 +1,138 @@
+"""Single-mutant fitness of Costanzo et al. 2016 (doi 10.1126/science.aaf1420), and what its strain ids mean.
+
+Belongs here: how this publication's spreadsheet becomes `Fitness` records; the strain table, which other SGA screens
+share. Does not: downloading (sources), pooling of the dma and sn strains of one gene (merged), any other publication.
+
+What must be known of the sheet:
+- 165 strains whose allele is called `...-supp1` are suppressors whatever their strain code says; by the code, 72 of
+  them would become clean deletions (59 dma, 13 sn), and 31 of the 43 dma/sn pairs that differ are such pairs.
+- A spreadsheet program turned the gene names of three deletions into dates (YER044C-A, YKL009W, YPL121C).
+- `stddev` is a bootstrap standard error over screens, not a standard deviation of colonies.
+- Values at 26 and 30 degrees agree for every non-conditional strain: they are one measurement.
+"""
+
+from pathlib import Path
+
+import polars as pl
+
+from torchcell_assets.schema.genotype import perturbation
+from torchcell_assets.schema.records import Fitness
+from torchcell_assets.sources.catalog import COSTANZO_2016_SINGLES
+from torchcell_assets.steps.datasets.as_records import as_records
+from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
+from torchcell_assets.steps.datasets.raw_file import ROW, is_blank, number, read_sheet
+
+NAME = "fitness_costanzo2016"
+
+_VALUE = "Single mutant fitness ({}°)"
+_SD = "Single mutant fitness ({}°) stddev"
+_TEMPERATURES = [26, 30]  # degrees Celsius
+_COLUMNS = [
+    "Strain ID",
+    "Systematic gene name",
+    "Allele/Gene name",
+    *(text.format(temperature) for temperature in _TEMPERATURES for text in (_VALUE, _SD)),
+]
+
+STRAIN_CODES = pl.DataFrame(
+    # Query strains carry NatMX, array strains KanMX; the numbers of screens are of the publication's supplement. The
+    # sheet does not say which parent a DAmP or S strain was: both were queries of this publication's screens.
+    [
+        ("dma", "deletion", "KanMX", "array", 350),
+        ("sn", "deletion", "NatMX", "query", 17),
+        ("tsa", "temperature_sensitive", "KanMX", "array", 350),
+        ("tsq", "temperature_sensitive", "NatMX", "query", 17),
+        ("damp", "damp", None, "query", 17),
+        ("S", "suppressor", None, "query", 17),
+    ],
+    schema={"code": pl.String, "kind": pl.String, "marker": pl.String, "role": pl.String, "screens": pl.UInt32},
+    orient="row",
+)
+"""What the letters of a strain id such as YAL001C_tsq508 mean, in this publication and the SGA screens beside it."""
+
+SUPPRESSOR_IN_ALLELE = "-supp"
+_DATE = r"^\d{4}-\d{2}-\d{2}"
+
+
+def read_strains(path: Path) -> pl.DataFrame:
+    """One row per strain: the sheet's columns, with `strain`, `gene`, `published`, `kind`, `marker`, `role`, `screens`.
+
+    published: gene or allele name as printed; null where a spreadsheet program had turned it into a date.
+    """
+    allele = pl.col("Allele/Gene name").str.strip_chars()
+    code = pl.col("Strain ID").str.extract(r"_([A-Za-z]+)\d+$")
+    return (
+        read_sheet(path, _COLUMNS)
+        .with_columns(
+            strain=pl.col("Strain ID"),
+            gene=pl.col("Systematic gene name").str.strip_chars(),
+            published=pl.when(~allele.str.contains(_DATE)).then(allele),
+            code=code,
+        )
+        .join(STRAIN_CODES, on="code", how="left", maintain_order="left")
+        .with_columns(
+            kind=pl.when(pl.col("published").str.contains(SUPPRESSOR_IN_ALLELE, literal=True))
+            .then(pl.lit("suppressor"))
+            .otherwise("kind")
+        )
+    )
+
+
+def parse(path: Path) -> Parsed:
+    """One row per strain and temperature."""
+    strains = read_strains(path).with_columns(
+        perturbations=pl.concat_list(
+            perturbation(
+                pl.col("gene"),
+                pl.col("kind"),
+                allele=pl.col("published"),
+                name=pl.col("published"),
+                marker=pl.col("marker"),
+                role=pl.col("role"),
+            )
+        )
+    )
+    cells = pl.concat([_at(strains, temperature) for temperature in _TEMPERATURES])
+    held = cells.filter(~pl.col("blank")).sort(ROW, "temperature")
+    return Parsed(as_records(held, Fitness, NAME), blank=int(cells["blank"].sum()))
+
+
+def _at(strains: pl.DataFrame, temperature: int) -> pl.DataFrame:
+    value, sd = _VALUE.format(temperature), _SD.format(temperature)
+    return strains.select(
+        ROW,
+        "strain",
+        "perturbations",
+        column=pl.lit(f"{temperature}C"),
+        screen=pl.lit(f"{NAME}:{temperature}C"),
+        medium=pl.lit("SGA selection plate"),
+        medium_class=pl.lit("SGA plate"),
+        temperature=pl.lit(float(temperature)),
+        temperature_source=pl.lit("stated"),
+        reference=pl.lit("wild type"),
+        evidence=pl.lit("measured"),
+        publication=pl.lit(COSTANZO_2016_SINGLES.doi),
+        value=number(value),
+        uncertainty=number(sd),
+        # an uncertainty that is no number keeps its type, so that the record breaks a rule instead of losing it
+        uncertainty_type=pl.when(is_blank(sd)).then(pl.lit("none")).otherwise(pl.lit("bootstrap_se")),
+        samples="screens",
+        sample_unit=pl.lit("screen"),
+        blank=is_blank(value),
+    )
+
+
+DATASET = Dataset(
+    name=NAME,
+    record=Fitness,
+    sources=(COSTANZO_2016_SINGLES,),
+    parse=parse,
+    description=(
+        "One row is the fitness of one single mutant (deletion, temperature-sensitive, DAmP or suppressor allele) at 26 or "
+        "30 °C, relative to wild type, on SGA plates. Its uncertainty is a bootstrap standard error over screens."
+    ),
+    citation=COSTANZO_2016_SINGLES.citation,
+    publication=COSTANZO_2016_SINGLES.doi,
+    licence="Apache-2.0 (the repository of the copy)",
+    published_records=20_484,
+)

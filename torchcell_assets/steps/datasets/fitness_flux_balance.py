@@ -1,0 +1,152 @@
+"""Simulated growth of 1,200 deletion mutants by flux balance analysis of ecYeastGEM 8.1.3. Simulated, never measured.
+
+Belongs here: which genotypes are simulated, and how. Does not: measured growth; against it such simulations are weak
+(Pearson 0.08 with Costanzo 2016 for viable single deletions; Matthews 0.36 for essentiality).
+
+The selection is no sample of the genome: most deletions change nothing in this model, and data that are all 1.0 teach
+nothing. It prefers genes that matter: all lethal and all slow single deletions, filled up with others; pairs and triples
+that contain one slow gene at least, and no lethal one. Use it to try the platform out, not to judge a model.
+"""
+
+import hashlib
+import itertools
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from torchcell_assets.errors import TorchcellError
+from torchcell_assets.schema.genotype import perturbation
+from torchcell_assets.schema.records import Fitness
+from torchcell_assets.sources.catalog import METABOLIC_MODEL
+from torchcell_assets.steps.datasets.as_records import as_records
+from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
+from torchcell_assets.steps.datasets.raw_file import ROW, BadRawFile
+
+NAME = "fitness_flux_balance"
+
+SEED = 1
+PER_ORDER = 400
+LETHAL = 0.005  # relative growth below which a deletion is lethal; the smallest growth of a living one is 0.016
+SLOW = 0.995  # relative growth below which a living deletion is slow: 53 genes; no gene lies within 0.0001 of it
+DECIMALS = 6  # what is stored: beyond it solvers and platforms differ
+NO_FLUX = 1e-12
+PATIENCE = 2  # seconds of one linear program, which takes 0.05; a cycling one is then solved afresh with presolve
+
+Genes = tuple[str, ...]
+
+
+class NoGrowth(TorchcellError):
+    """The metabolic model's wild type does not grow."""
+
+
+def parse(path: Path) -> Parsed:
+    """One row per genotype of one to three deletions; growth relative to that of the undeleted model."""
+    growth = _RelativeGrowth(_read_model(path))
+    singles: dict[Genes, float] = {(gene,): growth((gene,)) for gene in growth.genes}
+    genotypes = select_genotypes(singles)
+    values = [singles.get(genes) if len(genes) == 1 else growth(genes) for genes in genotypes]
+    table = pl.DataFrame(
+        {"deleted": [list(genes) for genes in genotypes], "value": values},
+        schema={"deleted": pl.List(pl.String), "value": pl.Float64},
+    ).with_row_index(ROW, offset=1)
+    cells = table.with_columns(
+        strain=pl.col("deleted").list.join("+"),
+        perturbations=pl.col("deleted").list.eval(perturbation(pl.element(), "deletion")),
+        column=pl.lit("growth"),
+        screen=pl.lit(f"{NAME}:growth"),
+        medium=pl.lit("minimal glucose medium of the model"),
+        medium_class=pl.lit("in silico minimal"),
+        temperature_source=pl.lit("none"),
+        reference=pl.lit("in silico wild type"),
+        evidence=pl.lit("simulated"),
+        publication=pl.lit(METABOLIC_MODEL.doi),
+        uncertainty_type=pl.lit("none"),
+        samples=pl.lit(1, dtype=pl.UInt32),
+        sample_unit=pl.lit("model"),
+    )
+    return Parsed(as_records(cells, Fitness, NAME))
+
+
+def select_genotypes(singles: dict[Genes, float]) -> list[Genes]:
+    """400 genotypes of each order, from the relative growth of all single deletions; the same on every machine."""
+    lethal = [genes[0] for genes, value in singles.items() if value < LETHAL]
+    slow = [genes[0] for genes, value in singles.items() if LETHAL <= value < SLOW]
+    viable = sorted(gene for (gene,) in singles if gene not in lethal)
+    others = _shuffled((gene,) for (gene,) in singles if gene not in lethal and gene not in slow)
+    ones = [*((gene,) for gene in sorted([*lethal, *slow])), *others][:PER_ORDER]
+    both_slow = _shuffled(itertools.combinations(sorted(slow), 2))
+    one_slow = _shuffled({_sorted(a, b) for a in slow for b in viable if b not in slow})
+    twos = [*both_slow[: PER_ORDER // 2], *one_slow[: PER_ORDER // 2]]
+    threes: dict[Genes, None] = {}  # keeps its order and forgets repetitions
+    for pair in both_slow:
+        third = _shuffled((*pair, gene) for gene in viable if gene not in pair)[0][2]
+        threes[_sorted(*pair, third)] = None
+    return [*sorted(ones), *sorted(twos), *sorted(list(threes)[:PER_ORDER])]
+
+
+def _shuffled(items: Iterable[Genes]) -> list[Genes]:
+    # by hash and not by a random generator, whose numbers may change between versions
+    return sorted(items, key=lambda genes: hashlib.sha256(f"{SEED}:{'+'.join(genes)}".encode()).digest())
+
+
+def _sorted(*genes: str) -> Genes:
+    return tuple(sorted(genes))
+
+
+def _read_model(path: Path) -> Any:
+    import logging
+
+    from cobra.io import read_sbml_model
+    from cobra.io.sbml import CobraSBMLError
+
+    logging.getLogger("cobra").setLevel(logging.ERROR)  # thousands of lines about bounds that the format writes twice
+    try:
+        model = read_sbml_model(str(path))
+    except (CobraSBMLError, OSError, ValueError, AttributeError, KeyError) as error:
+        raise BadRawFile(path, f"it is no readable metabolic model ({type(error).__name__})") from error
+    if not model.genes:
+        raise BadRawFile(path, "its metabolic model has no genes")
+    model.solver = "glpk"
+    model.solver.configuration.timeout = PATIENCE
+    return model
+
+
+class _RelativeGrowth:
+    """Growth rate of the model without some genes, relative to the whole model, rounded."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self.genes: Sequence[str] = sorted(gene.id for gene in model.genes)
+        self._wild_type = model.optimize()
+        if not self._wild_type.objective_value > 0:
+            raise NoGrowth("The metabolic model does not grow without deletions: its file is not the published one.")
+        self._used = {name for name, flux in self._wild_type.fluxes.to_dict().items() if abs(flux) > NO_FLUX}
+
+    def __call__(self, genes: Genes) -> float:
+        from cobra.manipulation import knock_out_model_genes
+
+        with self._model as model:
+            lost = knock_out_model_genes(model, [model.genes.get_by_id(gene) for gene in genes])
+            if not any(reaction.id in self._used for reaction in lost):
+                return 1.0  # the wild type's optimum uses none of them, so that it is this mutant's optimum too
+            rate = model.slim_optimize(error_value=0.0)  # infeasible: not even maintenance is possible
+        return round(max(rate, 0.0) / self._wild_type.objective_value, DECIMALS) + 0.0
+
+
+DATASET = Dataset(
+    name=NAME,
+    record=Fitness,
+    sources=(METABOLIC_MODEL,),
+    parse=parse,
+    description=(
+        "One row is the simulated growth of one mutant with one to three gene deletions, relative to the undeleted metabolic "
+        "model (ecYeastGEM 8.1.3, flux balance analysis, minimal glucose medium). Not measured; genes that matter in the model "
+        "are preferred."
+    ),
+    citation=METABOLIC_MODEL.citation,
+    publication=METABOLIC_MODEL.doi,
+    licence=METABOLIC_MODEL.licence,
+    published_records=3 * PER_ORDER,
+)

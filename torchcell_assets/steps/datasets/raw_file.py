@@ -1,0 +1,127 @@
+"""Reading a published table as text, exactly as its layout is known, or refusing it.
+
+Belongs here: opening spreadsheets and delimited text, holding the header against the published one, and what is a
+number, what is blank. Does not: what a column means (one module per publication).
+
+Everything is read as text. A reader that guesses types turns `< 0.5` or `ND` into an empty cell without a word, and
+spreadsheet readers give NaN, not null, for empty number cells.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from torchcell_assets.errors import TorchcellError
+
+ROW = "row"
+"""Name of the column that numbers the data rows of a published table, the first being 1."""
+
+_NO_VALUE = ["", "NaN", "NA"]
+
+
+class BadRawFile(TorchcellError):
+    """A raw file is not what its publication says it is."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(
+            f"The raw file {path} cannot be used: {problem}; "
+            "delete it so that it is fetched again, or put the published file in its place."
+        )
+
+
+def read_sheet(path: Path, columns: Sequence[str | None], *, sheet: int | str = 0, header: bool = True) -> pl.DataFrame:
+    """A sheet of a spreadsheet as text, numbered in `row`.
+
+    columns: the published header, in order; None where a header cell is empty (such a column is named `column_<n>`, the
+        first being 1). Without `header` the sheet's first row is data, and `columns` are the names to give.
+    """
+    import fastexcel
+
+    names = _names(columns)
+    try:
+        table = fastexcel.read_excel(path).load_sheet(sheet, header_row=None, dtypes="string").to_polars()
+    except fastexcel.FastExcelError as error:
+        raise BadRawFile(path, f"it is no readable spreadsheet ({_first_line(error)})") from error
+    if table.width != len(columns):
+        raise BadRawFile(path, f"its sheet has {table.width} columns, not {len(columns)}")
+    if header:
+        if table.is_empty():
+            raise BadRawFile(path, "its sheet is empty")
+        _require_header(path, list(table.row(0)), columns)
+        table = table.slice(1)
+    return _numbered(path, table.rename(dict(zip(table.columns, names, strict=True))))
+
+
+def read_text(
+    path: Path, columns: Sequence[str], *, header: bool = True, separator: str = "\t", comment: str | None = None
+) -> pl.DataFrame:
+    """A delimited text file in UTF-8 as text, numbered in `row`; arguments as in `read_sheet`."""
+    return parse_text(path, path.read_bytes(), columns, header=header, separator=separator, comment=comment)
+
+
+def parse_text(
+    path: Path,
+    content: bytes,
+    columns: Sequence[str],
+    *,
+    header: bool = True,
+    separator: str = "\t",
+    comment: str | None = None,
+) -> pl.DataFrame:
+    """Like `read_text`, of content that was read already; `path` is what an error names."""
+    if not content.endswith(b"\n"):  # half a line may hold half a number
+        raise BadRawFile(path, "it is empty" if not content else "it ends in the middle of a line")
+    try:
+        table = pl.read_csv(
+            content,
+            separator=separator,
+            has_header=False,
+            quote_char=None,
+            infer_schema=False,
+            comment_prefix=comment,
+        )
+    except pl.exceptions.PolarsError as error:
+        raise BadRawFile(path, f"its lines do not have {len(columns)} columns each ({_first_line(error)})") from error
+    if table.width != len(columns):
+        raise BadRawFile(path, f"it has {table.width} columns, not {len(columns)}")
+    if header:
+        _require_header(path, list(table.row(0)), columns)
+        table = table.slice(1)
+    return _numbered(path, table.rename(dict(zip(table.columns, columns, strict=True))))
+
+
+def number(cell: pl.Expr | str) -> pl.Expr:
+    """The number in a text cell; null where there is none, or no number."""
+    value = _text(cell).cast(pl.Float64, strict=False)
+    return pl.when(value.is_not_nan()).then(value)
+
+
+def is_blank(cell: pl.Expr | str, marks: Sequence[str] = ()) -> pl.Expr:
+    """Whether a text cell holds nothing: empty, NaN, NA, or one of the publication's own marks such as `ND`."""
+    text = _text(cell)
+    return text.is_null() | text.is_in([*_NO_VALUE, *marks])
+
+
+def _text(cell: pl.Expr | str) -> pl.Expr:
+    return (pl.col(cell) if isinstance(cell, str) else cell).str.strip_chars()
+
+
+def _names(columns: Sequence[str | None]) -> list[str]:
+    return [name or f"column_{position}" for position, name in enumerate(columns, start=1)]
+
+
+def _require_header(path: Path, found: list[str | None], columns: Sequence[str | None]) -> None:
+    for position, (cell, name) in enumerate(zip(found, columns, strict=True), start=1):
+        if (cell or "").strip() != (name or ""):
+            raise BadRawFile(path, f"its column {position} is headed {cell!r}, not {name!r}")
+
+
+def _numbered(path: Path, table: pl.DataFrame) -> pl.DataFrame:
+    if table.is_empty():
+        raise BadRawFile(path, "it holds no data rows")
+    return table.with_row_index(ROW, offset=1)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

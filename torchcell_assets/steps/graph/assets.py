@@ -1,0 +1,100 @@
+"""One asset per dataset: its bundle, and a build of it in Neo4j. Made by one factory from the list of datasets."""
+
+import dagster as dg
+import polars as pl
+
+from torchcell_assets.resources import DataRoot, GraphStore
+from torchcell_assets.schema import Gene
+from torchcell_assets.staleness import Policy, result, step
+from torchcell_assets.steps.datasets import GENOME
+from torchcell_assets.steps.datasets.assets import of_the_study
+from torchcell_assets.steps.datasets.dataset import Dataset
+from torchcell_assets.steps.graph import bundle, load, tables
+
+POOL = "neo4j_write"
+
+
+def _schema(*labels: str) -> Policy:
+    return Policy("schema_config", bundle.schema_entries(*labels))
+
+
+def _genome() -> dg.AssetsDefinition:
+    @step(
+        name=GENOME.name,
+        uses=[Gene, _schema("gene")],
+        deps=[dg.AssetKey(["datasets", GENOME.name])],
+        kinds={"neo4j"},
+        pool=POOL,
+        description="The genes of the reference genome as (:Gene) nodes, replaced in one transaction.",
+    )
+    def build(context: dg.AssetExecutionContext, root: DataRoot, store: GraphStore) -> dg.MaterializeResult:
+        path = root.table("datasets", GENOME.name)
+        made = tables.gene_tables(pl.read_parquet(path))
+        genes = made.nodes["gene"].height
+        version = _upstream_version(context)
+        key = bundle.build_key(GENOME.name, version, ["gene"])
+        manifest = bundle.Manifest(key, GENOME.name, "Gene", path.name, {"Gene": genes}, {}, 0)
+        folder = bundle.write(root.place("graph", "bundles", GENOME.name), made, manifest)
+        with store.driver() as driver:
+            load.load_genes(driver, store.database_name, folder)
+        return result(folder, version, metadata={"build": key, "dagster/row_count": genes})
+
+    return build
+
+
+def _records(dataset: Dataset) -> dg.AssetsDefinition:
+    @step(
+        name=dataset.name,
+        uses=[dataset.record, _schema(*bundle.labels_of(dataset))],
+        deps=[dg.AssetKey(["datasets", dataset.name])],
+        kinds={"neo4j"},
+        pool=POOL,
+        tags={"record": dataset.record.__name__.lower()},
+        description=f"The records of `datasets/{dataset.name}` as experiments in Neo4j: one build, verified and made "
+        "current.\n\nEach is a node with the labels Experiment and "
+        f"{dataset.record.__name__}, one PERTURBS edge per perturbed gene, under the screen that measured it.",
+    )
+    def build(context: dg.AssetExecutionContext, root: DataRoot, store: GraphStore) -> dg.MaterializeResult:
+        path = root.table("datasets", dataset.name)
+        records = pl.read_parquet(path)
+        made = tables.record_tables(dataset, records)
+        version = _upstream_version(context)
+        manifest = bundle.manifest_of(dataset, records, made, version, path)
+        folder = bundle.write(root.place("graph", "bundles", dataset.name), made, manifest)
+        with store.driver() as driver:
+            load.load(
+                driver, store.database_name, folder, tick=lambda done, total: context.log.info(f"{done:,} of {total:,}")
+            )
+        bundle.delete_others(folder)
+        return result(
+            folder,
+            version,
+            metadata={
+                "build": manifest.build,
+                "dagster/row_count": records.height,
+                "nodes": dg.MetadataValue.json(manifest.nodes),
+                "edges": dg.MetadataValue.json(manifest.edges),
+                "query": dg.MetadataValue.md(_example(dataset)),
+            },
+        )
+
+    return build
+
+
+def _upstream_version(context: dg.AssetExecutionContext) -> str:
+    """The graph holds the same logical rows as the dataset, so it has the same data version."""
+    (parent,) = context.assets_def.keys_by_input_name.values()
+    event = context.instance.get_latest_materialization_event(parent)
+    assert event is not None and event.asset_materialization is not None
+    return (event.asset_materialization.tags or {})["dagster/data_version"]
+
+
+def _example(dataset: Dataset) -> str:
+    return (
+        "```cypher\n"
+        f"MATCH (:Dataset {{id: '{dataset.name}'}})-[:CONTAINS]->(s)-[:MEASURED]->(e)-[p:PERTURBS]->(g:Gene)\n"
+        "RETURN s, e, p, g LIMIT 25\n```"
+    )
+
+
+ASSETS = [_genome(), *(_records(dataset) for dataset in of_the_study())]

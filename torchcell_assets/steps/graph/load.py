@@ -1,0 +1,254 @@
+"""A bundle into Neo4j: a new build beside the old one, verified, made current, the old one deleted.
+
+Readers never see half a load: they read the build that `(:Dataset).current` names, and one small transaction moves it.
+A load that was killed is resumed where its last committed batch ended.
+
+Belongs here: everything that writes to the server. Does not: what a bundle is (bundle.py), queries (read.py).
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from torchcell_assets.errors import TorchcellError
+from torchcell_assets.steps.graph import bundle
+from torchcell_assets.steps.graph.tables import VALUE_SCALE
+
+if TYPE_CHECKING:
+    from neo4j import Driver
+
+BATCH = 5_000  # rows a transaction: measured best for nodes with their edges
+DELETE_BATCH = 10_000
+
+CONSTRAINTS = (
+    "CREATE CONSTRAINT gene_id IF NOT EXISTS FOR (n:Gene) REQUIRE n.id IS UNIQUE",
+    "CREATE CONSTRAINT dataset_id IF NOT EXISTS FOR (n:Dataset) REQUIRE n.id IS UNIQUE",
+    "CREATE CONSTRAINT build_id IF NOT EXISTS FOR (n:Build) REQUIRE n.id IS UNIQUE",
+    "CREATE CONSTRAINT publication_id IF NOT EXISTS FOR (n:Publication) REQUIRE n.id IS UNIQUE",
+    "CREATE CONSTRAINT environment_id IF NOT EXISTS FOR (n:Environment) REQUIRE n.id IS UNIQUE",
+    "CREATE CONSTRAINT screen_uid IF NOT EXISTS FOR (n:Screen) REQUIRE n.uid IS UNIQUE",
+    "CREATE INDEX experiment_page IF NOT EXISTS FOR (n:Experiment) ON (n.build, n.ordinal)",
+    "CREATE INDEX experiment_id IF NOT EXISTS FOR (n:Experiment) ON (n.id)",
+    "CREATE INDEX gene_name IF NOT EXISTS FOR (n:Gene) ON (n.name)",
+    "CREATE INDEX screen_build IF NOT EXISTS FOR (n:Screen) ON (n.build)",
+)
+
+SET_GENES = """
+UNWIND $rows AS row
+MERGE (g:Gene {id: row.id})
+SET g = row
+"""
+DROP_OTHER_GENES = """
+MATCH (g:Gene) WHERE NOT g.id IN $ids AND NOT EXISTS { (g)<-[:PERTURBS]-() }
+DETACH DELETE g
+"""
+SET_SHARED = """
+UNWIND $rows AS row
+MERGE (n:{label} {{id: row.id}})
+SET n += row
+"""
+BEGIN = """
+MERGE (b:Build {id: $build})
+ON CREATE SET b.dataset = $dataset, b.status = 'loading'
+SET b.expected = $expected, b.record_class = $record_class
+"""
+SET_SCREENS = """
+UNWIND $rows AS row
+MERGE (s:Screen {uid: row.uid})
+SET s += row, s.build = $build
+WITH s, row
+MATCH (v:Environment {id: row.environment})
+MERGE (s)-[:UNDER]->(v)
+REMOVE s.environment
+"""
+# A retired ORF that the genome no longer lists becomes a gene without properties, so that its measurement is kept.
+CREATE_EXPERIMENTS = """
+UNWIND $rows AS row
+MATCH (s:Screen {{uid: row[0]}})
+CREATE (s)-[:MEASURED]->(e:Experiment:{label})
+SET e = row[1], e.build = $build
+WITH e, row
+UNWIND row[2] AS perturbation
+MERGE (g:Gene {{id: perturbation[0]}})
+CREATE (e)-[p:PERTURBS]->(g)
+SET p = perturbation[1]
+"""
+FLIP = """
+MATCH (b:Build {id: $build})
+MATCH (d:Dataset {id: $dataset})
+OPTIONAL MATCH (d)-[old:CONTAINS]->(:Screen)
+DELETE old
+WITH DISTINCT b, d
+SET d.previous = d.current, d.current = $build, b.status = 'live'
+WITH d
+MATCH (p:Publication {id: $publication}) MERGE (d)-[:PUBLISHED_IN]->(p)
+WITH DISTINCT d
+MATCH (s:Screen {build: $build}) MERGE (d)-[:CONTAINS]->(s)
+"""
+OLD_BUILDS = """
+MATCH (d:Dataset {id: $dataset}) MATCH (b:Build {dataset: $dataset}) WHERE b.id <> d.current RETURN b.id AS id
+"""
+
+
+class LoadError(TorchcellError):
+    """The server does not hold what the bundle says."""
+
+
+def prepare(driver: "Driver", database: str) -> None:
+    """Constraints and indexes, if they are not there yet."""
+    for statement in CONSTRAINTS:
+        driver.execute_query(statement, database_=database)
+    driver.execute_query("CALL db.awaitIndexes(120)", database_=database)
+
+
+def load_genes(driver: "Driver", database: str, folder: Path) -> int:
+    """Replace the genes in one transaction; genes that are perturbed by a stored experiment stay. Returns their number."""
+    prepare(driver, database)
+    rows = bundle.read_table(folder, "Gene").to_dicts()
+    with driver.session(database=database) as session:
+
+        def replace(transaction: Any) -> None:
+            for start in range(0, len(rows), 1_000):
+                transaction.run(SET_GENES, rows=rows[start : start + 1_000]).consume()
+            transaction.run(DROP_OTHER_GENES, ids=[row["id"] for row in rows]).consume()
+
+        session.execute_write(replace)
+    return len(rows)
+
+
+def load(
+    driver: "Driver", database: str, folder: Path, tick: Callable[[int, int], None] = lambda done, total: None
+) -> bundle.Manifest:
+    """Load the bundle in `folder` as a new build, verify it, make it current, delete the builds before it.
+
+    tick: called with (experiments loaded, experiments in all) after every batch.
+    Raises LoadError, with the old build still current, if the server then holds other counts or sums than the manifest.
+    """
+    manifest = bundle.read_manifest(folder)
+    prepare(driver, database)
+    if current_build(driver, database, manifest.dataset) == manifest.build and not differences(
+        driver, database, manifest
+    ):
+        return manifest
+    _begin(driver, database, folder, manifest)
+    _load_experiments(driver, database, folder, manifest, tick)
+    if wrong := differences(driver, database, manifest):
+        delete_build(driver, database, manifest.build)
+        raise LoadError(
+            f"The server does not hold what was sent for {manifest.build}: {'; '.join(wrong)}. The old build stays."
+        )
+    publication = bundle.read_table(folder, "Publication")["id"].item()
+    _write(driver, database, FLIP, build=manifest.build, dataset=manifest.dataset, publication=publication)
+    for row in driver.execute_query(OLD_BUILDS, dataset=manifest.dataset, database_=database).records:
+        delete_build(driver, database, row["id"])
+    return manifest
+
+
+def current_build(driver: "Driver", database: str, dataset: str) -> str | None:
+    """The build that readers of `dataset` see; None if there is none."""
+    found = driver.execute_query(
+        "MATCH (d:Dataset {id: $d}) RETURN d.current AS build", d=dataset, database_=database
+    ).records
+    return found[0]["build"] if found else None
+
+
+def differences(driver: "Driver", database: str, manifest: bundle.Manifest) -> list[str]:
+    """What the server holds otherwise than the manifest says: counts per label and type, and the sum of the values."""
+    what = (
+        "toInteger(e.viable)"
+        if manifest.record_class == "Viability"
+        else f"toInteger(floor(e.value * {VALUE_SCALE} + 0.5))"
+    )
+    statement = f"""
+        MATCH (e:Experiment:{manifest.record_class} {{build: $build}})
+        WITH count(e) AS experiments, count(DISTINCT e.id) AS ids, sum({what}) AS value_sum
+        OPTIONAL MATCH (:Experiment {{build: $build}})-[p:PERTURBS]->(:Gene)
+        WITH experiments, ids, value_sum, count(p) AS perturbs
+        OPTIONAL MATCH (s:Screen {{build: $build}})-[m:MEASURED]->(:Experiment)
+        RETURN experiments, ids, value_sum, perturbs, count(m) AS measured, count(DISTINCT s) AS screens
+    """
+    found = driver.execute_query(statement, build=manifest.build, database_=database).records[0]
+    experiments = manifest.nodes[manifest.record_class]
+    expected = {
+        "experiments": experiments,
+        "ids": experiments,
+        "value_sum": manifest.value_sum,
+        "perturbs": manifest.edges["PERTURBS"],
+        "measured": experiments,
+        "screens": manifest.nodes["Screen"],
+    }
+    return [f"{name} {found[name]} instead of {value}" for name, value in expected.items() if found[name] != value]
+
+
+def delete_build(driver: "Driver", database: str, build: str) -> None:
+    """Delete a build in batches. The node that names it goes last, so that a killed deletion is finished next time."""
+    for label in ("Experiment", "Screen"):
+        with driver.session(database=database) as session:
+            session.run(
+                f"MATCH (n:{label} {{build: $build}}) CALL (n) {{ DETACH DELETE n }} IN TRANSACTIONS OF {DELETE_BATCH} ROWS",
+                build=build,
+            ).consume()
+    _write(driver, database, "MATCH (b:Build {id: $build}) DELETE b", build=build)
+
+
+def _begin(driver: "Driver", database: str, folder: Path, manifest: bundle.Manifest) -> None:
+    for label in ("Dataset", "Publication", "Environment"):
+        rows = bundle.read_table(folder, label).to_dicts()
+        _write(driver, database, SET_SHARED.format(label=label), rows=rows)
+    _write(
+        driver,
+        database,
+        BEGIN,
+        build=manifest.build,
+        dataset=manifest.dataset,
+        expected=manifest.nodes[manifest.record_class],
+        record_class=manifest.record_class,
+    )
+    under = bundle.read_table(folder, "UNDER").rename({"source": "id", "target": "environment"})
+    screens = bundle.read_table(folder, "Screen").join(under, on="id", how="left")
+    screens = screens.with_columns(uid=pl.concat_str(pl.lit(manifest.build + "/"), "id"))
+    _write(driver, database, SET_SCREENS, rows=screens.to_dicts(), build=manifest.build)
+
+
+def _load_experiments(
+    driver: "Driver", database: str, folder: Path, manifest: bundle.Manifest, tick: Callable[[int, int], None]
+) -> None:
+    experiments = _experiments(folder, manifest)
+    done = _count_loaded(driver, database, manifest.build)  # batches are committed whole and in order
+    statement = CREATE_EXPERIMENTS.format(label=manifest.record_class)
+    for start in range(done, experiments.height, BATCH):
+        part = experiments.slice(start, BATCH)
+        _write(driver, database, statement, rows=list(_rows(part)), build=manifest.build)
+        tick(start + part.height, experiments.height)
+
+
+def _experiments(folder: Path, manifest: bundle.Manifest) -> pl.DataFrame:
+    """Experiments in the order of `ordinal`, with the uid of their screen and the list of their perturbations."""
+    nodes = bundle.read_table(folder, manifest.record_class)
+    measured = bundle.read_table(folder, "MEASURED").select(
+        pl.col("target").alias("id"), screen_uid=pl.concat_str(pl.lit(manifest.build + "/"), "source")
+    )
+    perturbs = bundle.read_table(folder, "PERTURBS").sort("source", "position")
+    attributes = pl.struct(pl.exclude("source", "target"))
+    grouped = perturbs.group_by("source", maintain_order=True).agg("target", attributes=attributes)
+    joined = nodes.join(measured, on="id", how="left").join(grouped.rename({"source": "id"}), on="id", how="left")
+    return joined.sort("ordinal")
+
+
+def _rows(part: pl.DataFrame) -> Iterable[list[Any]]:
+    properties = part.drop("screen_uid", "target", "attributes").to_dicts()
+    edges = zip(part["target"].to_list(), part["attributes"].to_list(), strict=True)
+    for screen, own, (genes, attributes) in zip(part["screen_uid"], properties, edges, strict=True):
+        yield [screen, own, [list(pair) for pair in zip(genes or [], attributes or [], strict=True)]]
+
+
+def _count_loaded(driver: "Driver", database: str, build: str) -> int:
+    statement = "MATCH (e:Experiment {build: $build}) RETURN count(e) AS n"
+    return driver.execute_query(statement, build=build, database_=database).records[0]["n"]
+
+
+def _write(driver: "Driver", database: str, statement: str, **parameters: Any) -> None:
+    with driver.session(database=database) as session:
+        session.execute_write(lambda transaction: transaction.run(statement, **parameters).consume())

@@ -1,0 +1,294 @@
+"""The local graph server: a real Neo4j Community, as a process of its own, on loopback, with a password.
+
+Belongs here: its start and stop, finding it running, and the command line for that.
+Does not: its jars (`jars`), its settings (`server_home`), the parent process of Java (`supervisor`), connecting to a
+server that a person runs elsewhere, loading or asking anything. Dagster only ever connects; what starts this server is
+`make`, a test, or a person in a notebook.
+
+A *home* is one folder: conf, data, logs and `connection.json`. Its Java process is the child of a supervisor, which
+runs in a session of its own (so that Ctrl-C reaches the users of the server and not the server) and holds the read end
+of a pipe whose write end is in the process that called `start`. When that process ends, however it ends, the pipe
+closes and the supervisor stops Neo4j with a checkpoint. A persistent server has no such lifeline.
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from torchcell_assets.errors import TorchcellError
+from torchcell_assets.steps.graph import supervisor
+from torchcell_assets.steps.graph.jars import GraphUnavailable, fetch_jars, locked
+from torchcell_assets.steps.graph.server_home import (
+    configure,
+    environment,
+    free_port,
+    listens,
+    new_entry,
+    port_of,
+    reason,
+    server_command,
+    set_initial_password,
+)
+from torchcell_assets.steps.graph.supervisor import STOP_SECONDS, is_of, read_entry, write_entry
+
+CONSOLE = Path("logs", "console.log")  # of the running server, or of the last one
+START_SECONDS = 180  # 9 s for an empty home; recovery of a million experiments after a power cut took 28 s
+_lifelines: dict[Path, tuple[subprocess.Popen[bytes], int]] = {}  # homes started by this process
+
+
+@dataclasses.dataclass(frozen=True)
+class Connection:
+    """What a Bolt driver needs, and the address of the Neo4j Browser page where it is served."""
+
+    uri: str
+    username: str
+    password: str = dataclasses.field(repr=False)
+    database: str
+    http: str | None = None
+
+
+def start(home: Path, *, browser: bool = False, heap: str = "512m", persistent: bool = False) -> Connection:
+    """Start the server of `home`, or find it running; on return it has answered a query.
+
+    It ends with the calling process unless `persistent`. A server that runs without the Browser page is restarted
+    where `browser` asks for it. Two processes that call this at once get the same server.
+    """
+    return _start(home, browser=browser, heap=heap, persistent=persistent)[0]
+
+
+def stop(home: Path) -> None:
+    """Stop the server of `home` after a checkpoint; nothing happens where none runs."""
+    home = home.expanduser().resolve()
+    if (home / "connection.json").exists():
+        with _exclusively(home):
+            _stop(home)
+
+
+def connection(home: Path) -> Connection | None:
+    """How to log in to the server of `home`, or None where none is running."""
+    home = home.expanduser().resolve()
+    entry = read_entry(home)
+    running = is_of(home, entry.get("pid")) and not entry.get("stopping")
+    return _connection(entry) if running and listens(port_of(entry["uri"])) else None
+
+
+@contextlib.contextmanager
+def serving(home: Path, *, browser: bool = False, heap: str = "512m") -> Iterator[Connection]:
+    """`start`, and at exit `stop` unless the server was running before."""
+    here, started = _start(home, browser=browser, heap=heap, persistent=False)
+    try:
+        yield here
+    finally:
+        if started:
+            stop(home)
+
+
+def _start(home: Path, *, browser: bool, heap: str, persistent: bool) -> tuple[Connection, bool]:
+    """The connection, and whether there was no server before."""
+    home = home.expanduser().resolve()
+    jars = fetch_jars()  # before the spinner: it has a progress bar of its own
+    with _spinner("starting the local Neo4j ..."), _exclusively(home):
+        entry = read_entry(home)
+        if entry.get("stopping") or not _answers(home, entry):
+            _stop(home)
+            return _launch(home, jars, browser, heap, persistent), True
+        if browser and not entry["http"]:
+            _stop(home)
+            return _launch(home, jars, browser, heap, persistent or entry["persistent"]), False
+        if persistent and not entry["persistent"]:
+            _make_persistent(home, entry)
+        return _connection(entry), False
+
+
+@contextlib.contextmanager
+def _exclusively(home: Path) -> Iterator[None]:
+    """One start or stop of a home at a time, on the whole machine."""
+    try:
+        (home / "logs").mkdir(parents=True, exist_ok=True)
+        with locked(home / "start.lock"):
+            yield
+    except OSError as error:
+        raise GraphUnavailable(
+            f"The local Neo4j cannot use the folder {home} ({error.strerror or error}): make it writable, make room "
+            "there, or choose another folder."
+        ) from error
+
+
+def _launch(home: Path, jars: Path, browser: bool, heap: str, persistent: bool) -> Connection:
+    entry = new_entry(home)
+    bolt, http = 7687, 7474
+    while True:
+        bolt = free_port(bolt)
+        http = free_port(http, besides=bolt)
+        entry["uri"] = f"bolt://127.0.0.1:{bolt}"
+        entry["http"] = f"http://127.0.0.1:{http}" if browser else None
+        write_entry(home, entry)
+        configure(home, bolt, http if browser else None, heap)
+        if not (home / "data" / "databases" / "system").exists():
+            set_initial_password(home, jars, entry["password"])
+        try:
+            _spawn(home, heap, jars)
+            break
+        except GraphUnavailable as error:
+            # another home took the port between our look and the server's; each round looks further up
+            if "already in use" not in str(error):
+                raise
+            bolt, http = bolt + 1, http + 1
+    if persistent:
+        _make_persistent(home, read_entry(home))
+    return _connection(entry)
+
+
+def _spawn(home: Path, heap: str, jars: Path) -> None:
+    """Start the supervisor and wait until the server answers; on failure, nothing is left."""
+    command = [sys.executable, "-I", supervisor.__file__, str(home), *server_command(home, jars, heap)]
+    log = home / CONSOLE
+    read, lifeline = os.pipe()
+    try:
+        with log.open("wb") as console:
+            streams: dict[str, Any] = {"stdin": read, "stdout": console, "stderr": subprocess.STDOUT}
+            parent = subprocess.Popen(command, **streams, env=environment(home), cwd=home, start_new_session=True)
+    except BaseException:
+        os.close(lifeline)
+        raise
+    finally:
+        os.close(read)
+    _lifelines[home] = parent, lifeline
+    try:
+        if not _answers(home, read_entry(home), parent):
+            why = reason(log.read_text(errors="replace"))
+            raise GraphUnavailable(f"The local Neo4j of {home} did not start: {why} (the whole log is {log}).")
+    except BaseException:  # Ctrl-C too
+        _let_go(home)
+        raise
+
+
+def _answers(home: Path, entry: dict[str, Any], parent: "subprocess.Popen[bytes] | None" = None) -> bool:
+    """Wait while the server's process lives until it answers; `parent` is its supervisor while it is starting."""
+    from neo4j import GraphDatabase
+    from neo4j.exceptions import AuthError, DriverError, Neo4jError
+
+    auth = (entry.get("username", ""), entry.get("password", ""))
+    ports = [port_of(address) for address in (entry.get("uri"), entry.get("http")) if address]
+    for _ in _until(START_SECONDS):
+        if parent.poll() is not None if parent else not is_of(home, entry.get("pid")):
+            return False
+        # until our log says so, another server may answer on that port
+        started = not parent or " Started." in (home / CONSOLE).read_text(errors="replace")
+        # and a driver that meets a closed port waits by its own, slower clock
+        if not (started and all(map(listens, ports))):
+            continue
+        try:
+            with (
+                GraphDatabase.driver(entry["uri"], auth=auth, connection_timeout=5) as driver,
+                driver.session(database=entry["database"]) as session,
+            ):
+                session.run("RETURN 1").consume()
+            return True
+        except AuthError as error:
+            raise GraphUnavailable(
+                f"The Neo4j of {home} refuses the password in {home / 'connection.json'}: somebody changed one of the "
+                "two. Write the right one there, or stop the server and move the folder away."
+            ) from error
+        except (DriverError, Neo4jError):
+            continue
+    return False
+
+
+def _make_persistent(home: Path, entry: dict[str, Any]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(entry["supervisor"], signal.SIGUSR1)
+    for _ in _until(STOP_SECONDS):  # acknowledged before the lifeline may close
+        if read_entry(home).get("persistent") or not is_of(home, entry["supervisor"]):
+            break
+    if home in _lifelines:
+        os.close(_lifelines.pop(home)[1])
+
+
+def _let_go(home: Path) -> None:
+    if home in _lifelines:
+        parent, lifeline = _lifelines.pop(home)
+        os.close(lifeline)
+        parent.wait()  # it ends by itself: it kills Java after STOP_SECONDS
+
+
+def _stop(home: Path) -> None:
+    entry = read_entry(home)
+    pids = [pid for pid in (entry.get("supervisor"), entry.get("pid")) if pid and is_of(home, pid)]
+    if pids:
+        os.kill(pids[0], signal.SIGTERM)  # to the supervisor, or to Java itself where the supervisor was killed
+    _let_go(home)
+    for _ in _until(STOP_SECONDS + 10):
+        if not any(is_of(home, pid) for pid in pids):
+            break
+    else:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    entry = read_entry(home)
+    if entry.get("pid"):  # a supervisor that was killed could not take its entry back
+        write_entry(home, {**entry, "pid": None, "supervisor": None, "stopping": False, "persistent": False})
+
+
+def _connection(entry: dict[str, Any]) -> Connection:
+    return Connection(**{field.name: entry[field.name] for field in dataclasses.fields(Connection)})
+
+
+def _until(seconds: float) -> Iterator[None]:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        yield
+        time.sleep(0.05)
+
+
+def _spinner(text: str) -> contextlib.AbstractContextManager[Any]:
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    return console.status(text) if console.is_terminal else contextlib.nullcontext()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """`up`, `down` and `status` of one home, for `make` and for a terminal."""
+    parser = argparse.ArgumentParser(prog="local_server", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("command", choices=["up", "down", "status"])
+    parser.add_argument("--home", type=Path, required=True, help="folder of the server: conf, data, logs, password")
+    parser.add_argument("--browser", action="store_true", help="serve the Neo4j Browser page too")
+    parser.add_argument("--heap", default="512m", help="memory of the server (default 512m)")
+    parser.add_argument("--show-password", action="store_true", help="print the password itself")
+    chosen = parser.parse_args(arguments)
+    try:
+        if chosen.command == "up":
+            here = start(chosen.home, browser=chosen.browser, heap=chosen.heap, persistent=True)
+        else:
+            if chosen.command == "down":
+                stop(chosen.home)
+            found = connection(chosen.home)
+            if not found:
+                print(f"No Neo4j is running in {chosen.home}.")
+                return 0 if chosen.command == "down" else 1
+            here = found
+    except TorchcellError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    password = f"its password stands in {chosen.home / 'connection.json'}"
+    if chosen.show_password or (chosen.command == "up" and chosen.browser):
+        password = f"password {here.password}"
+    print(f"Neo4j is running at {here.uri} (database {here.database}, user {here.username}, {password}).")
+    if here.http:
+        print(f"Neo4j Browser: {here.http}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""What the query selects, de-duplicated; and nested samples of it, one per SIZE."""
+
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+
+from torchcell_assets.partitions import SIZE
+from torchcell_assets.plots import embedded
+from torchcell_assets.resources import DataRoot, GraphStore
+from torchcell_assets.schema import Fitness, MergedFitness
+from torchcell_assets.staleness import Policy, content_hash, result, step
+from torchcell_assets.staleness.publish import table_metadata
+from torchcell_assets.steps.datasets.assets import of_the_study
+from torchcell_assets.steps.graph import read
+from torchcell_assets.steps.graph.checks import materialized_build
+from torchcell_assets.steps.merged import figures, fitness, subsets
+from torchcell_assets.storage import replacing
+from torchcell_assets.study import current
+
+STUDY = current()
+FITNESS_DATASETS = tuple(dataset for dataset in of_the_study() if dataset.record is Fitness)
+FITNESS_KEY = dg.AssetKey(["merged", "fitness"])
+
+
+def merged_path(root: DataRoot) -> Path:
+    """The DuckDB file with all merged rows."""
+    return root.place("merged", "fitness.duckdb")
+
+
+@step(
+    name="fitness",
+    uses=[Fitness, MergedFitness, STUDY.query, fitness.POOLING, Policy("merge_key", "genotype")],
+    deps=[dg.AssetKey(["graph", dataset.name]) for dataset in FITNESS_DATASETS],
+    kinds={"duckdb", "neo4j"},
+)
+def merged_fitness(context: dg.AssetExecutionContext, root: DataRoot, store: GraphStore) -> dg.MaterializeResult:
+    """One row is one genotype at one temperature, in one class of media, pooled over independent measurements.
+
+    Selected by the study's Cypher query from the graph, page by page; de-duplicated in DuckDB. Open it with
+    `duckdb data/merged/fitness.duckdb`. Used by `merged/subset`.
+    """
+    builds = {d.name: materialized_build(context.instance, d.name) or "" for d in FITNESS_DATASETS}
+    with store.driver() as driver:
+        serves = read.current_builds(driver, store.database_name, list(builds))
+        read.refuse_other_builds(serves, builds)
+        pages = [serves[name] for name in sorted(builds)]
+        selected = read.select(driver, store.database_name, STUDY.query, pages)
+    merged = fitness.merge(selected)
+    table = MergedFitness.validate(merged.table, cast=True)
+    path = merged_path(root)
+    with replacing(path) as temporary:
+        fitness.write(temporary, table)
+    names = {dataset.publication: dataset.name.split("_", 1)[1] for dataset in FITNESS_DATASETS}
+    scatter, r = figures.replicate_scatter(fitness.replicates(selected), names)
+    loaded = sum(experiments for _, experiments in pages)
+    return result(
+        path,
+        content_hash(table, list(MergedFitness.primary_key())),
+        metadata={
+            **table_metadata(MergedFitness, table),
+            "loaded": loaded,
+            "selected": merged.selected,
+            "not_selected_by_the_query": loaded - merged.selected,
+            "pooled": merged.pooled,
+            "excluded": dg.MetadataValue.json(merged.excluded),
+            "by_order": embedded(figures.fitness_by_order(table), "fitness by order"),
+            "replicates": embedded(scatter, "replicates"),
+            **({"replicate_pearson": r} if r is not None else {}),
+        },
+    )
+
+
+@step(
+    name="subset",
+    uses=[MergedFitness, Policy("condition", [repr(STUDY.condition), STUDY.seed])],
+    deps=[FITNESS_KEY],
+    partitions_def=SIZE,
+    kinds={"parquet"},
+)
+def merged_subset(context: dg.AssetExecutionContext, root: DataRoot) -> dg.MaterializeResult:
+    """One row is one haploid deletion genotype at the standard condition of the study, with its rank and its split.
+
+    Nested: `1e3` is the beginning of `1e4`. Order and split follow a hash of the gene set, the same on every machine.
+    """
+    rows = subsets.with_split(subsets.standard(merged_path(root), STUDY.condition), STUDY.seed)
+    table = subsets.subset(rows, context.partition_key, STUDY.larger)
+    path = root.table("merged/subset", context.partition_key)
+    with replacing(path) as temporary:
+        table.write_parquet(temporary, compression="zstd")
+    return result(
+        path,
+        content_hash(table, ["genotype"]),
+        metadata={
+            **table_metadata(MergedFitness, table),
+            "available": rows.height,
+            **{f"order_{order}": count for order, count in table["order"].value_counts().sort("order").iter_rows()},
+            **{split: table.filter(pl.col("split") == split).height for split in subsets.SPLITS},
+            "by_order": embedded(figures.fitness_by_order(table), "fitness by order"),
+        },
+    )
+
+
+ASSETS = [merged_fitness, merged_subset]

@@ -1,0 +1,1 @@
+"""Genes as vectors: one recipe per key, one module per family, one safetensors file per partition."""

@@ -1,0 +1,65 @@
+"""Every gene of the genome as a vector, one partition per REPRESENTATION."""
+
+import dagster as dg
+import polars as pl
+
+from torchcell_assets.partitions import REPRESENTATION
+from torchcell_assets.resources import DataRoot, RawFiles
+from torchcell_assets.schema import Embedding, Gene
+from torchcell_assets.sources.catalog import CATALOG
+from torchcell_assets.staleness import result, step
+from torchcell_assets.staleness.outdated import RECIPE_TAG, RECIPES_METADATA
+from torchcell_assets.staleness.publish import column_schema
+from torchcell_assets.steps.representations import table
+from torchcell_assets.steps.representations.recipes import RECIPES
+from torchcell_assets.study import current
+
+DEPLOYED = {key: RECIPES[key].fingerprint for key in current().representations}
+SHOWN_GENES = {"CDC28": "YBR160W", "ADE2": "YOR128C", "RAD52": "YML032C"}
+"""Genes that every yeast geneticist knows, for the preview of nearest neighbours."""
+
+
+@step(
+    uses=[Gene, Embedding],
+    deps=[dg.AssetKey(["datasets", "genome"])],
+    partitions_def=REPRESENTATION,
+    kinds={"safetensors"},
+    metadata={RECIPES_METADATA: dg.MetadataValue.json(DEPLOYED)},
+)
+def gene_embedding(context: dg.AssetExecutionContext, root: DataRoot, raw: RawFiles) -> dg.MaterializeResult:
+    """One file is one representation: gene x dimension as safetensors, with a manifest of how it was made.
+
+    A recipe belongs to one partition: a change of one outdates that representation alone, and the models trained on it.
+    """
+    recipe = RECIPES[context.partition_key]
+    genes = pl.read_parquet(root.table("datasets", "genome"))
+    sources = raw.sources()
+    embedding = table.build(recipe, genes, {name: sources.path(CATALOG[name]) for name in recipe.files})
+    path = root.place("representations", "gene_embedding", f"{recipe.key}.safetensors")
+    table.write(path, embedding)
+    return result(
+        path,
+        table.content_hash(embedding),
+        tags={RECIPE_TAG: recipe.fingerprint},
+        metadata={
+            "dagster/row_count": len(embedding.genes),
+            "dagster/column_schema": column_schema(Embedding),
+            "dimension": embedding.dimension,
+            "genes_missing": len(embedding.manifest["genes_missing"]),
+            "manifest": dg.MetadataValue.json(embedding.manifest),
+            "nearest_genes": dg.MetadataValue.md(_nearest(embedding, genes)),
+        },
+    )
+
+
+def _nearest(embedding: table.GeneEmbedding, genes: pl.DataFrame) -> str:
+    names = dict(genes.select("gene", pl.coalesce("name", "gene")).iter_rows())
+    lines = ["gene | nearest genes (cosine)", "--- | ---"]
+    for shown, gene in SHOWN_GENES.items():
+        if gene in embedding.genes:
+            near = ", ".join(f"{names[other]} ({cosine:.2f})" for other, cosine in table.neighbours(embedding, gene))
+            lines.append(f"{shown} | {near or 'none: all genes are equally far'}")
+    return "\n".join(lines)
+
+
+ASSETS = [gene_embedding]

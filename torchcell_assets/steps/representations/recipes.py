@@ -1,0 +1,88 @@
+"""The recipes: what every representation is, and what makes a stored one outdated.
+
+Belongs here: one entry per key of the dimension REPRESENTATION, with all that decides its numbers. Does not: how a
+family turns genes into vectors (one module per family), where the vectors are kept (table.py).
+
+A recipe belongs to one partition: a change of one of them outdates that key alone, and the cells trained on it.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+PATHWAYS_FILE = "sgd/biochemical_pathways.tab"
+"""Raw file of SGD: pathway, reaction, EC number, gene (standard name), reference; no header."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one representation is made.
+
+    key: name of the representation, such as `random_100`.
+    family: module of this folder that makes it.
+    dimension: length of a vector; None where the genes or a raw file decide it.
+    parameters: JSON-able; what the family needs to know (for a language model: revision, pooling, weights' sha256).
+    logic: raise it when the code of the family changes the numbers.
+    description: one sentence for people; no part of the fingerprint.
+    files: raw files that the family reads, by the names under which `embed` gets their paths.
+    """
+
+    key: str
+    family: str
+    dimension: int | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    logic: str = "1"
+    description: str = ""
+    files: tuple[str, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """Ten hex digits of the SHA-256 over everything but the description."""
+        said = {
+            "key": self.key,
+            "family": self.family,
+            "dimension": self.dimension,
+            "parameters": dict(self.parameters),
+            "logic": self.logic,
+            "files": list(self.files),
+        }
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:10]
+
+
+def _random(dimension: int) -> Recipe:
+    return Recipe(
+        key=f"random_{dimension}",
+        family="random_code",
+        dimension=dimension,
+        parameters={"distribution": "normal", "scale": "1/sqrt(dimension)"},
+        description=f"Control: {dimension} random number{'s' if dimension > 1 else ''} per gene, seeded by its name.",
+    )
+
+
+RECIPES: dict[str, Recipe] = {
+    recipe.key: recipe
+    for recipe in (
+        Recipe(
+            key="one_hot",
+            family="one_hot",
+            description="One dimension per gene: says which gene it is and nothing else.",
+        ),
+        Recipe(
+            key="codon_frequency",
+            family="codon_frequency",
+            dimension=64,
+            parameters={"stop_codon": "counted"},
+            description="Relative frequency of the 64 codons in the coding sequence.",
+        ),
+        Recipe(
+            key="chromosome_pathway",
+            family="chromosome_pathway",
+            parameters={"chromosome": "one-hot", "pathway": "member 1, else 0"},
+            description="Chromosome (one-hot) and membership in SGD's biochemical pathways.",
+            files=(PATHWAYS_FILE,),
+        ),
+        *(_random(dimension) for dimension in (1, 10, 100, 1000)),
+    )
+}

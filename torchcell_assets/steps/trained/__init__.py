@@ -1,0 +1,1 @@
+"""Models that predict the growth of a mutant: features, baselines, families, scores, figures."""

@@ -1,0 +1,47 @@
+"""Fixtures that several rooms share.
+
+Belongs here: what is dear to set up, such as the one graph server of a test session.
+Does not: what only the tests of one room need; that stands beside them.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# One process serves one study: the tests' is `screens`, whatever the data root of the checkout remembers.
+os.environ |= {"TORCHCELL_STUDY": "screens", "TORCHCELL_DATA": str(Path(tempfile.gettempdir()) / "torchcell-no-data")}
+os.environ |= {"DAGSTER_DISABLE_TELEMETRY": "1"}
+for name in ("NEO4J_URI", "DAGSTER_HOME"):
+    os.environ.pop(name, None)
+
+from torchcell_assets.steps.graph.local_server import Connection, serving
+
+DELETE_ALL = "MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 10000 ROWS"
+
+
+@pytest.fixture(scope="session")
+def neo4j_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the session's server."""
+    return tmp_path_factory.mktemp("neo4j")
+
+
+@pytest.fixture(scope="session")
+def neo4j_connection(neo4j_home: Path) -> Iterator[Connection]:
+    """A real Neo4j for the whole session; it ends with it, however that ends."""
+    with serving(neo4j_home) as connection:
+        yield connection
+
+
+@pytest.fixture
+def empty_graph(neo4j_connection: Connection):
+    """A driver to the session's server, holding no node; indexes and constraints of earlier tests stay."""
+    from neo4j import GraphDatabase
+
+    auth = (neo4j_connection.username, neo4j_connection.password)
+    with GraphDatabase.driver(neo4j_connection.uri, auth=auth) as driver:
+        with driver.session(database=neo4j_connection.database) as session:
+            session.run(DELETE_ALL).consume()
+        yield driver

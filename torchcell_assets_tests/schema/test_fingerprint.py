@@ -1,0 +1,90 @@
+"""When a record class has changed, and when it has not."""
+
+import importlib.util
+import itertools
+import json
+import sys
+
+import pytest
+
+from torchcell_assets.schema import RECORD_CLASSES
+from torchcell_assets.schema.fingerprint import describe, difference, fingerprint
+
+BASE = '''
+import dataframely as dy
+class Perturbed(dy.Schema):
+    gene = dy.String(regex="^Y")
+    kind = dy.Enum(["deletion", "ts"])
+class Measured(dy.Schema):
+    """Doc."""
+    dataset = dy.String(min_length=1)
+    @dy.rule()
+    def named(cls):
+        return cls.dataset.col != "x"
+class Fitness(Measured):
+    """Doc."""
+    value = dy.Float64(nullable=True, min=0.0, description="relative to wild type")
+    genes = dy.List(dy.Struct({"gene": dy.String(), "kind": dy.Enum(["deletion", "ts"])}), min_length=1)
+    @dy.rule()
+    def has_value(cls):
+        # why
+        return cls.value.col.is_not_null() | (cls.dataset.col == "x")
+'''
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def load(tmp_path):
+    def load(text: str):
+        name = f"edited_{next(_numbers)}"
+        path = tmp_path / f"{name}.py"
+        path.write_text(text)
+        spec = importlib.util.spec_from_file_location(name, path)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+        return module.Fitness
+
+    return load
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [('"""Doc."""', '"""Other."""'), ("# why", "# because"), ("relative to wild type", "relative to WT")],
+    ids=["docstring", "comment", "description"],
+)
+def test_what_cannot_change_stored_data_changes_no_fingerprint(load, before, after):
+    assert fingerprint(load(BASE)) == fingerprint(load(BASE.replace(before, after)))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("value = dy.Float64(", "value = dy.Float32(", ["value: type Float64 -> Float32"]),
+        ("nullable=True, min=0.0", "nullable=False, min=0.0", ["value: nullable True -> None"]),
+        ("min=0.0", "min=0.1", ["value: min 0.0 -> 0.1"]),
+        (", min=0.0", "", ["value: min 0.0 -> None"]),
+        ("    value = dy", "    replicate = dy.UInt8(nullable=True)\n    value = dy", ["+replicate"]),
+        ("is_not_null()", "is_null()", ["rule has_value changed"]),
+        ('!= "x"', '!= "y"', ["rule named changed"]),
+    ],
+    ids=["type", "nullable", "constraint", "zero constraint dropped", "new field", "rule", "inherited rule"],
+)
+def test_a_change_is_noticed_and_told_by_field(load, before, after, told):
+    old, new = load(BASE), load(BASE.replace(before, after))
+    assert fingerprint(old) != fingerprint(new)
+    assert difference(describe(old), describe(new)) == told
+
+
+def test_a_nested_class_belongs_to_the_fingerprint(load):
+    edited = BASE.replace('"kind": dy.Enum(["deletion", "ts"])', '"kind": dy.Enum(["deletion", "ts", "damp"])')
+    assert fingerprint(load(BASE)) != fingerprint(load(edited))
+
+
+def test_descriptions_can_be_stored(load):
+    assert json.loads(json.dumps(describe(load(BASE)))) == describe(load(BASE))
+
+
+def test_fingerprints_change_only_in_a_reviewed_commit(snapshot):
+    """Every change outdates all that was stored with the class: `pytest --snapshot-update` makes it a visible choice."""
+    assert {name: fingerprint(cls) for name, cls in RECORD_CLASSES.items()} == snapshot

@@ -1,0 +1,252 @@
+"""A raw file comes out with its sha256, or one sentence says why not; against a real server on loopback."""
+
+import hashlib
+import http.server
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from torchcell_assets.sources import Source, Sources, SourceUnavailable
+
+CONTENT = b"strain\tfitness\n" + b"YAL001C\t0.9787\n" * 20_000
+NAME = "publication2020/table.txt"
+
+Behaviour = Callable[[http.server.BaseHTTPRequestHandler], None]
+
+
+def whole(handler: http.server.BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(CONTENT)))
+    handler.end_headers()
+    if handler.command == "GET":
+        handler.wfile.write(CONTENT)
+
+
+def truncated(handler: http.server.BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(CONTENT)))
+    handler.end_headers()
+    handler.wfile.write(CONTENT[:1000])
+
+
+def truncated_without_length(handler: http.server.BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.end_headers()
+    handler.wfile.write(CONTENT[:1000])
+
+
+def other_content(handler: http.server.BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.end_headers()
+    handler.wfile.write(b"<html>please log in</html>")
+
+
+def not_found(handler: http.server.BaseHTTPRequestHandler) -> None:
+    handler.send_error(404)
+
+
+def hanging(handler: http.server.BaseHTTPRequestHandler) -> None:
+    time.sleep(3)
+
+
+class Server:
+    """A web server that behaves as a test wants it, and counts the requests."""
+
+    def __init__(self) -> None:
+        self.behaviours: list[Behaviour] = [whole]
+        self.requests: list[str] = []
+        owner = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                owner.requests.append(self.command)
+                behaviour = owner.behaviours.pop(0) if len(owner.behaviours) > 1 else owner.behaviours[0]
+                behaviour(self)
+
+            do_HEAD = do_GET
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.http.server_address[1]}/table.txt"
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    thread = threading.Thread(target=server.http.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.http.shutdown()
+    server.http.server_close()
+
+
+@pytest.fixture
+def source(server: Server) -> Source:
+    return Source(
+        name=NAME,
+        sha256=(hashlib.sha256(CONTENT).hexdigest(),),
+        bytes=len(CONTENT),
+        url=server.url,
+        licence="CC0",
+        citation="Nobody et al. 2020",
+        doi="10.0000/none",
+    )
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Sources:
+    return Sources(cache=tmp_path / "cache", retries=0, timeout=5)
+
+
+def put(folder: Path, content: bytes) -> Path:
+    path = folder / NAME
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def leftovers(cache: Path) -> list[Path]:
+    return [path for path in cache.rglob("*") if path.is_file() and path != cache / NAME]
+
+
+def test_a_download_lands_in_the_cache_and_is_not_repeated(server: Server, source: Source, sources: Sources):
+    path = sources.path(source)
+    assert path == sources.cache / NAME
+    assert path.read_bytes() == CONTENT
+    assert sources.path(source) == path
+    assert len(server.requests) == 1
+    assert not leftovers(sources.cache)
+    sources.verify(source)
+
+
+def test_a_download_that_fails_once_is_tried_again(server: Server, source: Source, sources: Sources):
+    server.behaviours = [truncated, whole]
+    assert replace(sources, retries=1).path(source).read_bytes() == CONTENT
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "said"),
+    [
+        (truncated, "cannot be reached"),
+        (truncated_without_length, "truncated or changed"),
+        (other_content, "truncated or changed"),
+        (not_found, "answered 404"),
+    ],
+)
+def test_a_bad_download_is_refused_with_one_sentence(
+    server: Server, source: Source, sources: Sources, behaviour: Behaviour, said: str
+):
+    server.behaviours = [behaviour]
+    with pytest.raises(SourceUnavailable) as refusal:
+        sources.path(source)
+    sentence = str(refusal.value)
+    assert said in sentence
+    assert NAME in sentence
+    assert str(sources.cache / NAME) in sentence
+    assert "TORCHCELL_MIRROR" in sentence
+    assert "\n" not in sentence
+    assert not (sources.cache / NAME).exists()
+    assert not leftovers(sources.cache)
+
+
+def test_a_refused_connection_is_said(source: Source, sources: Sources):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        nobody = replace(source, url=f"http://127.0.0.1:{taken.getsockname()[1]}/table.txt")
+        with pytest.raises(SourceUnavailable, match="cannot be reached"):
+            sources.path(nobody)
+
+
+def test_a_damaged_file_in_the_cache_is_replaced_by_a_good_download(server: Server, source: Source, sources: Sources):
+    put(sources.cache, CONTENT[:100])
+    assert sources.path(source).read_bytes() == CONTENT
+
+
+def test_a_damaged_file_in_the_cache_is_named_when_nothing_better_is_found(source: Source, sources: Sources):
+    path = put(sources.cache, CONTENT[:100])
+    with pytest.raises(SourceUnavailable, match="is another file") as refusal:
+        replace(sources, offline=True).path(source)
+    assert str(path) in str(refusal.value)
+    assert "offline" in str(refusal.value)
+
+
+def test_a_second_accepted_digest_is_a_good_file(source: Source, sources: Sources, server: Server):
+    published = b"the same table as the publisher saved it\n"
+    both = replace(source, sha256=(*source.sha256, hashlib.sha256(published).hexdigest()))
+    path = put(sources.cache, published)
+    assert sources.path(both) == path
+    assert not server.requests
+
+
+def test_a_file_of_the_mirror_is_used_in_place(server: Server, source: Source, sources: Sources, tmp_path: Path):
+    path = put(tmp_path / "mirror", CONTENT)
+    mirrored = replace(sources, mirror=tmp_path / "mirror")
+    assert mirrored.path(source) == path
+    assert not sources.cache.exists()
+    assert not server.requests
+
+
+def test_a_wrong_file_in_the_mirror_is_named(source: Source, sources: Sources, tmp_path: Path):
+    path = put(tmp_path / "mirror", b"another release")
+    with pytest.raises(SourceUnavailable, match=r"mirrored file .* is another file") as refusal:
+        replace(sources, mirror=tmp_path / "mirror", offline=True).path(source)
+    assert str(path) in str(refusal.value)
+
+
+def test_a_cache_that_cannot_be_written_is_said(source: Source, tmp_path: Path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(SourceUnavailable, match="cannot be written"):
+        Sources(cache=tmp_path / "file" / "cache", retries=0).path(source)
+
+
+def test_a_failed_download_leaves_what_the_cache_held(server: Server, source: Source, sources: Sources):
+    path = put(sources.cache, CONTENT)
+    newer = replace(source, sha256=("0" * 64,))
+    server.behaviours = [truncated]
+    with pytest.raises(SourceUnavailable):
+        sources.path(newer)
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_file_of_a_package_that_is_not_installed_says_what_to_install(source: Source, sources: Sources):
+    packaged = replace(source, url=None, package="no-such-package", member="table.txt")
+    with pytest.raises(SourceUnavailable, match="no-such-package is not installed"):
+        sources.path(packaged)
+    with pytest.raises(SourceUnavailable, match="Install no-such-package"):
+        sources.verify(packaged)
+
+
+def test_a_probe_names_what_cannot_be_had_and_downloads_nothing(
+    server: Server, source: Source, sources: Sources, tmp_path: Path
+):
+    there = put(tmp_path / "mirror", CONTENT)
+    elsewhere = replace(source, name="publication2020/other.txt")
+    lost = replace(source, name="publication2020/lost.txt", url="http://127.0.0.1:1/table.txt")
+    mirrored = replace(sources, mirror=tmp_path / "mirror")
+    assert mirrored.probe([source, elsewhere]) == []
+    [(missing, why)] = mirrored.probe([source, elsewhere, lost])
+    assert missing == lost
+    assert "cannot be reached" in why
+    assert set(server.requests) == {"HEAD"}
+    assert there.exists()
+    assert not sources.cache.exists()
+    [(_, why)] = replace(mirrored, offline=True).probe([source, elsewhere])
+    assert "offline" in why
+
+
+def test_a_probe_ends_in_time_though_servers_hang(server: Server, source: Source, sources: Sources):
+    server.behaviours = [hanging]
+    urls = [replace(source, name=f"{n}.txt", url=f"{server.url}?{n}") for n in range(6)]
+    start = time.monotonic()
+    missing = sources.probe(urls, timeout=0.5)
+    assert time.monotonic() - start < 2
+    assert len(missing) == 6

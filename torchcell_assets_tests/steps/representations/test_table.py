@@ -1,0 +1,79 @@
+import numpy as np
+import polars as pl
+import pytest
+import scipy.sparse as sp
+
+from torchcell_assets.errors import TorchcellError
+from torchcell_assets.steps.representations import table
+from torchcell_assets.steps.representations.recipes import RECIPES
+
+GENES = pl.DataFrame({"gene": ["YAL001C", "YAL002W", "YAL003W", "YAL005C"]})
+
+
+@pytest.mark.parametrize("key", ["one_hot", "random_10"])
+def test_safetensors_give_back_what_was_written(tmp_path, key):
+    embedding = table.build(RECIPES[key], GENES)
+    table.write(tmp_path / "e.safetensors", embedding)
+    back = table.read(tmp_path / "e.safetensors")
+    assert (back.key, back.genes, back.manifest) == (embedding.key, embedding.genes, embedding.manifest)
+    assert type(back.vectors) is type(embedding.vectors) and back.vectors.dtype == np.float32
+    assert abs(back.vectors - embedding.vectors).max() == 0
+    assert table.content_hash(back) == table.content_hash(embedding)
+    assert [path.name for path in tmp_path.iterdir()] == ["e.safetensors"]
+
+
+@pytest.mark.parametrize("keep", [0, 5, 200, -4])
+def test_a_truncated_file_is_refused_with_one_sentence(tmp_path, keep):
+    path = tmp_path / "e.safetensors"
+    table.write(path, table.build(RECIPES["random_10"], GENES))
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(TorchcellError, match=r"^[^\n]+materialize it again\.$"):
+        table.read(path)
+
+
+def test_a_foreign_safetensors_file_is_refused(tmp_path):
+    from safetensors.numpy import save_file
+
+    path = tmp_path / "model.safetensors"
+    save_file({"weight": np.zeros((2, 2))}, path)
+    with pytest.raises(TorchcellError, match="no gene embedding of ours"):
+        table.read(path)
+    with pytest.raises(TorchcellError, match="There is no gene embedding"):
+        table.read(tmp_path / "absent.safetensors")
+
+
+def test_the_content_hash_sees_values_genes_and_order_but_not_the_form():
+    embedding = table.build(RECIPES["one_hot"], GENES)
+
+    def other(genes=embedding.genes, vectors=embedding.vectors):
+        return table.content_hash(table.GeneEmbedding("x", list(genes), vectors, {}))
+
+    same = table.content_hash(embedding)
+    dense = embedding.vectors.toarray()
+    assert other(vectors=dense) == same
+    assert other(vectors=sp.csr_array(dense)) == same
+    assert other(vectors=np.where(dense == 0, np.float32(-0.0), dense)) == same
+    assert other(vectors=dense[::-1]) != same
+    assert other(vectors=dense * np.float32(1 + 1e-6)) != same
+    assert other(genes=embedding.genes[::-1]) != same
+
+
+def test_the_content_hash_is_pinned():
+    """A library upgrade is no change of data: this value may only change with the encoding itself."""
+    vectors = np.array([[0.5, 0.0], [0.0, -2.0]], dtype=np.float32)
+    assert table.content_hash(table.GeneEmbedding("x", ["YAL001C", "YAL002W"], vectors, {})) == "622df340d9a6c6d7"
+
+
+def test_neighbours_are_the_genes_that_point_the_same_way():
+    vectors = np.array([[1, 0], [2, 0.2], [0.5, 0.5], [-1, 0]], dtype=np.float32)
+    for form in (vectors, sp.csr_array(vectors)):
+        embedding = table.GeneEmbedding("x", GENES["gene"].to_list(), form, {})
+        near = table.neighbours(embedding, "YAL001C")
+        assert [gene for gene, _ in near] == ["YAL002W", "YAL003W"]
+        assert near[1][1] == pytest.approx(np.sqrt(0.5))
+    with pytest.raises(TorchcellError, match="does not describe 'CDC28'"):
+        table.neighbours(embedding, "CDC28")
+
+
+def test_one_hot_genes_have_no_neighbours():
+    assert table.neighbours(table.build(RECIPES["one_hot"], GENES), "YAL002W") == []

@@ -1,0 +1,178 @@
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+from torchcell_assets.errors import TorchcellError
+from torchcell_assets.schema.records import Prediction
+from torchcell_assets.steps.trained import features
+from torchcell_assets.steps.trained.baselines import fit_baselines
+from torchcell_assets.steps.trained.estimators import alpha_max
+from torchcell_assets.steps.trained.families import FAMILIES, fit_aggregations, fit_cell
+from torchcell_assets.steps.trained.grids import GRIDS, Grid
+from torchcell_assets.steps.trained.predictions import spearman
+from torchcell_assets_tests.steps.trained.synthetic import (
+    gene_names,
+    one_hot_embedding,
+    random_embedding,
+    screen,
+    table,
+)
+
+NAMES = gene_names(300)
+SMALL = Grid(
+    "small",
+    folds=3,
+    candidates={
+        "elastic_net": tuple({"l1_ratio": 0.5, "relative_alpha": a} for a in (0.3, 0.03)),
+        "support_vector": tuple({"kernel": "rbf", "relative_gamma": 0.5, "C": c, "epsilon": 0.03} for c in (0.1, 1.0)),
+        "random_forest": ({"n_estimators": 20, "max_features": "sqrt", "min_samples_leaf": 2},),
+    },
+    description="",
+)
+
+
+def correlation(table: pl.DataFrame, split: str) -> float | None:
+    part = table.filter(pl.col("split").cast(pl.String) == split)
+    return spearman(part["predicted"].to_numpy(), part["observed"].to_numpy())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("embedding", [random_embedding(NAMES, 8), one_hot_embedding(NAMES)], ids=lambda e: e.key)
+def test_a_cell_predicts_every_genotype_once(family, embedding):
+    subset = screen(200)
+    fitted = fit_cell(subset, embedding, family, SMALL, "pert_sum", seed=1)
+    Prediction.validate(fitted.predictions)
+    assert fitted.predictions["genotype"].to_list() == subset["genotype"].to_list()
+    assert fitted.search["chosen"].sum() == 1
+    chosen = json.loads(fitted.search.filter("chosen")["parameters"][0])
+    assert chosen == fitted.parameters and chosen in SMALL.candidates[family]
+    assert (fitted.missing, fitted.genotypes_with_missing) == ([], 0)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_result_is_the_same_at_one_and_two_threads(family):
+    subset, embedding = screen(200), random_embedding(NAMES, 8)
+    one, two = (fit_cell(subset, embedding, family, SMALL, "pert_mean", seed=1, threads=n) for n in (1, 2))
+    assert one.predictions.equals(two.predictions)
+    assert one.search.equals(two.search)
+
+
+@pytest.mark.parametrize("family", ["elastic_net", "support_vector"])
+@pytest.mark.parametrize("wide", [False, True], ids=["dense", "sparse"])
+def test_the_alias_predicts_what_fitting_intact_sum_predicts(family, wide):
+    subset = screen(250)
+    embedding = one_hot_embedding(NAMES) if wide else random_embedding(NAMES, 8)
+    fitted = {f.aggregation: f for f in fit_aggregations(subset, embedding, family, SMALL, seed=1)}
+    assert list(fitted) == list(features.AGGREGATIONS)
+    alias = fitted["intact_sum"]
+    assert alias.features == "pert_sum" and set(alias.search["alias_of"]) == {"pert_sum"}
+    assert set(alias.predictions["aggregation"]) == {"intact_sum"}
+    really = fit_cell(subset, embedding, family, SMALL, "intact_sum", seed=1)
+    assert really.features == "intact_sum" and really.search["alias_of"].null_count() == really.search.height
+    # libsvm stops at a tolerance of 1e-3
+    tolerance = 1e-9 if family == "elastic_net" else 2e-3
+    np.testing.assert_allclose(alias.predictions["predicted"], really.predictions["predicted"], atol=tolerance)
+
+
+def test_forests_are_fitted_on_every_aggregation():
+    fitted = fit_aggregations(screen(150), random_embedding(NAMES, 3), "random_forest", SMALL)
+    assert [f.features for f in fitted] == [f.aggregation for f in fitted] == list(features.AGGREGATIONS)
+
+
+def test_progress_is_told_to_the_end():
+    seen = []
+    fit_aggregations(
+        screen(150), random_embedding(NAMES, 3), "elastic_net", SMALL, tick=lambda *step: seen.append(step)
+    )
+    assert [done for done, _, _ in seen] == sorted(done for done, _, _ in seen)
+    assert all(done <= total for done, total, _ in seen)
+    assert "elastic_net on random_3, pert_sum" in seen[0][2]
+
+
+def test_the_published_elastic_net_grid_knows_no_gene_on_one_hot_genes():
+    names = gene_names(3000)
+    subset, embedding = screen(800, names=names), one_hot_embedding(names)
+    fitted = fit_cell(subset, embedding, "elastic_net", "paper", "pert_sum")
+    assert not fitted.pipeline["model"].coef_[:-1].any()  # at most the number of deletions is left
+    assert fitted.search["spearman"].null_count() >= 8
+    assert "degenerate" in fitted.search["warning"][0]
+    assert fit_cell(subset, embedding, "elastic_net", "quick", "pert_sum").pipeline["model"].coef_[:-1].any()
+
+
+def test_alpha_max_is_the_smallest_alpha_of_an_empty_net():
+    from sklearn.linear_model import ElasticNet
+
+    random = np.random.default_rng(0)
+    X, y = random.normal(size=(50, 5)), random.normal(size=50)
+    X -= X.mean(axis=0)
+    top = alpha_max(X, y, 0.5)
+    assert not ElasticNet(alpha=top * 1.001, l1_ratio=0.5).fit(X, y).coef_.any()
+    assert ElasticNet(alpha=top * 0.99, l1_ratio=0.5, tol=1e-12).fit(X, y).coef_.any()
+
+
+def test_grids_name_every_family_and_quick_is_quick():
+    for grid in GRIDS.values():
+        assert grid.candidates.keys() == FAMILIES.keys()
+    assert max(len(candidates) for candidates in GRIDS["quick"].candidates.values()) <= 6
+    assert [len(GRIDS["paper"].candidates[family]) for family in FAMILIES] == [9, 36, 27]
+
+
+def test_shuffled_labels_are_not_predicted():
+    subset = screen(1200, seed=3)
+    shuffled = subset.with_columns(value=pl.Series(np.random.default_rng(7).permutation(subset["value"].to_numpy())))
+    embeddings = [random_embedding(NAMES, 8), one_hot_embedding(NAMES)]
+    found = [
+        abs(correlation(fit_cell(shuffled, e, family, SMALL, "pert_mean", seed=1).predictions, split) or 0.0)
+        for e in embeddings
+        for family in FAMILIES
+        for split in ("train", "validation", "test")
+    ]
+    assert np.mean(found) < 0.1
+
+
+def test_one_hot_knows_nothing_of_genes_it_has_never_seen():
+    seen, unseen = screen(500, names=NAMES[:200], seed=4), screen(300, names=NAMES[200:], seed=5)
+    parts = [seen.with_columns(split=pl.lit("train")), unseen[:50].with_columns(split=pl.lit("validation"))]
+    subset = pl.concat([*parts, unseen[50:].with_columns(split=pl.lit("test"))])
+    baselines = fit_baselines(subset, subset.filter((pl.col("order") == 1) & (pl.col("split") == "train")).select(
+        gene="genes", value="value"))  # fmt: skip
+    per_order = correlation(baselines.predictions.filter(model="mean_per_order"), "test")
+    assert per_order is not None
+    for family in FAMILIES:
+        fitted = fit_cell(subset, one_hot_embedding(NAMES), family, SMALL, "pert_sum", seed=1)
+        score = correlation(fitted.predictions, "test")
+        assert score is None or score < per_order + 0.05
+        assert (correlation(fitted.predictions, "train") or 0.0) > 0.3  # while it does learn those that it sees
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_models_learn_what_is_there(family):
+    fitted = fit_cell(screen(600, genes=60), one_hot_embedding(gene_names(60)), family, "quick", "pert_sum", seed=1)
+    assert (correlation(fitted.predictions, "test") or 0.0) > 0.6
+
+
+def test_what_cannot_be_trained_is_refused_in_a_sentence():
+    embedding = random_embedding(NAMES, 3)
+    subset = screen(100)
+    for wrong, words in [
+        ({"family": "lasso"}, "no model family 'lasso'"),
+        ({"grid": "huge"}, "no grid 'huge'"),
+        ({"subset": subset.drop("split")}, "no column 'split'"),
+        ({"subset": pl.concat([subset, subset])}, "a genotype twice"),
+        ({"subset": subset.filter(pl.col("split") != "test")}, "none in the split 'test'"),
+    ]:
+        arguments = {"subset": subset, "embedding": embedding, "family": "elastic_net", "grid": "quick", **wrong}
+        with pytest.raises(TorchcellError, match=words):
+            fit_cell(**arguments, aggregation="pert_sum")
+    tiny = table(NAMES[:4], [1, 1, 1, 1], split=["train", "validation", "test", "test"])
+    with pytest.raises(TorchcellError, match="1 training genotypes are too few"):
+        fit_cell(tiny, embedding, "elastic_net", "quick", "pert_sum")
+
+
+def test_genes_without_a_vector_are_counted():
+    subset, gone = screen(200), NAMES[50:80]
+    fitted = fit_cell(subset, random_embedding(sorted(set(NAMES) - set(gone)), 5), "elastic_net", SMALL, "pert_sum")
+    hit = [set(genes.split("+")) & set(gone) for genes in subset["genes"]]
+    assert fitted.missing == sorted(set().union(*hit)) and fitted.genotypes_with_missing == sum(map(bool, hit)) > 0

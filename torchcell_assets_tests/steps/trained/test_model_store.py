@@ -1,0 +1,148 @@
+import json
+import pickle
+import zipfile
+
+import numpy as np
+import polars as pl
+import pytest
+
+from torchcell_assets.errors import TorchcellError
+from torchcell_assets.steps.trained import model_store
+from torchcell_assets.steps.trained.families import FAMILIES, alias_of, fit_cell
+from torchcell_assets_tests.steps.trained.synthetic import gene_names, one_hot_embedding, random_embedding, screen
+from torchcell_assets_tests.steps.trained.test_families import SMALL
+
+NAMES = gene_names(300)
+
+
+def store(path, family="elastic_net", embedding=None, aggregation="pert_sum"):
+    embedding = embedding or random_embedding(NAMES, 6)
+    fitted = fit_cell(screen(250), embedding, family, SMALL, aggregation)
+    model = model_store.Model(fitted.pipeline, model_store.manifest_of(fitted, embedding, "1e3"))
+    model_store.write(path, model)
+    return fitted, embedding
+
+
+def rewritten(path, change):
+    """The same zip with the content of its members changed."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    change(members)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+@pytest.mark.parametrize("wide", [False, True], ids=["dense", "sparse"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_stored_model_predicts_what_the_fitted_one_predicted(tmp_path, family, wide):
+    path = tmp_path / "model.skops"
+    fitted, embedding = store(path, family, one_hot_embedding(NAMES) if wide else None)
+    test = fitted.predictions.filter(pl.col("split").cast(pl.String) == "test")
+    back = model_store.read(path)
+    found = model_store.predict(back, embedding, [genes.split("+") for genes in test["genes"]])
+    np.testing.assert_allclose(found["predicted"], test["predicted"], atol=1e-12)
+    assert back.manifest["family"] == family and back.manifest["size"] == "1e3"
+    assert model_store.read_manifest(path) == back.manifest
+
+
+def test_no_pickle_is_written(tmp_path):
+    path = tmp_path / "model.skops"
+    store(path, "random_forest")
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        for name in archive.namelist():
+            with pytest.raises(Exception):  # noqa: B017 - whatever it is, it is no pickle
+                pickle.loads(archive.read(name))
+
+
+def test_the_interval_holds_for_about_95_percent(tmp_path):
+    path = tmp_path / "model.skops"
+    embedding = one_hot_embedding(gene_names(60))
+    fitted = fit_cell(screen(1500, genes=60), embedding, "elastic_net", SMALL, "pert_sum")
+    model_store.write(path, model_store.Model(fitted.pipeline, model_store.manifest_of(fitted, embedding, "1e3")))
+    test = fitted.predictions.filter(pl.col("split").cast(pl.String) == "test")
+    found = model_store.predict(model_store.read(path), embedding, [genes.split("+") for genes in test["genes"]])
+    assert (found["low"] < found["predicted"]).all() and (found["predicted"] < found["high"]).all()
+    assert 0.88 < test["observed"].is_between(found["low"], found["high"]).mean() <= 1.0
+
+
+def test_genes_in_any_order_and_unknown_genes(tmp_path):
+    path = tmp_path / "model.skops"
+    _, embedding = store(path)
+    model = model_store.read(path)
+    found = model_store.predict(model, embedding, [[NAMES[1], NAMES[0]], [NAMES[0], NAMES[1], NAMES[1]], ["YZZ999W"]])
+    assert found["genes"].to_list()[:2] == [f"{NAMES[0]}+{NAMES[1]}"] * 2
+    assert found["predicted"][0] == found["predicted"][1]
+    assert found["genes_unknown"].to_list() == [[], [], ["YZZ999W"]]
+    with pytest.raises(TorchcellError, match="wild type"):
+        model_store.predict(model, embedding, [[]])
+
+
+def test_an_alias_is_stored_with_the_features_it_reads(tmp_path):
+    fitted, embedding = store(tmp_path / "pert.skops")
+    alias = alias_of(fitted, "intact_sum")
+    path = tmp_path / "intact.skops"
+    model_store.write(path, model_store.Model(alias.pipeline, model_store.manifest_of(alias, embedding, "1e3")))
+    model = model_store.read(path)
+    assert (model.manifest["aggregation"], model.manifest["features"]) == ("intact_sum", "pert_sum")
+    one, two = (
+        model_store.predict(m, embedding, [[NAMES[3]]]) for m in (model, model_store.read(tmp_path / "pert.skops"))
+    )
+    assert one.equals(two)
+
+
+def test_a_model_refuses_another_representation(tmp_path):
+    path = tmp_path / "model.skops"
+    store(path)
+    with pytest.raises(TorchcellError, match=r"trained on random_6 .* not on random_7"):
+        model_store.predict(model_store.read(path), random_embedding(NAMES, 7), [[NAMES[0]]])
+
+
+def test_a_changed_file_is_refused(tmp_path):
+    path = tmp_path / "model.skops"
+    store(path)
+
+    def nudge(members):
+        name = next(name for name in members if name.endswith(".npy"))
+        members[name] = members[name][:-1] + bytes([members[name][-1] ^ 1])
+
+    rewritten(path, nudge)
+    with pytest.raises(TorchcellError, match="was changed after it was written"):
+        model_store.read(path)
+
+
+def test_a_file_that_asks_for_a_foreign_type_is_not_loaded(tmp_path):
+    path = tmp_path / "model.skops"
+    store(path)
+
+    def plant(members):
+        text = members["schema.json"].decode()
+        members["schema.json"] = text.replace('"ElasticNet"', '"Popen"').replace(
+            '"sklearn.linear_model._coordinate_descent"', '"subprocess"'
+        ).encode()  # fmt: skip
+        manifest = json.loads(members["manifest.json"])
+        members["manifest.json"] = json.dumps(manifest).encode()
+
+    rewritten(path, plant)
+    with pytest.raises(TorchcellError, match=r"subprocess\.Popen.* was not loaded"):
+        model_store.read(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", pickle.dumps({"a": 1})])
+def test_a_damaged_or_foreign_file_is_refused_with_one_sentence(tmp_path, content):
+    path = tmp_path / "model.skops"
+    path.write_bytes(content)
+    for reader in (model_store.read, model_store.read_manifest):
+        with pytest.raises(TorchcellError, match=r"^[^\n]+train that cell again\.$"):
+            reader(path)
+    with pytest.raises(TorchcellError, match="There is no model"):
+        model_store.read(tmp_path / "absent.skops")
+
+
+def test_a_truncated_file_is_refused(tmp_path):
+    path = tmp_path / "model.skops"
+    store(path)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(TorchcellError, match="train that cell again"):
+        model_store.read(path)

@@ -1,0 +1,108 @@
+"""The graph of assets, by name: who depends on whom, by which partitions, and what every asset says of itself."""
+
+import subprocess
+import sys
+
+import dagster as dg
+import pytest
+
+from torchcell_assets.definitions import defs
+from torchcell_assets.partitions import GRID, REPRESENTATION, SIZE, cell
+from torchcell_assets.steps.datasets import DATASETS
+
+GRAPH = defs.resolve_asset_graph()
+FAMILIES = ("elastic_net", "support_vector", "random_forest")
+FITNESS = [d.name for d in DATASETS if d.name.startswith("fitness_") and d.name != "fitness_flux_balance"]
+
+
+def key(name: str) -> dg.AssetKey:
+    return dg.AssetKey(name.split("/"))
+
+
+PARENTS = {
+    **{f"datasets/{name}": set() for name in ("genome", "fitness_costanzo2016", "interaction_sga")},
+    **{
+        f"graph/{name}": {f"datasets/{name}"}
+        for name in ("genome", "fitness_costanzo2016", "viability_deletion_project")
+    },
+    "merged/fitness": {f"graph/{name}" for name in FITNESS},
+    "merged/subset": {"merged/fitness"},
+    "representations/gene_embedding": {"datasets/genome"},
+    "trained/baselines": {"merged/subset", "merged/fitness"},
+    **{f"trained/{family}": {"merged/subset", "representations/gene_embedding"} for family in FAMILIES},
+    "trained/scoreboard": {"trained/baselines", *(f"trained/{family}" for family in FAMILIES)},
+}
+
+
+@pytest.mark.parametrize("child", PARENTS)
+def test_every_asset_has_exactly_these_parents(child):
+    assert GRAPH.get(key(child)).parent_keys == {key(parent) for parent in PARENTS[child]}
+
+
+def mapped(child: str, partition: str, parent: str) -> set[str]:
+    mapping = GRAPH.get_partition_mapping(key(child), key(parent))
+    child_definition, parent_definition = GRAPH.get(key(child)).partitions_def, GRAPH.get(key(parent)).partitions_def
+    subset = child_definition.subset_with_partition_keys([partition])
+    result = mapping.get_upstream_mapped_partitions_result_for_partitions(subset, child_definition, parent_definition)
+    return set(result.partitions_subset.get_partition_keys())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_cell_depends_on_its_own_size_and_its_own_representation(family):
+    one = cell("1e3", "codon_frequency")
+    assert mapped(f"trained/{family}", one, "merged/subset") == {"1e3"}
+    assert mapped(f"trained/{family}", one, "representations/gene_embedding") == {"codon_frequency"}
+
+
+def test_baselines_depend_on_their_own_size():
+    assert mapped("trained/baselines", "1e4", "merged/subset") == {"1e4"}
+
+
+def test_partitions_are_the_dimensions_of_the_plan():
+    assert GRAPH.get(key("merged/subset")).partitions_def == SIZE
+    assert GRAPH.get(key("representations/gene_embedding")).partitions_def == REPRESENTATION
+    assert all(GRAPH.get(key(f"trained/{family}")).partitions_def == GRID for family in FAMILIES)
+    assert all(len(GRID.get_partition_keys()) < 100 for _ in FAMILIES)  # from 100 on Dagster looks at no edge
+
+
+def test_folder_group_and_key_prefix_agree():
+    for node in GRAPH.asset_nodes:
+        assert node.group_name == node.key.path[0]
+        assert len(node.key.path) == 2
+
+
+def test_every_asset_says_what_it_is():
+    for node in GRAPH.asset_nodes:
+        assert node.description and node.code_version and node.owners and node.kinds, node.key
+
+
+def test_every_asset_has_the_check_that_shows_staleness():
+    assert {check.asset_key for check in GRAPH.asset_check_keys if check.name == "schema_in_sync"} == {
+        node.key for node in GRAPH.asset_nodes
+    }
+
+
+def test_the_code_location_loads():
+    dg.Definitions.validate_loadable(defs)
+
+
+def test_specs_change_only_in_a_reviewed_commit(snapshot):
+    specs = {
+        node.key.to_user_string(): {
+            "parents": sorted(parent.to_user_string() for parent in node.parent_keys),
+            "group": node.group_name,
+            "kinds": sorted(node.kinds),
+            "owners": list(node.owners),
+            "partitions": None if node.partitions_def is None else node.partitions_def.get_num_partitions(),
+            "description": (node.description or "").splitlines()[0],
+        }
+        for node in GRAPH.asset_nodes
+    }
+    assert dict(sorted(specs.items())) == snapshot
+
+
+def test_loading_the_code_location_imports_nothing_heavy():
+    heavy = ("torch", "transformers", "neo4j", "biocypher", "sklearn", "matplotlib", "cobra")
+    script = f"import sys, torchcell_assets.definitions; print([m for m in {heavy} if m in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

@@ -1,0 +1,36 @@
+"""A file is whole or it is the one that was there before."""
+
+import errno
+import os
+
+import pytest
+
+from torchcell_assets.storage import StorageError, replacing
+
+
+def test_what_was_written_takes_the_place(tmp_path):
+    path = tmp_path / "deep" / "table.txt"
+    with replacing(path) as temporary:
+        temporary.write_text("new")
+        assert not path.exists()
+    assert path.read_text() == "new"
+    assert [p.name for p in path.parent.iterdir()] == ["table.txt"]
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_temporary_one(tmp_path):
+    path = tmp_path / "table.txt"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), replacing(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_one_sentence_and_loses_nothing(tmp_path):
+    path = tmp_path / "table.txt"
+    path.write_text("old")
+    with pytest.raises(StorageError, match="the disk is full") as refusal, replacing(path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert "\n" not in str(refusal.value)
+    assert path.read_text() == "old"
