@@ -1,0 +1,21 @@
+"""Published yeast gene-deletion screens as Dagster data assets; this is what a notebook imports.
+
+    import torchcell_assets as tc
+    tc.open("merged/fitness")                       # a stored table, by asset key
+    tc.gene("cdc28")                                # a gene, by any of its names
+    tc.predict([["CDC28", "CLN3"], ["RAD52"]])      # fitness of mutants, with an interval
+
+Importing the package is cheap: nothing is read and nothing heavy is imported before one of these is called.
+"""
+
+from typing import Any
+
+__all__ = ["gene", "open", "predict"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from torchcell_assets import notebook
+
+    return getattr(notebook, "open_table" if name == "open" else name)

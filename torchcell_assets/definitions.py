@@ -1,37 +1,28 @@
 """The code location: what Dagster loads. Nothing is decided here."""
 
+from importlib import import_module
+
 import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
 from torchcell_assets.automation import JOBS
 from torchcell_assets.resources import DataRoot, GraphStore, RawFiles
 from torchcell_assets.staleness.checks import schema_in_sync
-from torchcell_assets.steps.datasets import assets as datasets
-from torchcell_assets.steps.datasets import checks as datasets_checks
-from torchcell_assets.steps.graph import assets as graph
-from torchcell_assets.steps.graph import checks as graph_checks
-from torchcell_assets.steps.merged import assets as merged
-from torchcell_assets.steps.merged import checks as merged_checks
-from torchcell_assets.steps.representations import assets as representations
-from torchcell_assets.steps.trained import assets as trained
+
+STEPS = ("datasets", "graph", "merged", "representations", "trained")
+ASSETS = [asset for step in STEPS for asset in import_module(f"torchcell_assets.steps.{step}.assets").ASSETS]
+CHECKS = [check for step in STEPS[:3] for check in import_module(f"torchcell_assets.steps.{step}.checks").CHECKS]
 
 
-def _graph() -> BaseAssetGraph:
+def asset_graph() -> BaseAssetGraph:
+    """All assets and their edges."""
     return defs.resolve_asset_graph()
 
-
-ASSETS = [*datasets.ASSETS, *graph.ASSETS, *merged.ASSETS, *representations.ASSETS, *trained.ASSETS]
-CHECKS = [
-    *datasets_checks.CHECKS,
-    *graph_checks.CHECKS,
-    *merged_checks.CHECKS,
-    *(schema_in_sync(asset, _graph) for asset in ASSETS),
-]
 
 root = DataRoot()
 defs: dg.Definitions = dg.Definitions(
     assets=ASSETS,
-    asset_checks=CHECKS,
+    asset_checks=[*CHECKS, *(schema_in_sync(asset, asset_graph) for asset in ASSETS)],
     jobs=JOBS,
     resources={"root": root, "raw": RawFiles(root=root), "store": GraphStore(root=root)},
     executor=dg.in_process_executor,

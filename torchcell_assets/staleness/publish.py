@@ -83,10 +83,21 @@ def table_metadata(cls: type[dy.Schema], table: pl.DataFrame) -> dict[str, Any]:
 def column_schema(cls: type[dy.Schema]) -> dg.TableSchema:
     """The columns of a record class as the UI shows them."""
     columns = [
-        dg.TableColumn(name, str(column.dtype), description=column.description)
+        dg.TableColumn(name, _type_name(column.dtype), description=column.description)
         for name, column in cls.columns().items()
     ]
     return dg.TableSchema(columns=columns)
+
+
+def _type_name(dtype: pl.DataType) -> str:
+    """A polars type in words: `one of wild type, diploid wild type`; `list of {gene, kind, allele}`."""
+    if isinstance(dtype, pl.Enum):
+        return f"one of {', '.join(dtype.categories)}"
+    if isinstance(dtype, pl.List):
+        return f"list of {_type_name(dtype.inner)}"  # type: ignore[arg-type]
+    if isinstance(dtype, pl.Struct):
+        return "{" + ", ".join(field.name for field in dtype.fields) + "}"
+    return str(dtype)
 
 
 def preview(table: pl.DataFrame) -> dg.MetadataValue:

@@ -3,7 +3,7 @@
 It turns the folder of the module into group and key prefix, and `uses` into a code version; it does nothing else.
 """
 
-import importlib
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,12 +73,11 @@ def step(
 
     def declare(function: Callable[..., Any]) -> dg.AssetsDefinition:
         group = function.__module__.split(".")[-2]
-        first_line = (importlib.import_module(function.__module__).__doc__ or "").splitlines()[0:1]
         return dg.asset(
             name=name or function.__name__,
             key_prefix=[group],
             group_name=group,
-            description=description or function.__doc__ or (first_line[0] if first_line else None),
+            description=description or inspect.cleandoc(function.__doc__ or ""),
             code_version=code_version(uses, logic),
             kinds=kinds,
             deps=deps,

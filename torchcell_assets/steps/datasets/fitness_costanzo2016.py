@@ -20,7 +20,7 @@ from torchcell_assets.schema.records import Fitness
 from torchcell_assets.sources.catalog import COSTANZO_2016_SINGLES
 from torchcell_assets.steps.datasets.as_records import as_records
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
-from torchcell_assets.steps.datasets.raw_file import ROW, is_blank, number, read_sheet
+from torchcell_assets.steps.datasets.raw_file import ROW, BadRawFile, is_blank, number, read_sheet
 
 NAME = "fitness_costanzo2016"
 
@@ -51,6 +51,7 @@ STRAIN_CODES = pl.DataFrame(
 """What the letters of a strain id such as YAL001C_tsq508 mean, in this publication and the SGA screens beside it."""
 
 SUPPRESSOR_IN_ALLELE = "-supp"
+STRAINS = 10_859
 _DATE = r"^\d{4}-\d{2}-\d{2}"
 
 
@@ -58,12 +59,22 @@ def read_strains(path: Path) -> pl.DataFrame:
     """One row per strain: the sheet's columns, with `strain`, `gene`, `published`, `kind`, `marker`, `role`, `screens`.
 
     published: gene or allele name as printed; null where a spreadsheet program had turned it into a date.
+
+    Refuses a table that is not complete: other screens' alleles are looked up in it, and one that is not found would
+    silently become another genotype.
     """
+    sheet = read_sheet(path, _COLUMNS)
+    own = sheet.filter(
+        pl.col("Strain ID").str.starts_with(pl.format("{}_", pl.col("Systematic gene name").str.strip_chars()))
+    )
+    if own.height != STRAINS or own["Strain ID"].is_duplicated().any():
+        raise BadRawFile(
+            path, f"it holds {own.height} strains with a strain id of their gene, not {STRAINS} different ones"
+        )
     allele = pl.col("Allele/Gene name").str.strip_chars()
     code = pl.col("Strain ID").str.extract(r"_([A-Za-z]+)\d+$")
     return (
-        read_sheet(path, _COLUMNS)
-        .with_columns(
+        sheet.with_columns(
             strain=pl.col("Strain ID"),
             gene=pl.col("Systematic gene name").str.strip_chars(),
             published=pl.when(~allele.str.contains(_DATE)).then(allele),

@@ -131,6 +131,8 @@ def parse_interaction(*paths: Path) -> Parsed:
 def _with_details(scores: Path, details: Path) -> pl.DataFrame:
     """The six-column table, which numbers the rows, with the columns of the twelve-column table as numbers."""
     six = read_text(scores, _SCORE_COLUMNS).rename({"Query Strain ID": "query", "Array Strain ID": "array"})
+    if six.select("query", "array").is_duplicated().any() or six.filter(~pl.col("array").str.starts_with("Y")).height:
+        raise BadRawFile(scores, "its second column does not hold array strains, or it holds a cross twice")
     twelve = read_text(details, _DETAIL_COLUMNS, header=False).drop(ROW)
     if twelve.select("query", "array").is_duplicated().any():
         raise BadRawFile(details, "it holds a cross twice")

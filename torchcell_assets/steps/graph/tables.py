@@ -76,7 +76,11 @@ def record_tables(dataset: Dataset, records: pl.DataFrame) -> GraphTables:
         .unique()
         .sort("id"),
         "screen": screens.select(
-            pl.col("screen").alias("id"), pl.col("screen").alias("name"), "dataset", "reference", "publication"
+            pl.col("screen").alias("id"),
+            pl.col("screen").str.strip_prefix(f"{dataset.name}:").alias("name"),
+            "dataset",
+            "reference",
+            "publication",
         ),
         label: rows.select(
             "id",

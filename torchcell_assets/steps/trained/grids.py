@@ -37,7 +37,7 @@ _QUICK = Grid(
     name="quick",
     folds=3,
     candidates={
-        "elastic_net": _crossed(l1_ratio=[0.1, 0.7], relative_alpha=[0.1, 0.01, 0.001]),
+        "elastic_net": _crossed(l1_ratio=[0.1, 0.7], relative_alpha=[0.3, 0.02, 0.001]),
         "support_vector": _crossed(kernel=["rbf"], relative_gamma=[0.3, 1.0], C=[0.1, 1.0, 10.0], epsilon=[0.03]),
         "random_forest": _crossed(n_estimators=[100], max_features=["sqrt"], min_samples_leaf=[1, 8]),
     },

@@ -176,3 +176,12 @@ def test_genes_without_a_vector_are_counted():
     fitted = fit_cell(subset, random_embedding(sorted(set(NAMES) - set(gone)), 5), "elastic_net", SMALL, "pert_sum")
     hit = [set(genes.split("+")) & set(gone) for genes in subset["genes"]]
     assert fitted.missing == sorted(set().union(*hit)) and fitted.genotypes_with_missing == sum(map(bool, hit)) > 0
+
+
+def test_training_on_threads_leaves_the_warning_filters_as_they_were(recwarn):
+    import warnings
+
+    before = list(warnings.filters)
+    fit_cell(screen(200), random_embedding(NAMES, 8), "random_forest", SMALL, "pert_sum", threads=4)
+    assert warnings.filters == before
+    assert not [str(w.message) for w in recwarn if "sklearn.utils.parallel" in str(w.message)]

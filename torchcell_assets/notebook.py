@@ -1,0 +1,79 @@
+"""What a notebook asks of a data root: stored tables, genes by any name, predictions. Re-exported by the package.
+
+Belongs here: reading what the assets stored. Does not: making anything, Dagster.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from torchcell_assets.errors import TorchcellError
+from torchcell_assets.study import data_root
+
+if TYPE_CHECKING:
+    from torchcell_assets.steps.datasets.gene_names import GeneNames
+
+
+class NotThere(TorchcellError):
+    """What was asked for has not been made yet."""
+
+
+def open_table(name: str, root: Path | None = None) -> pl.DataFrame:
+    """A stored table by its asset key: `merged/fitness`, `merged/subset/1e3`, `datasets/genome`, `trained/scoreboard`.
+
+    root: the data root; by default that of this process.
+    """
+    place = (root or data_root()) / name
+    if place.with_suffix(".duckdb").is_file():
+        from torchcell_assets.steps.merged import fitness
+
+        return fitness.read(place.with_suffix(".duckdb"))
+    for path in (place.with_name(place.name + ".parquet"), place / "predictions.parquet"):
+        if path.is_file():
+            return pl.read_parquet(path)
+    raise NotThere(f"There is no table {name!r} in {root or data_root()}: materialize that asset, or run `make run`.")
+
+
+def gene(name: str, root: Path | None = None) -> dict:
+    """One gene by any name that people use (`CDC28`, `cdc28`, `YBR160W`, an alias): the fields of `Gene`.
+
+    Raises UnknownGeneName with similar names, or AmbiguousGeneName with the candidates.
+    """
+    genes, names = _genome(root or data_root())
+    return genes.row(by_predicate=pl.col("gene") == names.resolve(name), named=True)
+
+
+def predict(
+    genotypes: Sequence[Sequence[str]],
+    model: str = "elastic_net/1e3/one_hot/pert_sum",
+    root: Path | None = None,
+) -> pl.DataFrame:
+    """Fitness of mutants that nobody may have made, relative to wild type.
+
+    genotypes: the deleted genes of each mutant, by any name: `[["CDC28", "CLN3"], ["RAD52"]]`.
+    model: family/size/representation/aggregation of a trained cell.
+    Columns: `genes`, `order`, `predicted`, `low` and `high` (95 % by the out-of-fold residuals), `genes_unknown`.
+    """
+    from torchcell_assets.steps.representations import table
+    from torchcell_assets.steps.trained import model_store
+
+    home = root or data_root()
+    parts = model.split("/")
+    if len(parts) != 4:
+        raise NotThere(f"{model!r} names no model: give family/size/representation/aggregation.")
+    _, names = _genome(home)
+    resolved = [[names.resolve(name) for name in genotype] for genotype in genotypes]
+    fitted = model_store.read(home.joinpath("trained", *parts[:3], f"{parts[3]}.skops"))
+    embedding = table.read(home / "representations" / "gene_embedding" / f"{parts[2]}.safetensors")
+    return model_store.predict(fitted, embedding, resolved)
+
+
+@cache
+def _genome(root: Path) -> tuple[pl.DataFrame, "GeneNames"]:
+    from torchcell_assets.steps.datasets.gene_names import GeneNames
+
+    genes = open_table("datasets/genome", root)
+    return genes, GeneNames(genes)

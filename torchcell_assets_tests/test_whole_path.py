@@ -1,0 +1,262 @@
+"""The whole path on the real files: raw -> records -> bundle -> Neo4j -> Cypher -> merged -> subset -> model -> score.
+
+One data root, one graph server and one Dagster instance serve the module; each test asks something of what was made.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+import numpy as np
+import polars as pl
+import pytest
+from scipy import stats
+
+import torchcell_assets
+from torchcell_assets import notebook
+from torchcell_assets.definitions import ASSETS, CHECKS, defs
+from torchcell_assets.partitions import cell
+from torchcell_assets.resources import DataRoot, GraphStore, RawFiles
+from torchcell_assets.staleness import outdated
+from torchcell_assets.steps.graph import load
+from torchcell_assets.steps.graph.read import QueryError
+from torchcell_assets.steps.merged import subsets
+from torchcell_assets.steps.merged.assets import FITNESS_DATASETS
+from torchcell_assets.study import current
+
+REPRESENTATIONS = ("one_hot", "random_10")
+
+
+@dataclass
+class Platform:
+    instance: dg.DagsterInstance
+    root: DataRoot
+    store: GraphStore
+
+    def make(self, *names: str, partition: str | None = None, **options) -> dg.ExecuteInProcessResult:
+        selection = dg.AssetSelection.assets(*(name.split("/") for name in names))
+        return dg.materialize(
+            [*ASSETS, *CHECKS],
+            selection=selection,
+            instance=self.instance,
+            partition_key=partition,
+            resources={"root": self.root, "raw": RawFiles(root=self.root), "store": self.store},
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            **options,
+        )
+
+    def metadata(self, name: str) -> dict:
+        event = self.instance.get_latest_materialization_event(dg.AssetKey(name.split("/")))
+        return {key: value.value for key, value in event.asset_materialization.metadata.items()}
+
+    def version(self, name: str) -> str:
+        event = self.instance.get_latest_materialization_event(dg.AssetKey(name.split("/")))
+        return event.asset_materialization.tags["dagster/data_version"]
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory, neo4j_connection) -> Iterator[Platform]:
+    if not os.environ.get("TORCHCELL_MIRROR") and not os.environ.get("CI"):
+        pytest.skip("the raw files are needed: set TORCHCELL_MIRROR to a folder that holds them")
+    root = DataRoot(path=str(tmp_path_factory.mktemp("data")))
+    store = GraphStore(
+        root=root,
+        uri=neo4j_connection.uri,
+        username=neo4j_connection.username,
+        password=neo4j_connection.password,
+    )
+    with dg.DagsterInstance.ephemeral() as instance:
+        made = Platform(instance, root, store)
+        names = ["genome", *(dataset.name for dataset in FITNESS_DATASETS)]
+        made.make(*(f"datasets/{name}" for name in names))
+        made.make(*(f"graph/{name}" for name in names))
+        made.make("merged/fitness")
+        made.make("merged/subset", partition="1e3")
+        for representation in REPRESENTATIONS:
+            made.make("representations/gene_embedding", partition=representation)
+        made.make("trained/baselines", partition="1e3")
+        for family in ("elastic_net", "support_vector"):
+            for representation in REPRESENTATIONS:
+                made.make(f"trained/{family}", partition=cell("1e3", representation))
+        made.make("trained/scoreboard")
+        yield made
+
+
+def merged(platform: Platform) -> Path:
+    return platform.root.place("merged", "fitness.duckdb")
+
+
+def test_the_standard_condition_holds_as_many_genotypes_as_counted_in_the_raw_files(platform):
+    every = subsets.standard(merged(platform), current().condition, deletions_only=False)
+    # 6,481 of Costanzo 2016, and the 15 ts alleles of Baryshnikova 2010 that Costanzo does not list, also at 26 C
+    assert dict(every["order"].value_counts().iter_rows()) == {1: 6481 + 15, 2: 5826, 3: 4606}
+    deletions = subsets.standard(merged(platform), current().condition)
+    assert dict(deletions["order"].value_counts().iter_rows()) == {1: 4532, 2: 4879, 3: 3855}
+
+
+def test_every_selected_record_is_accounted_for(platform):
+    told = platform.metadata("merged/fitness")
+    assert told["loaded"] == 20_484 + 10_432 + 6_023 + 4_204 + 20_858
+    assert told["selected"] == told["loaded"] - told["not_selected_by_the_query"] == told["pooled"] + 3
+    assert told["excluded"] == {"censored (below a bound, no value)": 3}
+
+
+def test_a_strain_published_as_query_and_as_array_with_one_number_counts_once(platform):
+    table = notebook.open_table("merged/fitness", platform.root.folder)
+    row = table.filter((pl.col("genotype") == "YAL002W:deletion:delta:haploid") & (pl.col("temperature") == 26)).row(
+        0, named=True
+    )
+    assert row["records"] == ["fitness_costanzo2016:4:26C", "fitness_costanzo2016:5:26C"]
+    assert (row["measurements"], row["value"]) == (1, 0.764)
+
+
+def test_a_derived_fitness_never_passes_for_a_measured_one(platform):
+    table = notebook.open_table("merged/fitness", platform.root.folder)
+    doubles = table.filter((pl.col("order") == 2) & pl.col("haploid"))
+    assert doubles["evidence"].cast(pl.String).unique().to_list() == ["derived"]
+    sample = pl.read_parquet(platform.root.table("merged/subset", "1e3"))
+    assert sample.filter(pl.col("order") == 2)["evidence"].cast(pl.String).unique().to_list() == ["derived"]
+
+
+def test_a_suppressor_is_no_deletion_genotype(platform):
+    sample = subsets.standard(merged(platform), current().condition)
+    records = pl.read_parquet(platform.root.table("datasets", "fitness_costanzo2016"))
+    suppressors = records.filter(pl.col("genotype").str.contains(":suppressor:"))["id"]
+    assert len(suppressors) > 100
+    assert not set(suppressors) & set(sample["records"].explode())
+
+
+def test_making_it_again_changes_no_data_version(platform):
+    before = {name: platform.version(name) for name in ("datasets/fitness_sga", "graph/fitness_sga", "merged/fitness")}
+    platform.make("datasets/fitness_sga")
+    platform.make("graph/fitness_sga")
+    platform.make("merged/fitness")
+    assert {name: platform.version(name) for name in before} == before
+
+
+def test_nothing_that_was_made_is_outdated(platform):
+    found = outdated(platform.instance, defs.resolve_asset_graph())
+    assert [str(item) for item in found if not item.missing] == []
+    missing = {(item.key.to_user_string(), item.partition) for item in found}
+    assert ("merged/subset", "1e4") in missing
+    assert ("merged/subset", "1e3") not in missing
+
+
+def test_a_changed_recipe_outdates_its_own_partition_alone(platform, monkeypatch):
+    from torchcell_assets.staleness.outdated import RECIPES_METADATA
+
+    graph = defs.resolve_asset_graph()
+    key = dg.AssetKey(["representations", "gene_embedding"])
+    deployed = dict(graph.get(key).metadata[RECIPES_METADATA].value)
+    monkeypatch.setitem(graph.get(key).metadata[RECIPES_METADATA].value, "random_10", "another")
+    found = outdated(platform.instance, graph)
+    assert [(i.partition, i.why) for i in found if i.key == key and not i.missing] == [
+        ("random_10", "has another recipe")
+    ]
+    assert deployed["random_10"] != "another"
+
+
+def test_a_size_that_cannot_be_filled_fails_with_one_clear_sentence(platform):
+    with pytest.raises(
+        subsets.SubsetError, match=r"needs 100,000 genotypes and the merged table holds 13,266"
+    ) as refusal:
+        platform.make("merged/subset", partition="1e5")
+    assert "full-size publications" in str(refusal.value)
+    assert not platform.root.table("merged/subset", "1e5").exists()
+
+
+def test_every_score_recomputes_from_the_stored_predictions(platform):
+    board = pl.read_parquet(platform.root.place("trained", "scoreboard.parquet"))
+    measures = {
+        "spearman": lambda x, y: stats.spearmanr(x, y).statistic,
+        "pearson": lambda x, y: stats.pearsonr(x, y).statistic,
+        "rmse": lambda x, y: float(np.sqrt(np.mean((x - y) ** 2))),
+    }
+    checked = 0
+    for row in board.filter(pl.col("value").is_not_null()).iter_rows(named=True):
+        family = "baselines" if row["representation"] == "none" else row["model"]
+        folder = "" if row["representation"] == "none" else row["representation"]
+        path = platform.root.place("trained", family, row["size"], folder, "predictions.parquet")
+        rows = pl.read_parquet(path).filter(
+            (pl.col("model") == row["model"])
+            & (pl.col("aggregation") == row["aggregation"])
+            & (pl.col("split").cast(pl.String) == row["split"])
+            & ((pl.col("order") == row["order"]) | (row["order"] == 0))
+        )
+        assert rows.height == row["genotypes"]
+        found = measures[row["metric"]](rows["predicted"].to_numpy(), rows["observed"].to_numpy())
+        assert found == pytest.approx(row["value"], abs=1e-9), row
+        checked += 1
+    assert checked > 300
+
+
+def test_the_scoreboard_shows_its_figure_and_names_what_is_not_trained(platform):
+    told = platform.metadata("trained/scoreboard")
+    assert told["figure_1e3"].startswith("![scoreboard 1e3](data:image/png;base64,")
+    assert "random_forest/1e3/one_hot" in told["not_trained"]
+    assert "elastic_net/1e3/one_hot" not in told["not_trained"]
+    for suffix in ("png", "svg"):
+        assert platform.root.place("trained", f"scoreboard.{suffix}").stat().st_size > 10_000
+
+
+def test_real_data_are_predicted_better_by_genes_than_by_a_mean(platform):
+    board = pl.read_parquet(platform.root.place("trained", "scoreboard.parquet")).with_columns(
+        pl.col("split", "metric").cast(pl.String)
+    )
+    test = board.filter((pl.col("split") == "test") & (pl.col("metric") == "spearman") & (pl.col("order") == 0))
+    value = {(r["model"], r["representation"], r["aggregation"]): r["value"] for r in test.iter_rows(named=True)}
+    assert value["elastic_net", "one_hot", "pert_sum"] > value["mean_per_order", "none", "none"] + 0.15
+
+
+def test_a_notebook_predicts_mutants_by_any_gene_name(platform):
+    found = notebook.predict([["cdc28", "CLN3"], ["RAD52"]], "elastic_net/1e3/one_hot/pert_sum", platform.root.folder)
+    assert found["genes"].to_list() == ["YAL040C+YBR160W", "YML032C"]
+    assert (found["low"] < found["predicted"]).all() and (found["predicted"] < found["high"]).all()
+    with pytest.raises(notebook.NotThere, match="names no model"):
+        notebook.predict([["RAD52"]], "elastic_net", platform.root.folder)
+
+
+def test_a_notebook_opens_tables_by_asset_key(platform):
+    assert notebook.open_table("merged/subset/1e3", platform.root.folder).height == 1000
+    assert notebook.gene("cdc28", platform.root.folder)["gene"] == "YBR160W"
+    assert torchcell_assets.open is notebook.open_table
+    with pytest.raises(notebook.NotThere, match="There is no table 'merged/nothing'"):
+        notebook.open_table("merged/nothing", platform.root.folder)
+
+
+def store_in_sync(platform: Platform) -> dg.AssetCheckEvaluation:
+    check = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey(["graph", "fitness_breslow2008"]), "store_in_sync"))
+    result = dg.materialize(
+        [*ASSETS, *CHECKS], selection=check, instance=platform.instance,
+        resources={"root": platform.root, "raw": RawFiles(root=platform.root), "store": platform.store},
+    )  # fmt: skip
+    return result.get_asset_check_evaluations()[0]
+
+
+def test_a_store_that_was_changed_or_wiped_does_not_stay_green_and_is_mended(platform):
+    assert store_in_sync(platform).passed
+    with platform.store.driver() as driver:
+        driver.execute_query(
+            "MATCH (:Screen {dataset: 'fitness_breslow2008'})-[:MEASURED]->(e) WITH e LIMIT 1 SET e.value = e.value + 1"
+        )
+    assert "value_sum" in store_in_sync(platform).description
+    with platform.store.driver() as driver:
+        driver.execute_query("MATCH (d:Dataset {id: 'fitness_breslow2008'}) SET d.current = null")
+        load.delete_build(driver, "neo4j", platform.metadata("graph/fitness_breslow2008")["build"])
+    assert "serves None" in store_in_sync(platform).description
+    with pytest.raises(QueryError, match="serves no build of fitness_breslow2008 and Dagster materialized"):
+        platform.make("merged/fitness")
+    platform.make("graph/fitness_breslow2008")
+    assert store_in_sync(platform).passed
+    platform.make("merged/fitness")
+
+
+def test_an_unreachable_or_forbidden_server_is_one_sentence(platform):
+    closed = GraphStore(root=platform.root, uri="bolt://127.0.0.1:1", username="neo4j", password="x")
+    with pytest.raises(Exception, match=r"does not answer: start it \(`make graph-up`"), closed.driver():
+        pass
+    wrong = GraphStore(root=platform.root, uri=platform.store.uri, username="neo4j", password="wrong")
+    with pytest.raises(Exception, match="refuses the login of 'neo4j': set NEO4J_USERNAME"), wrong.driver():
+        pass
