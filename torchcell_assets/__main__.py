@@ -203,16 +203,17 @@ def _serve_graph(servers: contextlib.ExitStack) -> None:
 
 
 def _show_scoreboard() -> None:
-    from rich.table import Table
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Column, Table
 
     from torchcell_assets.steps.trained import scoreboard
 
     root = study.data_root() / "trained"
     if not (root / "scoreboard.parquet").is_file():
         return
-    table = Table(
-        *scoreboard.SUMMARY_COLUMNS, title="Test scores, best first (95 % bootstrap interval; ceiling: at most)"
-    )
+    columns = (Column(name, no_wrap=True) for name in scoreboard.SUMMARY_COLUMNS)
+    title = "Best by cross-validation, and every baseline; test with its 95 % bootstrap interval"
+    table = Table(*columns, title=title, box=SIMPLE_HEAD)
     for row in scoreboard.summary(root / "scoreboard.parquet", rows=12):
         table.add_row(*row)
     wide = None if sys.stdout.isatty() else 120

@@ -13,15 +13,17 @@ import dataframely as dy
 import polars as pl
 
 from torchcell_assets.errors import TorchcellError
+from torchcell_assets.schema import Perturbation
 from torchcell_assets.schema.records import polars_schema
 
 if TYPE_CHECKING:
     from neo4j import Driver
 
 PAGE = 20_000
-"""Experiments a page: 212,000 rows/s against 65,000 with pages of 1,000 and 23,000 row by row."""
+"""Experiments a page."""
 
 SELECTION: dict[str, Any] = {
+    "ordinal": pl.Int64,
     "id": pl.String,
     "dataset": pl.String,
     "publication": pl.String,
@@ -34,20 +36,18 @@ SELECTION: dict[str, Any] = {
     "uncertainty": pl.Float64,
     "uncertainty_type": pl.String,
     "samples": pl.Int64,
-    "perturbations": pl.List(pl.List(pl.String)),
 }
-"""What a query of fitness has to return: column -> type. `perturbations`: [gene, kind, allele, zygosity] per gene."""
+"""What a query of fitness has to return, one row an experiment: column -> type."""
+
+PERTURBATION_COLUMNS = {"ordinal": pl.Int64, "position": pl.Int64, **dict.fromkeys(Perturbation.columns(), pl.String)}
+PERTURBATIONS = Path(__file__).parent / "queries" / "perturbations.cypher"
 
 RECORD_QUERY = """
 MATCH (s:Screen)-[:MEASURED]->(e:Experiment:{label} {{build: $build}})
 WHERE $lo <= e.ordinal AND e.ordinal < $hi
 MATCH (s)-[:UNDER]->(v:Environment)
-OPTIONAL MATCH (e)-[p:PERTURBS]->(g:Gene)
-WITH s, e, v, p, g ORDER BY e.ordinal, p.position
-WITH s, e, v, collect([g.id, p.kind, p.allele, p.zygosity, p.name, p.marker, p.role]) AS perturbations
-RETURN {columns}, perturbations
+RETURN {columns}
 """
-PERTURBATION_FIELDS = ("gene", "kind", "allele", "zygosity", "name", "marker", "role")
 
 
 class QueryError(TorchcellError):
@@ -78,18 +78,14 @@ def refuse_other_builds(serves: Mapping[str, tuple[str, int]], wanted: Mapping[s
 def select(
     driver: "Driver", database: str, query: Path, builds: Iterable[tuple[str, int]], *, page: int = PAGE
 ) -> pl.DataFrame:
-    """Run the fitness query in `query` over each build, page by page; columns and types as in SELECTION.
+    """Run the fitness query in `query` over each build, page by page.
 
-    builds: (build, number of experiments). Raises QueryError, naming the columns that the query lacks.
+    builds: (build, number of experiments). Columns and types as in SELECTION, and `perturbations`, read along the edges.
+    Raises QueryError, naming the columns that the query lacks.
     """
     text = query.read_text()
     _require_columns(driver, database, query, text)
-    pages = [
-        _page(driver, database, text, SELECTION, build=build, lo=lo, hi=lo + page)
-        for build, experiments in builds
-        for lo in range(0, experiments, page)
-    ]
-    return pl.concat(pages) if pages else pl.DataFrame(schema=SELECTION)
+    return _pages(driver, database, text, columns=SELECTION, builds=builds, page=page)
 
 
 def records(driver: "Driver", database: str, build: str, cls: type[dy.Schema], page: int = PAGE) -> pl.DataFrame:
@@ -100,23 +96,44 @@ def records(driver: "Driver", database: str, build: str, cls: type[dy.Schema], p
         **dict.fromkeys(("medium", "medium_class", "temperature", "temperature_source"), "v."),
     }
     plain = [name for name in schema if name not in ("perturbations", "screen")]
-    columns = ", ".join([f"{places.get(name, 'e.')}`{name}` AS `{name}`" for name in plain] + ["s.id AS screen"])
+    columns = ", ".join(
+        [f"{places.get(name, 'e.')}`{name}` AS `{name}`" for name in ("ordinal", *plain)] + ["s.id AS screen"]
+    )
     query = RECORD_QUERY.format(label=cls.__name__, columns=columns)
-    wire = {name: _on_the_wire(schema[name]) for name in schema}
-    total = driver.execute_query(
-        "MATCH (b:Build {id: $build}) RETURN b.expected AS n", build=build, database_=database
-    ).records
-    pages = [
-        _page(driver, database, query, wire, build=build, lo=lo, hi=lo + page)
-        for lo in range(0, total[0]["n"] if total else 0, page)
-    ]
-    table = pl.concat(pages) if pages else pl.DataFrame(schema=wire)
-    structs = pl.col("perturbations").list.eval(
-        pl.struct(pl.element().list.get(at).alias(name) for at, name in enumerate(PERTURBATION_FIELDS))
-    )
-    return (
-        table.with_columns(structs).select(pl.col(name).cast(dtype) for name, dtype in schema.items()).sort("row", "id")
-    )
+    wire = {"ordinal": pl.Int64, **{name: _on_the_wire(schema[name]) for name in [*plain, "screen"]}}
+    found = driver.execute_query("MATCH (b:Build {id: $build}) RETURN b.expected AS n", build=build, database_=database)
+    total = found.records[0]["n"] if found.records else 0
+    table = _pages(driver, database, query, columns=wire, builds=[(build, total)], page=page)
+    return table.select(pl.col(name).cast(dtype) for name, dtype in schema.items()).sort("row", "id")
+
+
+def _pages(
+    driver: "Driver",
+    database: str,
+    query: str,
+    *,
+    columns: dict[str, Any],
+    builds: Iterable[tuple[str, int]],
+    page: int,
+) -> pl.DataFrame:
+    """The rows of `query`, each with its perturbations in the order of their position."""
+    edges = PERTURBATIONS.read_text()
+    tables = []
+    for build, experiments in builds:
+        for lo in range(0, experiments, page):
+            bounds = {"build": build, "lo": lo, "hi": lo + page}
+            rows = _page(driver, database, query, columns, **bounds)
+            perturbations = _page(driver, database, edges, PERTURBATION_COLUMNS, **bounds)
+            grouped = (
+                perturbations.sort("ordinal", "position")
+                .group_by("ordinal", maintain_order=True)
+                .agg(perturbations=pl.struct(list(Perturbation.columns())))
+            )
+            tables.append(rows.join(grouped, on="ordinal", how="left", maintain_order="left").sort("ordinal"))
+    if tables:
+        return pl.concat(tables)
+    fields = pl.Struct(dict.fromkeys(Perturbation.columns(), pl.String))
+    return pl.DataFrame(schema={**columns, "perturbations": pl.List(fields)})
 
 
 def _require_columns(driver: "Driver", database: str, query: Path, text: str) -> None:
@@ -135,23 +152,43 @@ def _require_columns(driver: "Driver", database: str, query: Path, text: str) ->
 
 
 def _page(driver: "Driver", database: str, query: str, columns: Mapping[str, Any], **parameters: Any) -> pl.DataFrame:
-    """One page as one record of columns. `collect` drops nulls, which would misalign columns: hence a list per cell."""
-    collected = ", ".join(f"collect([`{name}`]) AS `{name}`" for name in columns)
+    """One page as one record of columns.
+
+    `collect` drops nulls, which would misalign columns: they travel as a value that the record classes do not allow.
+    """
+    collected = ", ".join(
+        f"collect(coalesce(`{name}`, {_absent(dtype)})) AS `{name}`" for name, dtype in columns.items()
+    )
     with driver.session(database=database) as session:
         text = f"CALL () {{ {query} \n}} RETURN {collected}"
         found = session.execute_read(lambda transaction: transaction.run(text, **parameters).single(strict=True))
     lengths = {len(found[name]) for name in columns}
     if len(lengths) != 1:
         raise QueryError(f"The server returned columns of different lengths ({sorted(lengths)}); nothing was read.")
-    return pl.DataFrame(
-        {name: [cell[0] for cell in found[name]] for name in columns}, schema=dict(columns), strict=False
-    )
+    table = pl.DataFrame({name: found[name] for name in columns}, schema=dict(columns))
+    return table.with_columns(_restored(name, dtype) for name, dtype in columns.items())
+
+
+def _absent(dtype: Any) -> str:
+    """What stands for null on the way: no text is empty, no number is NaN, no count is negative, no list is empty."""
+    if isinstance(dtype, pl.List):
+        return "[]"
+    return {pl.String: "''", pl.Float64: "NaN", pl.Int64: "-1"}.get(dtype, "false")
+
+
+def _restored(name: str, dtype: Any) -> pl.Expr:
+    column = pl.col(name)
+    if isinstance(dtype, pl.List):
+        return pl.when(column.list.len() > 0).then(column).alias(name)
+    if dtype == pl.Float64:
+        return column.fill_nan(None)
+    if dtype == pl.Boolean:
+        return column
+    return pl.when(column != ("" if dtype == pl.String else -1)).then(column).alias(name)
 
 
 def _on_the_wire(dtype: Any) -> Any:
-    """The type in which a column travels: enums as text, integers as Int64, structs as lists."""
-    if isinstance(dtype, pl.List) and isinstance(dtype.inner, pl.Struct):
-        return pl.List(pl.List(pl.String))
+    """The type in which a column travels: enums as text, integers as Int64."""
     if isinstance(dtype, pl.Enum):
         return pl.String
     return pl.Int64 if dtype.is_integer() else dtype

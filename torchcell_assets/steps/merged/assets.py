@@ -30,7 +30,7 @@ def merged_path(root: DataRoot) -> Path:
 
 @step(
     name="fitness",
-    uses=[Fitness, MergedFitness, STUDY.query, fitness.POOLING, Policy("merge_key", "genotype")],
+    uses=[Fitness, MergedFitness, STUDY.query, read.PERTURBATIONS, fitness.POOLING, Policy("merge_key", "genotype")],
     deps=[dg.AssetKey(["graph", dataset.name]) for dataset in FITNESS_DATASETS],
     kinds={"duckdb", "neo4j"},
 )

@@ -47,7 +47,7 @@ class Merged:
 def merge(selected: pl.DataFrame, key: Key = "genotype", threads: int = 2) -> Merged:
     """Pool the selected records.
 
-    selected: columns as in graph/read.py::SELECTION, one row per experiment, in any order.
+    selected: what graph/read.py::select gives, one row per experiment, in any order.
     Independent measurements are pooled by inverse variance where each has a positive standard error (the sample SD
     over the square root of n; a bootstrap SE as it is), otherwise by number of samples. Equal value and uncertainty
     of the same genotype in the same publication count once. Heterogeneity is the sample SD between measurements.
@@ -65,16 +65,7 @@ def merge(selected: pl.DataFrame, key: Key = "genotype", threads: int = 2) -> Me
 
 
 def _with_key(selected: pl.DataFrame, key: Key) -> pl.DataFrame:
-    field = pl.element().list
-    structs = pl.col("perturbations").list.eval(
-        pl.struct(
-            field.get(0).alias("gene"),
-            field.get(1).alias("kind"),
-            field.get(2).alias("allele"),
-            field.get(3).alias("zygosity"),
-        )
-    )
-    rows = with_genotype(selected.with_columns(structs)).collect()
+    rows = with_genotype(selected).collect()
 
     def every(name: str, value: str) -> pl.Expr:
         return pl.col("perturbations").list.eval(pl.element().struct.field(name) == value).list.all()

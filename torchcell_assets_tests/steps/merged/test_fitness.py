@@ -27,7 +27,18 @@ def measured(*perturbations: list[str], value: float | None, **other) -> dict:
 
 
 def selection(*rows: dict) -> pl.DataFrame:
-    return pl.DataFrame([{"id": f"r{at}", **row} for at, row in enumerate(rows)], schema=SELECTION)
+    fields = ("gene", "kind", "allele", "zygosity")
+    listed = [
+        {
+            **row,
+            "id": f"r{at}",
+            "ordinal": at,
+            "perturbations": [dict(zip(fields, p, strict=True)) for p in row["perturbations"]],
+        }
+        for at, row in enumerate(rows)
+    ]
+    structs = pl.List(pl.Struct(dict.fromkeys(fields, pl.String)))
+    return pl.DataFrame(listed, schema={**SELECTION, "perturbations": structs})
 
 
 def merged(*rows: dict) -> pl.DataFrame:

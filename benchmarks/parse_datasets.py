@@ -1,0 +1,129 @@
+"""Rows per CPU-second of parsing and validating each dataset, beside a row-by-row baseline on one of them.
+
+    python benchmarks/parse_datasets.py [name ...]
+
+Raw files come from TORCHCELL_MIRROR or are downloaded to a temporary folder. The simulated dataset is left out unless it
+is named: its time is that of the linear programs.
+"""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+from rich.table import Table
+
+from torchcell_assets.sources import Sources
+from torchcell_assets.sources.catalog import COSTANZO_2016_SINGLES
+from torchcell_assets.steps.datasets import DATASETS, GENOME, Dataset
+
+SIMULATED = "fitness_flux_balance"
+BASELINE = "fitness_costanzo2016"
+
+
+def measure(work: Callable[[], int]) -> tuple[int, float]:
+    """Rows and CPU seconds; the best of three, the first of which also imports."""
+    times = []
+    for _ in range(3):
+        start = time.process_time()
+        rows = work()
+        times.append(time.process_time() - start)
+    return rows, min(times)
+
+
+def vectorised(dataset: Dataset, sources: Sources) -> int:
+    """Parse and validate as the platform does; rows read."""
+    kept, failure = dataset.record.filter(dataset.read(sources.path).records.collect(), cast=True)
+    return kept.height + len(failure)
+
+
+def row_by_row(sources: Sources) -> int:
+    """The same sheet with one dictionary and one validated object per record, as is often done; rows read."""
+    import fastexcel
+    from pydantic import BaseModel, Field
+
+    class Perturbation(BaseModel):
+        gene: str = Field(pattern=r"^(Y[A-P][LR][0-9]{3}[WC](-[A-Z])?|Q[0-9]{4})$")
+        kind: Literal["deletion", "damp", "temperature_sensitive", "suppressor"]
+        allele: str = Field(min_length=1)
+        zygosity: Literal["haploid"] = "haploid"
+        role: Literal["query", "array"]
+
+    class Record(BaseModel):
+        id: str
+        dataset: str
+        row: int = Field(ge=1)
+        column: str
+        strain: str
+        perturbations: list[Perturbation] = Field(min_length=1)
+        genotype: str
+        genes: str
+        order: int = Field(ge=1)
+        temperature: float = Field(ge=0, le=60)
+        value: float = Field(ge=-0.5, le=5)
+        uncertainty: float = Field(ge=0)
+        samples: int
+
+    kinds = {"dma": "deletion", "sn": "deletion", "tsa": "temperature_sensitive", "tsq": "temperature_sensitive"}
+    table = fastexcel.read_excel(sources.path(COSTANZO_2016_SINGLES)).load_sheet(0).to_polars()
+    records = []
+    for number, row in enumerate(table.iter_rows(), start=1):
+        strain, gene, allele, *cells = row
+        code = strain.rsplit("_", 1)[1].rstrip("0123456789")
+        kind = "suppressor" if "-supp" in allele or code == "S" else kinds.get(code, "damp")
+        for temperature, value, sd in ((26, *cells[:2]), (30, *cells[2:])):
+            if value != value:
+                continue
+            perturbation = {
+                "gene": gene,
+                "kind": kind,
+                "allele": "delta" if kind == "deletion" else allele,
+                "role": "array" if code in ("dma", "tsa") else "query",
+            }
+            genotype = ":".join((gene, kind, perturbation["allele"], "haploid"))
+            records.append(
+                Record.model_validate(
+                    {
+                        "id": f"{BASELINE}:{number}:{temperature}C",
+                        "dataset": BASELINE,
+                        "row": number,
+                        "column": f"{temperature}C",
+                        "strain": strain,
+                        "perturbations": [perturbation],
+                        "genotype": genotype,
+                        "genes": gene,
+                        "order": 1,
+                        "temperature": temperature,
+                        "value": value,
+                        "uncertainty": sd,
+                        "samples": 350 if code in ("dma", "tsa") else 17,
+                    }
+                )
+            )
+    return len(records)
+
+
+def main(wanted: list[str]) -> None:
+    """Print the table."""
+    mirror = os.environ.get("TORCHCELL_MIRROR")
+    with tempfile.TemporaryDirectory() as cache:
+        sources = Sources(cache=Path(cache), mirror=Path(mirror) if mirror else None)
+        table = Table("dataset", "rows", "CPU s", "rows per CPU-s", title="parse and validate")
+        for column in table.columns[1:]:
+            column.justify = "right"
+        for dataset in (GENOME, *DATASETS):
+            if dataset.name in wanted or (not wanted and dataset.name != SIMULATED):
+                rows, seconds = measure(lambda dataset=dataset: vectorised(dataset, sources))
+                table.add_row(dataset.name, f"{rows:,}", f"{seconds:.2f}", f"{rows / seconds:,.0f}")
+        if not wanted or BASELINE in wanted:
+            rows, seconds = measure(lambda: row_by_row(sources))
+            table.add_row(f"{BASELINE}, row by row", f"{rows:,}", f"{seconds:.2f}", f"{rows / seconds:,.0f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,60 @@
+"""The real raw files, parsed and validated once per session.
+
+Belongs here: what the tests of several datasets share. Does not: damaged copies (damage.py).
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from torchcell_assets.sources import Sources
+from torchcell_assets.steps.datasets import GENOME, Dataset
+
+
+@dataclass(frozen=True)
+class Read:
+    """A dataset as it comes out of its real raw files: what is kept, what is quarantined, how many cells are blank."""
+
+    kept: pl.DataFrame
+    quarantined: pl.DataFrame
+    blank: int
+
+    @property
+    def genes(self) -> set[str]:
+        """Every perturbed gene."""
+        return set(self.kept["perturbations"].explode().struct.field("gene"))
+
+
+@pytest.fixture(scope="session")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Sources:
+    """The raw files, from the mirror where there is one; continuous integration downloads the others."""
+    mirror = os.environ.get("TORCHCELL_MIRROR")
+    if not mirror and os.environ.get("CI") != "1":
+        pytest.skip("The raw files of the publications are not here: set TORCHCELL_MIRROR to a folder that holds them.")
+    return Sources(cache=tmp_path_factory.mktemp("raw"), mirror=Path(mirror) if mirror else None)
+
+
+@pytest.fixture(scope="session")
+def read(sources: Sources) -> Callable[[Dataset], Read]:
+    """Parse and validate a dataset from its real raw files."""
+
+    known: dict[str, Read] = {}
+
+    def parsed(dataset: Dataset) -> Read:
+        if dataset.name not in known:
+            found = dataset.read(sources.path)
+            kept, failure = dataset.record.filter(found.records.collect(), cast=True)
+            known[dataset.name] = Read(kept, failure.invalid(), found.blank)
+        return known[dataset.name]
+
+    return parsed
+
+
+@pytest.fixture(scope="session")
+def genes(read: Callable[[Dataset], Read]) -> pl.DataFrame:
+    """The genes of the reference strain."""
+    return read(GENOME).kept

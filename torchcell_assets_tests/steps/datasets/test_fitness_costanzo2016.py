@@ -1,0 +1,100 @@
+"""Single mutants of Costanzo et al. 2016, as the real sheet gives them."""
+
+import polars as pl
+import pytest
+
+from torchcell_assets.sources.catalog import COSTANZO_2016_SINGLES
+from torchcell_assets.steps.datasets.fitness_costanzo2016 import DATASET, read_strains
+
+PERTURBATION = pl.col("perturbations").list.first()
+CODE = pl.col("strain").str.extract(r"_([A-Za-z]+)\d+$")
+
+
+@pytest.fixture(scope="module")
+def kept(read) -> pl.DataFrame:
+    return read(DATASET).kept.with_columns(code=CODE, kind=PERTURBATION.struct.field("kind").cast(pl.String))
+
+
+def test_every_value_cell_is_a_record_or_blank(read):
+    found = read(DATASET)
+    assert found.kept.height == DATASET.published_records == 20_484
+    assert found.blank == 1_234
+    assert found.quarantined.is_empty()
+    assert found.kept.height + found.blank == 2 * 10_859
+
+
+def test_both_temperatures_are_there(kept):
+    assert dict(kept["temperature"].value_counts().iter_rows()) == {26.0: 10_260, 30.0: 10_224}
+    assert kept["screen"].unique().sort().to_list() == ["fitness_costanzo2016:26C", "fitness_costanzo2016:30C"]
+
+
+def test_each_strain_code_gives_its_records_and_s_none(kept):
+    assert dict(kept["code"].value_counts().iter_rows()) == {
+        "damp": 1_466,
+        "tsa": 1_584,
+        "tsq": 1_975,
+        "dma": 7_769,
+        "sn": 7_690,
+    }
+
+
+def test_a_suppressor_is_known_by_its_allele_and_not_by_its_strain_code(sources, kept):
+    strains = read_strains(sources.path(COSTANZO_2016_SINGLES))
+    suppressors = strains.filter(pl.col("kind") == "suppressor")
+    assert dict(suppressors["code"].value_counts().iter_rows()) == {"S": 117, "dma": 59, "sn": 13, "tsa": 17, "tsq": 34}
+    [yml122c] = kept.filter(pl.col("id").str.ends_with("26C"), pl.col("strain") == "YML122C_dma3621").to_dicts()
+    assert yml122c["genotype"] == "YML122C:suppressor:yml122c-supp1:haploid"
+    assert kept.filter(pl.col("kind") == "deletion")["genotype"].str.contains("supp").sum() == 0
+
+
+def test_the_first_row_reads_as_printed(kept):
+    [first] = kept.filter(pl.col("id") == "fitness_costanzo2016:1:26C").to_dicts()
+    assert first["strain"] == "YAL001C_damp174"
+    assert first["genotype"] == "YAL001C:damp:tfc3_damp:haploid"
+    assert (first["value"], first["uncertainty"], first["uncertainty_type"]) == (0.9395, 0.0988, "bootstrap_se")
+    assert (first["samples"], first["sample_unit"]) == (17, "screen")
+
+
+def test_a_temperature_sensitive_allele_keeps_its_name_and_differs_between_temperatures(kept):
+    rows = kept.filter(pl.col("strain") == "YAL001C_tsa508").sort("temperature")
+    assert rows["value"].to_list() == [0.8658, 0.8285]
+    assert rows["genotype"].unique().to_list() == ["YAL001C:temperature_sensitive:tfc3-g349e:haploid"]
+
+
+def test_two_deletion_strains_of_a_gene_are_one_genotype_with_two_markers(kept):
+    rows = kept.filter(pl.col("strain").is_in(["YAL002W_dma23", "YAL002W_sn273"]), pl.col("temperature") == 26)
+    assert rows["genotype"].unique().to_list() == ["YAL002W:deletion:delta:haploid"]
+    marked = rows.sort("strain").select(
+        PERTURBATION.struct.field("marker"),
+        PERTURBATION.struct.field("role").cast(pl.String),
+        PERTURBATION.struct.field("name"),
+        "samples",
+    )
+    assert marked.rows() == [("KanMX", "array", "vps8", 350), ("NatMX", "query", "vps8", 17)]
+
+
+def test_a_gene_name_that_became_a_date_is_no_name(kept):
+    dated = kept.filter(pl.col("genes").is_in(["YER044C-A", "YKL009W", "YPL121C"]), pl.col("kind") == "deletion")
+    assert dated.height == 12
+    assert dated.select(PERTURBATION.struct.field("name")).to_series().null_count() == 12
+
+
+def test_several_alleles_of_one_gene_are_several_genotypes(kept):
+    at_30 = kept.filter(pl.col("temperature") == 30)
+    for strains, genes in (
+        (at_30.filter(pl.col("code").is_in(["tsa", "tsq"])), 220),
+        (at_30.filter(pl.col("kind") == "temperature_sensitive"), 205),
+    ):
+        alleles = strains.group_by("genes").agg(pl.col("genotype").n_unique())
+        assert alleles.filter(pl.col("genotype") > 1).height == genes
+
+
+def test_genotypes_at_26_degrees(kept):
+    at_26 = kept.filter(pl.col("temperature") == 26)
+    assert at_26["genotype"].n_unique() == 6_481
+    assert at_26.filter(pl.col("kind") == "deletion")["genotype"].n_unique() == 4_532
+    assert kept.filter(pl.col("temperature") == 30)["genotype"].n_unique() == 6_443
+
+
+def test_genes_that_the_annotation_does_not_have_are_kept(read, genes):
+    assert len(read(DATASET).genes - set(genes["gene"])) == 53

@@ -1,0 +1,101 @@
+"""The SGA test screens, as the real files give them."""
+
+import polars as pl
+import pytest
+
+from torchcell_assets.sources.catalog import SGA_DIGENIC_QUERIES, SGA_TRIGENIC_QUERIES
+from torchcell_assets.steps.datasets.sga import FITNESS, INTERACTION
+
+TM461 = "YAL015C+YDL227C_tm461"
+ONLY_DELETIONS = (
+    pl.col("perturbations").list.eval(pl.element().struct.field("kind").cast(pl.String) == "deletion").list.all()
+)
+
+
+@pytest.mark.parametrize("dataset", [FITNESS, INTERACTION], ids=lambda dataset: dataset.name)
+def test_every_row_is_a_record(read, dataset):
+    found = read(dataset)
+    assert found.kept.height == dataset.published_records == 10_432
+    assert found.blank == 0
+    assert found.quarantined.is_empty()
+    counts = found.kept.group_by("order", pl.col("evidence").cast(pl.String)).len()
+    assert set(counts.iter_rows()) == {(2, "derived", 5_826), (3, "measured", 4_606)}
+    assert found.kept["genotype"].n_unique() == 10_432
+    assert found.kept["screen"].n_unique() == 9
+
+
+@pytest.mark.parametrize(
+    ("array", "fitness", "sd", "expected", "epsilon", "genotype"),
+    [
+        ("YBL007C_dma91", 1.001740, 0.024560, 0.984607, 0.017133, "YBL007C:deletion:delta:haploid"),
+        ("YOR232W_tsa505", 0.700657, 0.117276, 0.807542, -0.106884, "YOR232W:temperature_sensitive:mge1-100:haploid"),
+    ],
+)
+def test_a_digenic_row_is_scaled_by_the_fitness_of_its_query(read, array, fitness, sd, expected, epsilon, genotype):
+    strain = pl.col("strain") == f"{TM461} x {array}"
+    [measured] = read(FITNESS).kept.filter(strain).to_dicts()
+    [scored] = read(INTERACTION).kept.filter(strain).to_dicts()
+    assert measured["value"] == pytest.approx(fitness, abs=1e-6)
+    assert measured["uncertainty"] == pytest.approx(sd, abs=1e-6)
+    assert scored["expected"] == pytest.approx(expected, abs=1e-6)
+    assert scored["value"] == pytest.approx(epsilon, abs=1e-6)
+    assert measured["genotype"] == f"YAL015C:deletion:delta:haploid + {genotype}"
+
+
+def test_rows_are_numbered_as_in_the_six_column_file(read):
+    first = read(FITNESS).kept.filter(pl.col("row") <= 2).sort("row")
+    assert first["strain"].to_list() == [f"{TM461} x YBL007C_dma91", f"{TM461} x YBL008W_dma90"]
+    assert first["id"].to_list() == ["fitness_sga:1:fitness", "fitness_sga:2:fitness"]
+
+
+def test_a_trigenic_row_is_as_measured(read):
+    strain = "YAL015C+YOL043C_tm72 x "
+    [row] = read(FITNESS).kept.filter(pl.col("strain").str.starts_with(strain)).sort("row").head(1).to_dicts()
+    assert [p["role"] for p in row["perturbations"]].count("query") == 2
+    assert {p["gene"] for p in row["perturbations"]} >= {"YAL015C", "YOL043C"}
+    assert (row["samples"], row["sample_unit"], row["uncertainty_type"]) == (4, "colony", "sample_sd")
+    assert (row["temperature"], row["temperature_source"]) == (26.0, "inferred")
+
+
+def test_the_marker_of_the_query_is_no_perturbation(read):
+    assert "YDL227C" not in read(FITNESS).genes
+
+
+def test_a_trigenic_score_is_never_called_tau(read):
+    scores = read(INTERACTION).kept.group_by("order", pl.col("score").cast(pl.String)).len()
+    assert set(scores.iter_rows()) == {(2, "epsilon", 5_826), (3, "epsilon_query_array", 4_606)}
+
+
+def test_deletions_only(read):
+    deletions = read(FITNESS).kept.filter(ONLY_DELETIONS)
+    assert dict(deletions["order"].value_counts().iter_rows()) == {2: 4_879, 3: 3_855}
+
+
+def test_every_gene_is_in_the_annotation(read, genes):
+    assert read(FITNESS).genes <= set(genes["gene"])
+
+
+@pytest.mark.parametrize("dataset", [FITNESS, INTERACTION], ids=lambda dataset: dataset.name)
+@pytest.mark.parametrize(
+    ("standard", "query", "evidence"),
+    [
+        (SGA_DIGENIC_QUERIES, TM461, "derived"),
+        (SGA_TRIGENIC_QUERIES, "YAL015C+YOL043C_tm72", "measured"),
+    ],
+    ids=["digenic", "trigenic"],
+)
+def test_without_the_fitness_of_its_query_no_row_becomes_a_record(
+    sources, read, tmp_path, dataset, standard, query, evidence
+):
+    lines = sources.path(standard).read_text().splitlines()
+    copy = tmp_path / "standard.txt"
+    copy.write_text("".join(f"{query}\tNaN\tNaN\n" if line.startswith(f"{query}\t") else f"{line}\n" for line in lines))
+    found = dataset.read(lambda wanted: copy if wanted == standard else sources.path(wanted))
+    kept, failure = dataset.record.filter(found.records.collect(), cast=True)
+    assert not kept["strain"].str.starts_with(query).any()
+    assert kept.height + found.blank + len(failure) == 10_432
+    assert failure.invalid()["strain"].str.starts_with(f"{query} x ").all()
+    assert (
+        read(dataset).kept.filter(pl.col("strain").str.starts_with(query))["evidence"].cast(pl.String).unique().item()
+        == evidence
+    )
