@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).parent.parent
 console = Console(stderr=True)
+WIDE = 125  # columns that the table of scores takes without wrapping
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,7 +71,7 @@ def _choose_study() -> None:
             )
         name = study.FALLBACK if lacking else study.DEFAULT
     os.environ["TORCHCELL_STUDY"] = name
-    study.remember(study.load(name).name)
+    study.remember(study.load(name).place)
 
 
 def _raw_files(wanted: study.Study) -> "list[Source]":
@@ -170,6 +171,8 @@ def _first_batch(todo: "list[Outdated]") -> "list[Outdated]":
 
 
 def _execute(definition: "dg.JobDefinition", instance: "dg.DagsterInstance", batch: "list[Outdated]") -> None:
+    import dagster as dg
+
     keys = {item.key for item in batch}
     # `schema_in_sync` looks at all partitions of an asset: what is run here was chosen by the same comparison
     known = definition.asset_layer.asset_graph.asset_check_keys
@@ -184,6 +187,8 @@ def _execute(definition: "dg.JobDefinition", instance: "dg.DagsterInstance", bat
             if not check.passed:
                 told = f"{check.asset_check_key.to_user_string()} failed. {check.description or ''}"
                 console.print(f"[yellow]{told}[/]", soft_wrap=True)
+    except dg.DagsterExecutionInterruptedError:  # what Dagster makes of a SIGTERM
+        raise KeyboardInterrupt from None
     except Exception as error:
         cause: BaseException | None = error
         while cause is not None and not isinstance(cause, TorchcellError):
@@ -211,13 +216,13 @@ def _show_scoreboard() -> None:
     root = study.data_root() / "trained"
     if not (root / "scoreboard.parquet").is_file():
         return
-    columns = (Column(name, no_wrap=True) for name in scoreboard.SUMMARY_COLUMNS)
+    out = Console(width=None if sys.stdout.isatty() else WIDE)
+    columns = (Column(name, no_wrap=out.width >= WIDE) for name in scoreboard.SUMMARY_COLUMNS)
     title = "Best by cross-validation, and every baseline; test with its 95 % bootstrap interval"
     table = Table(*columns, title=title, box=SIMPLE_HEAD)
     for row in scoreboard.summary(root / "scoreboard.parquet", rows=12):
         table.add_row(*row)
-    wide = None if sys.stdout.isatty() else 120
-    Console(width=wide).print(table)
+    out.print(table)
     print(f"figure    {root / 'scoreboard.png'}\ntable     {root / 'scoreboard.parquet'}\nbrowse    make ui")
 
 

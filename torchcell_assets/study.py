@@ -40,9 +40,13 @@ class Condition:
 
 @dataclass(frozen=True)
 class Study:
-    """One `studies/*.toml`, field by field."""
+    """One `studies/*.toml`, field by field.
+
+    place: the name of a bundled study, or the absolute path of a TOML file: what the data root remembers.
+    """
 
     name: str
+    place: str
     title: str
     datasets: tuple[str, ...]
     query: Path
@@ -51,6 +55,7 @@ class Study:
     run_sizes: tuple[str, ...]
     grid: str
     seed: int
+    merge_key: str
     larger: str
     condition: Condition
 
@@ -62,7 +67,7 @@ def data_root() -> Path:
 
 def load(name: str) -> Study:
     """Read a study by name, or by the path of a TOML file."""
-    path = Path(name) if name.endswith(".toml") else STUDIES / f"{name}.toml"
+    path = Path(name).absolute() if name.endswith(".toml") else STUDIES / f"{name}.toml"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in STUDIES.glob("*.toml")))
         raise StudyError(f"There is no study {name!r}: set TORCHCELL_STUDY to one of {known}, or to a TOML file.")
@@ -83,6 +88,7 @@ def _study(path: Path, raw: dict[str, Any]) -> Study:
     return Study(
         **{**raw, **lists},
         name=path.stem,
+        place=path.stem if path.parent == STUDIES else str(path.absolute()),
         query=bundled if bundled.is_file() else (path.parent / query).absolute(),
         condition=Condition(**{**condition, "evidence": tuple(condition["evidence"])}),
     )

@@ -30,7 +30,14 @@ def merged_path(root: DataRoot) -> Path:
 
 @step(
     name="fitness",
-    uses=[Fitness, MergedFitness, STUDY.query, read.PERTURBATIONS, fitness.POOLING, Policy("merge_key", "genotype")],
+    uses=[
+        Fitness,
+        MergedFitness,
+        STUDY.query,
+        read.PERTURBATIONS,
+        fitness.POOLING,
+        Policy("merge_key", STUDY.merge_key),
+    ],
     deps=[dg.AssetKey(["graph", dataset.name]) for dataset in FITNESS_DATASETS],
     kinds={"duckdb", "neo4j"},
 )
@@ -46,7 +53,7 @@ def merged_fitness(context: dg.AssetExecutionContext, root: DataRoot, store: Gra
         read.refuse_other_builds(serves, builds)
         pages = [serves[name] for name in sorted(builds)]
         selected = read.select(driver, store.database_name, STUDY.query, pages)
-    merged = fitness.merge(selected)
+    merged = fitness.merge(selected, STUDY.merge_key)
     table = MergedFitness.validate(merged.table, cast=True)
     path = merged_path(root)
     with replacing(path) as temporary:

@@ -10,7 +10,6 @@ offered for comparison.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import duckdb
 import polars as pl
@@ -24,7 +23,7 @@ NO_TEMPERATURE = -1.0
 """Stands for `none` in the merge key, where a null would not be a key."""
 TABLE = "fitness"
 
-Key = Literal["genotype", "paper"]
+KEYS = ("genotype", "paper")
 
 
 class MergeError(TorchcellError):
@@ -44,7 +43,7 @@ class Merged:
     excluded: dict[str, int]
 
 
-def merge(selected: pl.DataFrame, key: Key = "genotype", threads: int = 2) -> Merged:
+def merge(selected: pl.DataFrame, key: str = "genotype", threads: int = 2) -> Merged:
     """Pool the selected records.
 
     selected: what graph/read.py::select gives, one row per experiment, in any order.
@@ -52,6 +51,8 @@ def merge(selected: pl.DataFrame, key: Key = "genotype", threads: int = 2) -> Me
     over the square root of n; a bootstrap SE as it is), otherwise by number of samples. Equal value and uncertainty
     of the same genotype in the same publication count once. Heterogeneity is the sample SD between measurements.
     """
+    if key not in KEYS:
+        raise MergeError(f"There is no merge key {key!r}: set `merge_key` of the study to one of {', '.join(KEYS)}.")
     rows = _with_key(selected, key)
     censored = rows.filter(pl.col("value").is_null()).height
     with duckdb.connect(config={"threads": threads}) as connection:
@@ -64,7 +65,7 @@ def merge(selected: pl.DataFrame, key: Key = "genotype", threads: int = 2) -> Me
     return Merged(table, rows.height, kept, {"censored (below a bound, no value)": censored})
 
 
-def _with_key(selected: pl.DataFrame, key: Key) -> pl.DataFrame:
+def _with_key(selected: pl.DataFrame, key: str) -> pl.DataFrame:
     rows = with_genotype(selected).collect()
 
     def every(name: str, value: str) -> pl.Expr:

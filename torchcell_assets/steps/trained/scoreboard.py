@@ -113,12 +113,11 @@ def _line(row: dict) -> tuple[str, ...]:
         return "undefined" if value is None else f"{value:.3f}"
 
     interval = "" if row["low"] is None else f" ({row['low']:.2f} to {row['high']:.2f})"
-    name = row["model"] if row["representation"] != "none" else f"[dim]{row['model']} (baseline)[/]"
-    blank = row["representation"] == "none"
+    baseline = row["representation"] == "none"
     return (
-        name,
-        "" if blank else row["representation"],
-        "" if blank else row["aggregation"],
+        row["model"],
+        "(baseline)" if baseline else row["representation"],
+        "" if baseline else row["aggregation"],
         number(row["cross_validation"]),
         number(row["value"]) + interval,
         number(row["pearson"]),

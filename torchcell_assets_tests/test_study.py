@@ -1,0 +1,64 @@
+"""Which study a process serves, and what its data root remembers."""
+
+import pytest
+
+from torchcell_assets import study
+from torchcell_assets.steps.datasets import DATASETS
+from torchcell_assets.steps.representations.recipes import RECIPES
+from torchcell_assets.steps.trained.grids import GRIDS
+
+BUNDLED = sorted(path.stem for path in study.STUDIES.glob("*.toml"))
+
+
+@pytest.fixture(autouse=True)
+def data_root(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCHCELL_DATA", str(tmp_path / "data"))
+    monkeypatch.delenv("TORCHCELL_STUDY", raising=False)
+    return tmp_path / "data"
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_a_bundled_study_names_only_what_there_is(name):
+    loaded = study.load(name)
+    assert set(loaded.datasets) <= {dataset.name for dataset in DATASETS}
+    assert set(loaded.representations) <= set(RECIPES)
+    assert set(loaded.run_sizes) <= set(loaded.sizes)
+    assert loaded.grid in GRIDS
+    assert loaded.query.is_file()
+
+
+def test_a_fresh_data_root_has_no_study_and_a_used_one_remembers_it():
+    assert study.chosen() is None
+    study.remember("starter")
+    assert study.chosen() == "starter"
+
+
+def test_the_environment_wins_over_memory_but_a_data_root_keeps_its_study(monkeypatch):
+    study.remember("screens")
+    monkeypatch.setenv("TORCHCELL_STUDY", "starter")
+    assert study.chosen() == "starter"
+    with pytest.raises(study.StudyError, match="belongs to the study 'screens', not 'starter': set TORCHCELL_DATA"):
+        study.remember("starter")
+
+
+def test_a_study_of_ones_own_is_remembered_by_its_path_and_finds_its_own_query(tmp_path, monkeypatch):
+    mine = tmp_path / "mine.toml"
+    mine.write_text((study.STUDIES / "screens.toml").read_text().replace('"fitness.cypher"', '"mine.cypher"'))
+    monkeypatch.chdir(tmp_path)
+    loaded = study.load("mine.toml")
+    assert loaded.query == tmp_path / "mine.cypher"
+    study.remember(loaded.place)
+    monkeypatch.chdir("/")
+    assert study.load(study.chosen()) == loaded
+
+
+def test_an_unknown_or_broken_study_is_one_sentence(tmp_path):
+    with pytest.raises(
+        study.StudyError, match="There is no study 'nothing': set TORCHCELL_STUDY to one of screens, starter"
+    ):
+        study.load("nothing")
+    broken = tmp_path / "broken.toml"
+    broken.write_text('title = "x"')
+    with pytest.raises(study.StudyError, match=r"cannot be read: .*; compare it with") as refusal:
+        study.load(str(broken))
+    assert "\n" not in str(refusal.value)
