@@ -73,15 +73,29 @@ class Record(dy.Schema):
         return cls.order.col == cls.genes.col.str.count_matches("+", literal=True) + 1
 
 
-class Fitness(Record):
+class Quantity(Record):
+    """A record whose phenotype is a number with an uncertainty; each class says what its `value` is."""
+
+    value: dy.Column
+    uncertainty = dy.Float64(nullable=True, min=0.0, description="as published, in units of the value")
+    uncertainty_type = dy.Enum(UNCERTAINTIES, description="what `uncertainty` is")
+
+    @dy.rule()
+    def value_is_finite(cls) -> pl.Expr:
+        return cls.value.col.is_finite()
+
+    @dy.rule()
+    def uncertainty_has_a_type(cls) -> pl.Expr:
+        return cls.uncertainty.col.is_null() == (cls.uncertainty_type.col.cast(pl.String) == "none")
+
+
+class Fitness(Quantity):
     """Growth of a mutant relative to its reference."""
 
     value = dy.Float64(nullable=True, min=-0.5, max=5.0, description="mutant / reference; null where censored")
     upper_bound = dy.Float64(
         nullable=True, min=0.0, description="a censored value is below this, relative to reference"
     )
-    uncertainty = dy.Float64(nullable=True, min=0.0, description="as published, in units of the value")
-    uncertainty_type = dy.Enum(UNCERTAINTIES, description="what `uncertainty` is")
     samples = dy.UInt32(nullable=True, min=1, description="number of samples behind the value")
     sample_unit = dy.Enum(SAMPLE_UNITS, nullable=True, description="what one sample is")
     replicates = dy.List(dy.Float64(), nullable=True, min_length=1, description="single measurements, where published")
@@ -90,16 +104,8 @@ class Fitness(Record):
     def has_value_or_bound(cls) -> pl.Expr:
         return cls.value.col.is_not_null() != cls.upper_bound.col.is_not_null()
 
-    @dy.rule()
-    def value_is_finite(cls) -> pl.Expr:
-        return cls.value.col.is_finite()
 
-    @dy.rule()
-    def uncertainty_has_a_type(cls) -> pl.Expr:
-        return cls.uncertainty.col.is_null() == (cls.uncertainty_type.col.cast(pl.String) == "none")
-
-
-class Interaction(Record):
+class Interaction(Quantity):
     """Deviation of a double or triple mutant from what its parts predict."""
 
     value = dy.Float64(
@@ -108,20 +114,10 @@ class Interaction(Record):
     expected = dy.Float64(nullable=True, description="fitness expected without interaction")
     score = dy.Enum(["epsilon", "tau", "epsilon_query_array"], description="which score the value is")
     p_value = dy.Float64(nullable=True, min=0.0, max=1.0, description="as published")
-    uncertainty = dy.Float64(nullable=True, min=0.0, description="as published, in units of the value")
-    uncertainty_type = dy.Enum(UNCERTAINTIES, description="what `uncertainty` is")
 
     @dy.rule()
     def has_two_genes(cls) -> pl.Expr:
         return cls.order.col >= 2
-
-    @dy.rule()
-    def value_is_finite(cls) -> pl.Expr:
-        return cls.value.col.is_finite()
-
-    @dy.rule()
-    def uncertainty_has_a_type(cls) -> pl.Expr:
-        return cls.uncertainty.col.is_null() == (cls.uncertainty_type.col.cast(pl.String) == "none")
 
 
 class Viability(Record):

@@ -63,7 +63,7 @@ MATCH (v:Environment {id: row.environment})
 MERGE (s)-[:UNDER]->(v)
 REMOVE s.environment
 """
-# A retired ORF that the genome no longer lists becomes a gene without properties, so that its measurement is kept.
+# A retired ORF that the genome no longer lists becomes a gene with its name alone, so that its measurement is kept.
 CREATE_EXPERIMENTS = """
 UNWIND $rows AS row
 MATCH (s:Screen {{uid: row[0]}})
@@ -71,7 +71,7 @@ CREATE (s)-[:MEASURED]->(e:Experiment:{label})
 SET e = row[1], e.build = $build
 WITH e, row
 UNWIND row[2] AS perturbation
-MERGE (g:Gene {{id: perturbation[0]}})
+MERGE (g:Gene {{id: perturbation[0]}}) ON CREATE SET g.name = g.id
 CREATE (e)-[p:PERTURBS]->(g)
 SET p = perturbation[1]
 """
