@@ -1,0 +1,109 @@
+"""The last materializations and the last failures of whole assets, in a few SQL statements however many partitions they have.
+
+Belongs here: what the instance is asked. Does not: what a materialization remembers (provenance.py), the judgement
+(outdated.py).
+"""
+
+from collections.abc import Iterable, Mapping
+
+import dagster as dg
+from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
+from dagster._core.definitions.data_version import DATA_VERSION_TAG
+from dagster._core.storage.event_log.base import AssetEntry
+
+_CHUNK = 500  # events per statement: SQLite takes a limited number of parameters, and Dagster gives at most 1,000
+
+Partition = str | None
+Stored = Mapping[Partition, dg.AssetMaterialization]
+
+
+class History:
+    """What an instance holds of some assets: one statement for all that have no partitions, three for each that has."""
+
+    def __init__(self, instance: dg.DagsterInstance, graph: BaseAssetGraph, keys: Iterable[dg.AssetKey]) -> None:
+        """keys: all assets that will be asked for."""
+        self._instance = instance
+        self._graph = graph
+        found = instance.get_asset_records(sorted(keys))
+        self._entries: dict[dg.AssetKey, AssetEntry] = {r.asset_entry.asset_key: r.asset_entry for r in found}
+        self._made: dict[dg.AssetKey, Mapping[str, int]] = {}
+        self._stored: dict[dg.AssetKey, Stored] = {}
+
+    def stored(self, key: dg.AssetKey) -> Stored:
+        """Partition -> last materialization."""
+        if key not in self._stored:
+            self._stored[key] = self._partitions(key) if self._is_partitioned(key) else self._whole(key)
+        return self._stored[key]
+
+    def data_versions(self, key: dg.AssetKey) -> Mapping[Partition, str]:
+        """Partition -> data version of what is stored; reads no event unless that was done before."""
+        if key not in self._entries:
+            return {}
+        if self._is_partitioned(key) and key not in self._stored:
+            return data_versions(self._instance, key)
+        return {partition: (made.tags or {}).get(DATA_VERSION_TAG, "") for partition, made in self.stored(key).items()}
+
+    def failed_since(self, key: dg.AssetKey) -> Mapping[Partition, str]:
+        """Partition -> run, where the last attempt came after the last materialization and failed."""
+        if key not in self._entries:
+            return {}
+        attempts = self._open_attempts(key) if self._is_partitioned(key) else self._open_attempt(key)
+        failed = _failed_runs(self._instance, set(attempts.values()))
+        return {partition: run for partition, run in attempts.items() if run in failed}
+
+    def _is_partitioned(self, key: dg.AssetKey) -> bool:
+        return self._graph.get(key).partitions_def is not None
+
+    def _whole(self, key: dg.AssetKey) -> Stored:
+        record = self._entries[key].last_materialization_record if key in self._entries else None
+        # an asset that once had partitions still has their materializations
+        made = record.asset_materialization if record else None
+        return {None: made} if made is not None and made.partition is None else {}
+
+    def _partitions(self, key: dg.AssetKey) -> Stored:
+        if key not in self._entries:
+            return {}
+        ids, found = list(self._made_ids(key).values()), {}
+        for start in range(0, len(ids), _CHUNK):
+            wanted = dg.AssetRecordsFilter(asset_key=key, storage_ids=ids[start : start + _CHUNK])
+            for record in self._instance.fetch_materializations(wanted, limit=_CHUNK).records:
+                if record.asset_materialization is not None:
+                    found[record.asset_materialization.partition] = record.asset_materialization
+        return found
+
+    def _made_ids(self, key: dg.AssetKey) -> Mapping[str, int]:
+        if key not in self._made:
+            event = dg.DagsterEventType.ASSET_MATERIALIZATION
+            self._made[key] = self._instance.get_latest_storage_id_by_partition(key, event)
+        return self._made[key]
+
+    def _open_attempt(self, key: dg.AssetKey) -> dict[Partition, str]:
+        entry = self._entries[key]
+        done = entry.last_materialization_record
+        open_ = entry.last_run_id and (done is None or done.run_id != entry.last_run_id)
+        return {None: entry.last_run_id} if open_ and entry.last_run_id else {}
+
+    def _open_attempts(self, key: dg.AssetKey) -> dict[Partition, str]:
+        event = dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
+        planned, made = self._instance.get_latest_storage_id_by_partition(key, event), self._made_ids(key)
+        if all(attempt <= made.get(partition, 0) for partition, attempt in planned.items()):
+            return {}
+        log = self._instance.event_log_storage
+        found = log.get_latest_asset_partition_materialization_attempts_without_materializations(key)
+        return {partition: run for partition, (run, _) in found.items()}
+
+
+def data_versions(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[Partition, str]:
+    """Partition -> data version of a partitioned asset, in one statement that reads no event."""
+    tags = instance.event_log_storage.get_latest_tags_by_partition(
+        key, dg.DagsterEventType.ASSET_MATERIALIZATION, [DATA_VERSION_TAG]
+    )
+    return {partition: values[DATA_VERSION_TAG] for partition, values in tags.items()}
+
+
+def _failed_runs(instance: dg.DagsterInstance, runs: Iterable[str]) -> set[str]:
+    ids, found = sorted(runs), set()
+    for start in range(0, len(ids), _CHUNK):
+        failed = dg.RunsFilter(run_ids=ids[start : start + _CHUNK], statuses=[dg.DagsterRunStatus.FAILURE])
+        found |= {run.run_id for run in instance.get_runs(failed)}
+    return found
