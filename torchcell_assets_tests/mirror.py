@@ -6,7 +6,6 @@ deployed. Does not: expectations. Everything is read from the real definitions, 
 
 import importlib.util
 import itertools
-import json
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -22,7 +21,6 @@ from torchcell_assets.schema.fingerprint import describe, digest
 from torchcell_assets.staleness import State, survey
 from torchcell_assets.staleness.outdated import RECIPE_TAG, RECIPES_METADATA
 from torchcell_assets.staleness.provenance import USES_METADATA, recorded
-from torchcell_assets.staleness.upstream import partitions_of
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 Cell = tuple[str, str | None]
@@ -156,30 +154,41 @@ class Mirror:
         )(recorded(body, spec.uses))
 
     def run(self, cells: Iterable[Cell]) -> None:
-        """Real runs: all unpartitioned assets in one, then one per partition key."""
+        """Real runs, upstream first; what has the same partitions is made in one run, as far as it can be."""
         job = self.definitions.resolve_implicit_global_asset_job_def()
-        for partition, keys in _by_partition(cells).items():
-            job.get_subset(asset_selection={dg.AssetKey(key.split("/")) for key in keys}).execute_in_process(
+        for (_, partition), keys in sorted(
+            self._batches(set(cells)).items(), key=lambda item: (item[0][0], str(item[0]))
+        ):
+            job.get_subset(asset_selection=keys).execute_in_process(
                 instance=self.instance, partition_key=partition, run_config=QUIET, raise_on_error=False
             )
 
-    def outdated(self, missing: bool = False) -> set[Cell]:
-        """Cells that are stored and outdated (`missing`: those never made)."""
-        state = State.MISSING if missing else State.OUTDATED
-        return {(s.key.to_user_string(), s.partition) for s in survey(self.instance, self.graph) if s.state is state}
+    def _batches(self, cells: set[Cell]) -> dict[tuple[int, str | None], set[dg.AssetKey]]:
+        stages: dict[dg.AssetKey, int] = {}
+        batches: dict[tuple[int, str | None], set[dg.AssetKey]] = {}
+        for key in self.graph.toposorted_asset_keys:
+            definition = self.graph.get(key).partitions_def
+            partitions = [partition for name, partition in cells if name == key.to_user_string()]
+            if partitions:
+                above = [p for p in self.graph.get(key).parent_keys if p in stages]
+                stages[key] = max(
+                    (stages[p] + (self.graph.get(p).partitions_def != definition) for p in above), default=0
+                )
+            for partition in partitions:
+                batches.setdefault((stages[key], partition), set()).add(key)
+        return batches
+
+    def standings(self, state: State = State.OUTDATED) -> dict[Cell, str]:
+        """Cell -> why, of all that is in this state."""
+        found = survey(self.instance, self.graph)
+        return {(s.key.to_user_string(), s.partition): s.why for s in found if s.state is state}
+
+    def outdated(self) -> set[Cell]:
+        """Cells that are stored and outdated."""
+        return set(self.standings())
 
     def why(self, key: str, partition: str | None = None) -> str:
         """The reason that is given for one cell."""
         asset = dg.AssetKey(key.split("/"))
         (standing,) = survey(self.instance, self.graph, {asset: [partition]})
         return standing.why
-
-    def cells(self, key: str) -> list[Cell]:
-        return [(key, partition) for partition in partitions_of(self.graph, dg.AssetKey(key.split("/")))]
-
-
-def _by_partition(cells: Iterable[Cell]) -> dict[str | None, set[str]]:
-    batches: dict[str | None, set[str]] = {}
-    for key, partition in sorted(cells, key=json.dumps):
-        batches.setdefault(partition, set()).add(key)
-    return dict(sorted(batches.items(), key=lambda item: (item[0] is not None, str(item[0]))))

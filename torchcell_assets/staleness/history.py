@@ -4,17 +4,24 @@ Belongs here: what the instance is asked. Does not: what a materialization remem
 (outdated.py).
 """
 
-from collections.abc import Iterable, Mapping
+import contextlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import dagster as dg
+import sqlalchemy
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
-from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from dagster._core.storage.event_log.base import AssetEntry
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
+
+from torchcell_assets.staleness.provenance import NOTES, Remembered, data_versions
 
 _CHUNK = 500  # events per statement: SQLite takes a limited number of parameters, and Dagster gives at most 1,000
 
 Partition = str | None
-Stored = Mapping[Partition, dg.AssetMaterialization]
+Stored = Mapping[Partition, Remembered]
 
 
 class History:
@@ -41,7 +48,7 @@ class History:
             return {}
         if self._is_partitioned(key) and key not in self._stored:
             return data_versions(self._instance, key)
-        return {partition: (made.tags or {}).get(DATA_VERSION_TAG, "") for partition, made in self.stored(key).items()}
+        return {partition: made.data_version for partition, made in self.stored(key).items()}
 
     def failed_since(self, key: dg.AssetKey) -> Mapping[Partition, str]:
         """Partition -> run, where the last attempt came after the last materialization and failed."""
@@ -58,17 +65,15 @@ class History:
         record = self._entries[key].last_materialization_record if key in self._entries else None
         # an asset that once had partitions still has their materializations
         made = record.asset_materialization if record else None
-        return {None: made} if made is not None and made.partition is None else {}
+        return {None: Remembered.of(made)} if made is not None and made.partition is None else {}
 
     def _partitions(self, key: dg.AssetKey) -> Stored:
         if key not in self._entries:
             return {}
-        ids, found = list(self._made_ids(key).values()), {}
+        ids = list(self._made_ids(key).values())
+        found: dict[Partition, Remembered] = {}
         for start in range(0, len(ids), _CHUNK):
-            wanted = dg.AssetRecordsFilter(asset_key=key, storage_ids=ids[start : start + _CHUNK])
-            for record in self._instance.fetch_materializations(wanted, limit=_CHUNK).records:
-                if record.asset_materialization is not None:
-                    found[record.asset_materialization.partition] = record.asset_materialization
+            found |= _events(self._instance, key, ids[start : start + _CHUNK])
         return found
 
     def _made_ids(self, key: dg.AssetKey) -> Mapping[str, int]:
@@ -93,12 +98,33 @@ class History:
         return {partition: run for partition, (run, _) in found.items()}
 
 
-def data_versions(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[Partition, str]:
-    """Partition -> data version of a partitioned asset, in one statement that reads no event."""
-    tags = instance.event_log_storage.get_latest_tags_by_partition(
-        key, dg.DagsterEventType.ASSET_MATERIALIZATION, [DATA_VERSION_TAG]
-    )
-    return {partition: values[DATA_VERSION_TAG] for partition, values in tags.items()}
+def _events(instance: dg.DagsterInstance, key: dg.AssetKey, ids: Sequence[int]) -> dict[Partition, Remembered]:
+    """Partition -> what these materializations remember.
+
+    Where the event log is SQL, tags and notes are picked from the stored JSON: building Dagster's objects for all metadata
+    (column schemas, previews, plots) takes ten times as long, and would be most of the time for 10,000 partitions.
+    """
+    log = instance.event_log_storage
+    if isinstance(log, SqlEventLogStorage):
+        wanted = sqlalchemy.select(SqlEventLogStorageTable.c.event).where(SqlEventLogStorageTable.c.id.in_(ids))
+        with log.index_connection() as connection:
+            rows = connection.execute(wanted).fetchall()
+        with contextlib.suppress(KeyError, TypeError):  # another Dagster stores another form: then ask it
+            return dict(picked(json.loads(event)) for (event,) in rows)
+    records = instance.fetch_materializations(dg.AssetRecordsFilter(asset_key=key, storage_ids=ids), limit=len(ids))
+    events = [record.asset_materialization for record in records.records]
+    return {made.partition: Remembered.of(made) for made in events if made is not None}
+
+
+def picked(event: Mapping[str, Any]) -> tuple[Partition, Remembered]:
+    """(partition, what it remembers) from the stored JSON of a materialization event."""
+    made = event["dagster_event"]["event_specific_data"]["materialization"]
+    notes = {}
+    for entry in made["metadata_entries"]:
+        if entry["label"] in NOTES:
+            data = entry["entry_data"]
+            notes[entry["label"]] = data["text"] if "text" in data else data["value"]
+    return made["partition"], Remembered(made["tags"], notes)
 
 
 def _failed_runs(instance: dg.DagsterInstance, runs: Iterable[str]) -> set[str]:

@@ -22,6 +22,7 @@ from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGra
 
 from torchcell_assets.staleness import provenance, reasons
 from torchcell_assets.staleness.history import History
+from torchcell_assets.staleness.provenance import Remembered
 from torchcell_assets.staleness.upstream import Upstream, partitions_of, upstream_of
 
 RECIPES_METADATA = "torchcell/recipes"
@@ -78,7 +79,7 @@ def survey(instance: dg.DagsterInstance, graph: BaseAssetGraph, wanted: Wanted |
     parents = {parent for key in asked for parent in graph.get(key).parent_keys}
     history = History(instance, graph, {*asked, *parents})
     stored = {key: history.stored(key) for key in asked}
-    versions = {parent: history.data_versions(parent) for parent in parents}
+    versions = {parent.to_user_string(): history.data_versions(parent) for parent in parents}
     standings: list[Standing] = []
     for key in asked:
         made, failed = stored[key], history.failed_since(key)
@@ -96,8 +97,8 @@ class _Judge:
     code_version: str | None
     uses: Mapping[str, Any]
     recipes: Mapping[str, str]
-    upstream: Mapping[dg.AssetKey, Upstream]
-    versions: Mapping[dg.AssetKey, Mapping[str | None, str]]
+    upstream: Mapping[str, Upstream]
+    versions: Mapping[str, Mapping[str | None, str]]
     told: dict[tuple, list[str]] = field(default_factory=dict)
 
     @classmethod
@@ -108,63 +109,57 @@ class _Judge:
             node.code_version,
             _value(node.metadata.get(provenance.USES_METADATA)),
             _value(node.metadata.get(RECIPES_METADATA)),
-            {parent: upstream_of(graph, key, parent) for parent in sorted(node.parent_keys)},
+            {parent.to_user_string(): upstream_of(graph, key, parent) for parent in sorted(node.parent_keys)},
             versions,
         )
 
-    def standing(self, partition: str | None, made: dg.AssetMaterialization | None, failed: str | None) -> Standing:
+    def standing(self, partition: str | None, made: Remembered | None, failed: str | None) -> Standing:
         attempt = [f"the last attempt failed (run {failed[:8]})"] if failed else []
         if made is None:
             return Standing(self.key, partition, State.MISSING, "; ".join(["never made", *attempt]))
-        note = made.metadata.get(provenance.SECONDS_METADATA)
-        seconds = None if note is None else float(note.value)  # type: ignore[arg-type]
         causes = [*self._code(made), *self._inputs(partition, made), *self._recipe(partition, made)]
         state = State.OUTDATED if causes else State.FAILED if failed else State.IN_SYNC
-        return Standing(self.key, partition, state, "; ".join([*causes, *attempt]), seconds)
+        return Standing(self.key, partition, state, "; ".join([*causes, *attempt]), made.seconds)
 
-    def _code(self, made: dg.AssetMaterialization) -> list[str]:
-        before = provenance.code_version_of(made)
-        if self.code_version is None or before == self.code_version:
+    def _code(self, made: Remembered) -> list[str]:
+        if self.code_version is None or made.code_version == self.code_version:
             return []
-        note = made.metadata.get(provenance.USES_METADATA)
-        text = None if note is None else str(note.value)
-        if (before, text) not in self.told:  # many partitions were made by the same code
-            used = None if text is None else json.loads(text)
-            self.told[before, text] = reasons.code_changes(before, self.code_version, used, self.uses)
-        return self.told[before, text]
+        memo = (made.code_version, made.uses)
+        if memo not in self.told:  # many partitions were made by the same code
+            used = None if made.uses is None else json.loads(made.uses)
+            self.told[memo] = reasons.code_changes(made.code_version, self.code_version, used, self.uses)
+        return self.told[memo]
 
-    def _inputs(self, partition: str | None, made: dg.AssetMaterialization) -> Iterator[str]:
-        read = provenance.inputs_of(made)
-        many = provenance.note_of(made, provenance.INPUTS_METADATA) or {}
+    def _inputs(self, partition: str | None, made: Remembered) -> Iterator[str]:
+        read, many = made.inputs, made.many_inputs
         for parent, upstream in self.upstream.items():
             if parent not in read:
-                yield f"now depends on {parent.to_user_string()}"
+                yield f"now depends on {parent}"
                 continue
-            reason = self._moved(parent, upstream(partition), read[parent], many.get(parent.to_user_string()))
+            reason = self._moved(parent, upstream(partition), read[parent], many.get(parent))
             if reason:
                 yield reason
         for gone in sorted(read.keys() - self.upstream.keys()):
-            yield f"no longer depends on {gone.to_user_string()}"
+            yield f"no longer depends on {gone}"
 
     def _moved(
-        self, parent: dg.AssetKey, consumed: Sequence[str | None], read: str | None, many: Mapping[str, str] | None
+        self, parent: str, consumed: Sequence[str | None], read: str | None, many: Mapping[str, str] | None
     ) -> str | None:
         versions = self.versions[parent]
-        name = parent.to_user_string()
         if consumed == (None,):
             now = versions.get(None)
         else:
             holds = {str(p): versions[p] for p in consumed if p in versions}
             if many is not None:
-                return reasons.data_moved(name, many, holds) if holds != many else None
+                return reasons.data_moved(parent, many, holds) if holds != many else None
             now = provenance.as_dagster_hashes(holds)
         if now == read:
             return None
-        return f"{name} is gone" if now is None else f"{name} has {'data now' if read is None else 'other data'}"
+        return f"{parent} is gone" if now is None else f"{parent} has {'data now' if read is None else 'other data'}"
 
-    def _recipe(self, partition: str | None, made: dg.AssetMaterialization) -> Iterator[str]:
+    def _recipe(self, partition: str | None, made: Remembered) -> Iterator[str]:
         deployed = self.recipes.get(partition or "")
-        if deployed is not None and (made.tags or {}).get(RECIPE_TAG) != deployed:
+        if deployed is not None and made.tags.get(RECIPE_TAG) != deployed:
             yield "has another recipe"
 
 

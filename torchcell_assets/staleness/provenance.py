@@ -12,17 +12,18 @@ import functools
 import json
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.data_version import (
     CODE_VERSION_TAG,
+    DATA_VERSION_TAG,
     DEFAULT_DATA_VERSION,
     INPUT_DATA_VERSION_TAG_PREFIX,
 )
 
-from torchcell_assets.staleness.history import data_versions
 from torchcell_assets.staleness.upstream import upstream_of
 
 USES_METADATA = "torchcell/uses"
@@ -32,6 +33,9 @@ INPUTS_METADATA = "torchcell/inputs"
 SECONDS_METADATA = "torchcell/seconds"
 """Metadata of a materialization: how long it took; the plan of a rebuild estimates from it, the UI plots it."""
 
+NOTES = (USES_METADATA, INPUTS_METADATA, SECONDS_METADATA)
+
+_INPUT = len(INPUT_DATA_VERSION_TAG_PREFIX) + 1
 _NOTHING = {"", DEFAULT_DATA_VERSION.value, sha256(b"").hexdigest()}  # what Dagster stores of an input never made
 
 
@@ -57,36 +61,63 @@ def recorded(function: Callable[..., Any], uses: Mapping[str, Any]) -> Callable[
 
 def _many_inputs(context: dg.AssetExecutionContext) -> dict[str, dict[str, str]]:
     """Input -> partition -> data version, where more or less than one partition of the input is read."""
-    graph, instance = context.job_def.asset_layer.asset_graph, context.instance
+    graph = context.job_def.asset_layer.asset_graph
     partition = context.partition_key if context.has_partition_key else None
     found = {}
     for parent in sorted(graph.get(context.asset_key).parent_keys):
         consumed = upstream_of(graph, context.asset_key, parent)(partition)
         if len(consumed) != 1:
-            versions = data_versions(instance, parent)
+            versions = data_versions(context.instance, parent)
             found[parent.to_user_string()] = {str(p): versions[p] for p in consumed if p in versions}
     return found
 
 
-def code_version_of(made: dg.AssetMaterialization) -> str | None:
-    """The code version that a materialization was made by."""
-    return (made.tags or {}).get(CODE_VERSION_TAG)
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What one materialization remembers: its tags, and our notes among its metadata."""
 
+    tags: Mapping[str, str]
+    notes: Mapping[str, Any]
 
-def note_of(made: dg.AssetMaterialization, name: str) -> Any:
-    """A JSON note of a materialization; None if it has none (made before notes were kept, or reported by hand)."""
-    value = made.metadata.get(name)
-    return None if value is None else json.loads(str(value.value))
+    @classmethod
+    def of(cls, made: dg.AssetMaterialization) -> "Remembered":
+        """From an event as Dagster gives it."""
+        return cls(made.tags or {}, {name: made.metadata[name].value for name in NOTES if name in made.metadata})
 
+    @property
+    def code_version(self) -> str | None:
+        """The code version that it was made by."""
+        return self.tags.get(CODE_VERSION_TAG)
 
-def inputs_of(made: dg.AssetMaterialization) -> dict[dg.AssetKey, str | None]:
-    """Input -> data version as Dagster stored it; None where the input had never been made."""
-    start = len(INPUT_DATA_VERSION_TAG_PREFIX) + 1
-    return {
-        dg.AssetKey.from_user_string(name[start:]): None if value in _NOTHING else value
-        for name, value in (made.tags or {}).items()
-        if name.startswith(INPUT_DATA_VERSION_TAG_PREFIX)
-    }
+    @property
+    def data_version(self) -> str:
+        """Its data version; empty where none was stored."""
+        return self.tags.get(DATA_VERSION_TAG, "")
+
+    @property
+    def uses(self) -> str | None:
+        """What it used, described in JSON; None if it was made before notes were kept, or reported by hand."""
+        return self.notes.get(USES_METADATA)
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took."""
+        return self.notes.get(SECONDS_METADATA)
+
+    @property
+    def many_inputs(self) -> Mapping[str, Mapping[str, str]]:
+        """Input -> partition -> data version, for the inputs of which many partitions were read."""
+        text = self.notes.get(INPUTS_METADATA)
+        return {} if text is None else json.loads(text)
+
+    @property
+    def inputs(self) -> dict[str, str | None]:
+        """Input -> data version as Dagster stored it; None where the input had never been made."""
+        return {
+            name[_INPUT:]: None if value in _NOTHING else value
+            for name, value in self.tags.items()
+            if name.startswith(INPUT_DATA_VERSION_TAG_PREFIX)
+        }
 
 
 def as_dagster_hashes(versions: Mapping[str, str]) -> str | None:
@@ -94,3 +125,11 @@ def as_dagster_hashes(versions: Mapping[str, str]) -> str | None:
     return (
         sha256("".join(version for _, version in sorted(versions.items())).encode()).hexdigest() if versions else None
     )
+
+
+def data_versions(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str | None, str]:
+    """Partition -> data version of a partitioned asset, in one statement that reads no event."""
+    tags = instance.event_log_storage.get_latest_tags_by_partition(
+        key, dg.DagsterEventType.ASSET_MATERIALIZATION, [DATA_VERSION_TAG]
+    )
+    return {partition: values[DATA_VERSION_TAG] for partition, values in tags.items()}
