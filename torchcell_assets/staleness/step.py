@@ -15,6 +15,7 @@ import dataframely as dy
 
 from torchcell_assets.schema.fingerprint import describe, digest
 from torchcell_assets.sources import Source
+from torchcell_assets.staleness.condition import REBUILD
 from torchcell_assets.staleness.provenance import USES_METADATA, recorded
 
 OWNER = "team:torchcell-assets"
@@ -64,11 +65,13 @@ def step(
     tags: Mapping[str, str] | None = None,
     metadata: Mapping[str, Any] | None = None,
     pool: str | None = None,
+    rebuilds: bool = False,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Declare an asset of the step in whose folder the module lies.
 
     uses: what the stored data depend on beside the inputs; a change of any of them makes the asset outdated.
     logic: raise it when the code changes what is stored and nothing in `uses` shows it.
+    rebuilds: the automation sensor makes it again once it is outdated; else it turns amber and waits for a person.
     The other arguments are those of `dagster.asset`.
     """
 
@@ -88,6 +91,7 @@ def step(
             tags={"organism": "s_cerevisiae", **(tags or {})},
             metadata={**(metadata or {}), USES_METADATA: dg.MetadataValue.json(described)},
             pool=pool,
+            automation_condition=REBUILD if rebuilds else None,
         )(recorded(function, described))
 
     return declare
