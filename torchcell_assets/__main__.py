@@ -155,7 +155,7 @@ def _make(instance: "dg.DagsterInstance", defs: "dg.Definitions", job: str, serv
 
 def _wanted(graph: "BaseAssetGraph", keys: "Iterable[dg.AssetKey]") -> "dict[dg.AssetKey, Sequence[str | None]]":
     """Asset -> partitions that the main job makes: the sizes of the study's `run_sizes`, all representations."""
-    from torchcell_assets.staleness.outdated import partitions_of
+    from torchcell_assets.staleness.upstream import partitions_of
 
     sizes = set(study.current().run_sizes)
     others = set(study.current().sizes) - sizes

@@ -8,8 +8,12 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from torchcell_assets_tests.mirror import Mirror
 
 # One process serves one study: the tests' is `screens`, whatever the data root of the checkout remembers.
 os.environ |= {"TORCHCELL_STUDY": "screens", "TORCHCELL_DATA": str(Path(tempfile.gettempdir()) / "torchcell-no-data")}
@@ -45,3 +49,28 @@ def empty_graph(neo4j_connection: Connection):
         with driver.session(database=neo4j_connection.database) as session:
             session.run(DELETE_ALL).consume()
         yield driver
+
+
+@pytest.fixture(scope="session")
+def mirror_in_sync(tmp_path_factory: pytest.TempPathFactory) -> "Mirror":
+    """The code location in small: everything unpartitioned is stored, and a few partitions of the rest. Copy it."""
+    from torchcell_assets_tests.mirror import Mirror, deployed
+
+    made = Mirror(tmp_path_factory.mktemp("mirror"), deployed())
+    whole = [(key, None) for key, spec in made.specs.items() if spec.partitions is None]
+    some = [("merged/subset", "1e3"), ("merged/subset", "1e4"), ("trained/baselines", "1e3")]
+    some += [("representations/gene_embedding", name) for name in ("one_hot", "random_10")]
+    some += [
+        (f"trained/{family}", f"{name}|1e3")
+        for family in ("elastic_net", "support_vector", "random_forest")
+        for name in ("one_hot", "random_10")
+    ]
+    made.run([*whole, *some])
+    assert made.outdated() == set()
+    return made
+
+
+@pytest.fixture
+def mirror(mirror_in_sync: "Mirror", tmp_path: Path) -> "Mirror":
+    """A copy of the mirror that a test may change."""
+    return mirror_in_sync.copy(tmp_path / "instance")

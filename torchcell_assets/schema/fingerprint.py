@@ -55,18 +55,31 @@ def digest(content: Any) -> str:
 
 def difference(old: Description, new: Description) -> list[str]:
     """Lines such as `+replicate`, `-sd`, `uncertainty: type Float64 -> Float32`, `rule has_value changed`."""
-    lines = []
-    for name in sorted(old["columns"].keys() | new["columns"].keys()):
-        before, after = old["columns"].get(name), new["columns"].get(name)
-        if before is None or after is None:
-            lines.append(f"+{name}" if before is None else f"-{name}")
-            continue
-        keys = sorted(before.keys() | after.keys())
-        lines += [f"{name}: {k} {before.get(k)} -> {after.get(k)}" for k in keys if before.get(k) != after.get(k)]
+    lines = _differences("", old["columns"], new["columns"])
     for name in sorted(old["rules"].keys() | new["rules"].keys()):
         before, after = old["rules"].get(name), new["rules"].get(name)
         if before != after:
             lines.append(f"rule {name} {'added' if before is None else 'removed' if after is None else 'changed'}")
+    return lines
+
+
+def _differences(path: str, old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Between two columns, or two tables of them; a field of a nested struct reads `perturbations.zygosity`."""
+    lines = []
+    for name in sorted(old.keys() | new.keys()):
+        before, after = old.get(name), new.get(name)
+        inside = path if name == "inner" else f"{path}.{name}".lstrip(".")
+        if before == after:
+            continue
+        if isinstance(before, dict) and isinstance(after, dict):
+            lines += _differences(inside, before, after)
+        elif isinstance(before or after, dict):
+            lines.append(f"+{inside}" if before is None else f"-{inside}")
+        elif isinstance(before, list) and isinstance(after, list):
+            told = [f"+{v}" for v in after if v not in before] + [f"-{v}" for v in before if v not in after]
+            lines.append(f"{path}: {name} {', '.join(told) or 'in another order'}")
+        else:
+            lines.append(f"{path}: {name} {before} -> {after}")
     return lines
 
 

@@ -5,8 +5,19 @@ stored with what is deployed; `schema_in_sync` shows that in the UI.
 """
 
 from torchcell_assets.staleness.content import content_hash
-from torchcell_assets.staleness.outdated import Outdated, outdated
+from torchcell_assets.staleness.outdated import Outdated, Standing, State, outdated, survey
 from torchcell_assets.staleness.publish import publish, result
 from torchcell_assets.staleness.step import Policy, step
 
-__all__ = ["Outdated", "Policy", "content_hash", "outdated", "publish", "result", "step"]
+__all__ = [
+    "Outdated",
+    "Policy",
+    "Standing",
+    "State",
+    "content_hash",
+    "outdated",
+    "publish",
+    "result",
+    "step",
+    "survey",
+]

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
-from torchcell_assets.staleness.outdated import outdated, partitions_of
+from torchcell_assets.staleness.outdated import outdated
+from torchcell_assets.staleness.upstream import partitions_of
 
 
 def schema_in_sync(asset: dg.AssetsDefinition, graph: Callable[[], BaseAssetGraph]) -> dg.AssetChecksDefinition:

@@ -1,6 +1,7 @@
 """The `step` decorator: declares an asset. The only abstraction that a newcomer has to learn.
 
-It turns the folder of the module into group and key prefix, and `uses` into a code version; it does nothing else.
+It turns the folder of the module into group and key prefix, and `uses` into a code version, and lets the result remember
+both (provenance.py); it does nothing else.
 """
 
 import inspect
@@ -14,8 +15,9 @@ import dataframely as dy
 
 from torchcell_assets.schema.fingerprint import describe, digest
 from torchcell_assets.sources import Source
+from torchcell_assets.staleness.condition import REBUILD
+from torchcell_assets.staleness.provenance import USES_METADATA, recorded
 
-USES_METADATA = "torchcell/uses"
 OWNER = "team:torchcell-assets"
 
 
@@ -63,16 +65,19 @@ def step(
     tags: Mapping[str, str] | None = None,
     metadata: Mapping[str, Any] | None = None,
     pool: str | None = None,
+    rebuilds: bool = False,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Declare an asset of the step in whose folder the module lies.
 
     uses: what the stored data depend on beside the inputs; a change of any of them makes the asset outdated.
     logic: raise it when the code changes what is stored and nothing in `uses` shows it.
+    rebuilds: the automation sensor makes it again once it is outdated; else it turns amber and waits for a person.
     The other arguments are those of `dagster.asset`.
     """
 
     def declare(function: Callable[..., Any]) -> dg.AssetsDefinition:
         group = function.__module__.split(".")[-2]
+        described = describe_uses(uses)
         return dg.asset(
             name=name or function.__name__,
             key_prefix=[group],
@@ -84,8 +89,9 @@ def step(
             partitions_def=partitions_def,
             owners=[OWNER],
             tags={"organism": "s_cerevisiae", **(tags or {})},
-            metadata={**(metadata or {}), USES_METADATA: dg.MetadataValue.json(describe_uses(uses))},
+            metadata={**(metadata or {}), USES_METADATA: dg.MetadataValue.json(described)},
             pool=pool,
-        )(function)
+            automation_condition=REBUILD if rebuilds else None,
+        )(recorded(function, described))
 
     return declare

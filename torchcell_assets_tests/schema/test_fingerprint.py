@@ -78,7 +78,9 @@ def test_a_change_is_noticed_and_told_by_field(load, before, after, told):
 
 def test_a_nested_class_belongs_to_the_fingerprint(load):
     edited = BASE.replace('"kind": dy.Enum(["deletion", "ts"])', '"kind": dy.Enum(["deletion", "ts", "damp"])')
-    assert fingerprint(load(BASE)) != fingerprint(load(edited))
+    old, new = load(BASE), load(edited)
+    assert fingerprint(old) != fingerprint(new)
+    assert difference(describe(old), describe(new)) == ["genes.kind: categories +damp"]
 
 
 def test_descriptions_can_be_stored(load):

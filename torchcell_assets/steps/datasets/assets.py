@@ -16,6 +16,7 @@ def _asset(dataset: Dataset) -> dg.AssetsDefinition:
         uses=[dataset.record, *dataset.sources],
         logic=dataset.logic,
         description=dataset.description,
+        rebuilds=True,
         kinds={"parquet"},
         tags={"record": dataset.record.__name__.lower(), **dataset.tags},
         metadata={

@@ -39,6 +39,7 @@ def merged_path(root: DataRoot) -> Path:
         Policy("merge_key", STUDY.merge_key),
     ],
     deps=[dg.AssetKey(["graph", dataset.name]) for dataset in FITNESS_DATASETS],
+    rebuilds=True,
     kinds={"duckdb", "neo4j"},
 )
 def merged_fitness(context: dg.AssetExecutionContext, root: DataRoot, store: GraphStore) -> dg.MaterializeResult:
@@ -83,6 +84,7 @@ def merged_fitness(context: dg.AssetExecutionContext, root: DataRoot, store: Gra
     uses=[MergedFitness, Policy("condition", [repr(STUDY.condition), STUDY.seed])],
     deps=[FITNESS_KEY],
     partitions_def=SIZE,
+    rebuilds=True,
     kinds={"parquet"},
 )
 def merged_subset(context: dg.AssetExecutionContext, root: DataRoot) -> dg.MaterializeResult:

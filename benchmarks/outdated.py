@@ -1,0 +1,112 @@
+"""CPU-seconds of `outdated()` for 1,000 and 10,000 stored partitions, beside Dagster's own question per partition.
+
+    python benchmarks/outdated.py [partitions ...]
+
+The grid has two inputs, one per dimension, like a family of models; each stored event carries what a trained cell's does (tags,
+a description of three record classes, a preview). Dagster is asked for a sample, and its time is scaled up.
+"""
+
+import json
+import math
+import random
+import sys
+import time
+from hashlib import sha256
+
+import dagster as dg
+from dagster._core.asset_graph_view.asset_graph_view import AssetGraphView, TemporalContext
+from dagster._core.definitions.data_version import CachingStaleStatusResolver
+from dagster._time import get_current_datetime
+from rich.console import Console
+from rich.table import Table
+
+from torchcell_assets.schema import MergedFitness, Prediction, Score
+from torchcell_assets.staleness.outdated import State, survey
+from torchcell_assets.staleness.provenance import SECONDS_METADATA, USES_METADATA
+from torchcell_assets.staleness.step import code_version, describe_uses
+
+USES = [MergedFitness, Prediction, Score]
+SAMPLE = 300
+MARKS = {1_000: 0.3, 10_000: 3.0}
+
+
+def code_location(partitions: int) -> dg.Definitions:
+    side = math.isqrt(partitions)
+    sizes = dg.StaticPartitionsDefinition([f"s{i}" for i in range(side)])
+    representations = dg.StaticPartitionsDefinition([f"r{i}" for i in range(-(-partitions // side))])
+    grid = dg.MultiPartitionsDefinition({"size": sizes, "representation": representations})
+    subset = dg.AssetSpec("subset", partitions_def=sizes, code_version="1")
+    embedding = dg.AssetSpec("embedding", partitions_def=representations, code_version="1")
+    model = dg.AssetSpec(
+        "model",
+        deps=["subset", "embedding"],
+        partitions_def=grid,
+        code_version=code_version(USES, "1"),
+        metadata={USES_METADATA: dg.MetadataValue.json(describe_uses(USES))},
+    )
+
+    @dg.multi_asset(specs=[subset, embedding, model], can_subset=True)
+    def everything(): ...
+
+    return dg.Definitions(assets=[everything])
+
+
+def store(instance: dg.DagsterInstance, graph, partitions: int) -> list[str]:
+    def event(key: str, partition: str, tags: dict, metadata: dict | None = None) -> None:
+        said = {"dagster/data_version": f"of {partition}", **tags}
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(key, partition=partition, tags=said, metadata=metadata)
+        )
+
+    for name in ("subset", "embedding"):
+        for partition in graph.get(dg.AssetKey(name)).partitions_def.get_partition_keys():
+            event(name, partition, {"dagster/code_version": "1"})
+    description = json.dumps(describe_uses(USES), sort_keys=True)
+    notes = {
+        USES_METADATA: dg.MetadataValue.text(description),
+        SECONDS_METADATA: 12.5,
+        "dagster/row_count": 1000,
+        "preview": dg.MetadataValue.md("genotype | predicted\n" * 40),
+        **{f"test_spearman_{name}": 0.5 for name in ("pert_sum", "pert_mean", "intact_sum", "intact_mean")},
+    }
+    keys = graph.get(dg.AssetKey("model")).partitions_def.get_partition_keys()[:partitions]
+    current = graph.get(dg.AssetKey("model")).code_version
+    for at, partition in enumerate(keys):
+        representation, size = partition.split("|")
+        tags = {"dagster/code_version": current if at % 10 else "1-old"}
+        for parent, consumed in (("subset", size), ("embedding", representation)):
+            tags[f"dagster/input_data_version/{parent}"] = sha256(f"of {consumed}".encode()).hexdigest()
+            tags[f"dagster/input_event_pointer/{parent}"] = "1000000000"
+        event("model", partition, tags, notes)
+    return [str(key) for key in keys]
+
+
+def main() -> None:
+    table = Table(
+        "stored partitions", "outdated (CPU-s)", "mark", "Dagster (CPU-s)", "asked", "ratio", "outdated found"
+    )
+    for partitions in [int(argument) for argument in sys.argv[1:]] or MARKS:
+        graph = code_location(partitions).resolve_asset_graph()
+        with dg.DagsterInstance.ephemeral() as instance:
+            keys = store(instance, graph, partitions)
+            key = dg.AssetKey("model")
+            started = time.process_time()
+            found = sum(s.state is State.OUTDATED for s in survey(instance, graph) if s.key == key)
+            ours = time.process_time() - started
+            asked = random.Random(1).sample(keys, min(SAMPLE, len(keys)))
+            now = TemporalContext(effective_dt=get_current_datetime(), last_event_id=None)
+            started = time.process_time()
+            view = AssetGraphView(temporal_context=now, instance=instance, asset_graph=graph)
+            resolver = CachingStaleStatusResolver(instance, graph, view)
+            for partition in asked:
+                resolver.get_status(key, partition)
+                resolver.get_stale_causes(key, partition)
+            theirs = (time.process_time() - started) / len(asked) * len(keys)
+        mark = f"< {MARKS[partitions]}" if partitions in MARKS else ""
+        row = (f"{ours:.2f}", mark, f"{theirs:.1f}", f"{len(asked):,}", f"{theirs / ours:.0f}", f"{found:,}")
+        table.add_row(f"{partitions:,}", *row)
+    Console(width=110).print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""What a materialization remembers of how it was made.
+
+Belongs here: what is written beside Dagster's own tags, and reading both from one materialization. Does not: fetching
+materializations (history.py), the judgement (outdated.py), its wording (reasons.py).
+
+Dagster itself stores the code version and, per input, a data version. That is exact where one partition of the input is
+consumed. Where many are (a scoreboard over all cells) it hashes the versions without their names, and from 100 partitions on
+it stores the version of whichever came last; so there we store `partition -> data version` ourselves.
+"""
+
+import functools
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.data_version import (
+    CODE_VERSION_TAG,
+    DATA_VERSION_TAG,
+    DEFAULT_DATA_VERSION,
+    INPUT_DATA_VERSION_TAG_PREFIX,
+)
+
+from torchcell_assets.staleness.upstream import upstream_of
+
+USES_METADATA = "torchcell/uses"
+"""Metadata of an asset and of each materialization: what it was declared to depend on, described (JSON)."""
+INPUTS_METADATA = "torchcell/inputs"
+"""Metadata of a materialization: input -> partition -> data version, for inputs of which many partitions are read."""
+SECONDS_METADATA = "torchcell/seconds"
+"""Metadata of a materialization: how long it took; the plan of a rebuild estimates from it, the UI plots it."""
+
+NOTES = (USES_METADATA, INPUTS_METADATA, SECONDS_METADATA)
+
+_INPUT = len(INPUT_DATA_VERSION_TAG_PREFIX) + 1
+_NOTHING = {"", DEFAULT_DATA_VERSION.value, sha256(b"").hexdigest()}  # what Dagster stores of an input never made
+
+
+def recorded(function: Callable[..., Any], uses: Mapping[str, Any]) -> Callable[..., Any]:
+    """`function`, an asset's body, whose result remembers what it used, what it read and how long it took."""
+    description = json.dumps(uses, sort_keys=True)
+
+    @functools.wraps(function)
+    def make(*arguments: Any, **named: Any) -> dg.MaterializeResult:
+        # before the body: if an input moves while it runs, the result counts as made from the older one
+        inputs = _many_inputs(dg.AssetExecutionContext.get())
+        started = time.monotonic()
+        made = function(*arguments, **named)
+        seconds = round(time.monotonic() - started, 3)
+        # text, not a JSON value: Dagster walks a JSON value node by node whenever it reads the event
+        notes: dict[str, Any] = {USES_METADATA: dg.MetadataValue.text(description), SECONDS_METADATA: seconds}
+        if inputs:
+            notes[INPUTS_METADATA] = dg.MetadataValue.text(json.dumps(inputs, sort_keys=True))
+        return made._replace(metadata={**(made.metadata or {}), **notes})
+
+    return make
+
+
+def _many_inputs(context: dg.AssetExecutionContext) -> dict[str, dict[str, str]]:
+    """Input -> partition -> data version, where more or less than one partition of the input is read."""
+    graph = context.job_def.asset_layer.asset_graph
+    partition = context.partition_key if context.has_partition_key else None
+    found = {}
+    for parent in sorted(graph.get(context.asset_key).parent_keys):
+        consumed = upstream_of(graph, context.asset_key, parent)(partition)
+        if len(consumed) != 1:
+            versions = data_versions(context.instance, parent)
+            found[parent.to_user_string()] = {str(p): versions[p] for p in consumed if p in versions}
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What one materialization remembers: its tags, and our notes among its metadata."""
+
+    tags: Mapping[str, str]
+    notes: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, made: dg.AssetMaterialization) -> "Remembered":
+        """From an event as Dagster gives it."""
+        return cls(made.tags or {}, {name: made.metadata[name].value for name in NOTES if name in made.metadata})
+
+    @property
+    def code_version(self) -> str | None:
+        """The code version that it was made by."""
+        return self.tags.get(CODE_VERSION_TAG)
+
+    @property
+    def data_version(self) -> str:
+        """Its data version; empty where none was stored."""
+        return self.tags.get(DATA_VERSION_TAG, "")
+
+    @property
+    def uses(self) -> str | None:
+        """What it used, described in JSON; None if it was made before notes were kept, or reported by hand."""
+        return self.notes.get(USES_METADATA)
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took."""
+        return self.notes.get(SECONDS_METADATA)
+
+    @property
+    def many_inputs(self) -> Mapping[str, Mapping[str, str]]:
+        """Input -> partition -> data version, for the inputs of which many partitions were read."""
+        text = self.notes.get(INPUTS_METADATA)
+        return {} if text is None else json.loads(text)
+
+    @property
+    def inputs(self) -> dict[str, str | None]:
+        """Input -> data version as Dagster stored it; None where the input had never been made."""
+        return {
+            name[_INPUT:]: None if value in _NOTHING else value
+            for name, value in self.tags.items()
+            if name.startswith(INPUT_DATA_VERSION_TAG_PREFIX)
+        }
+
+
+def as_dagster_hashes(versions: Mapping[str, str]) -> str | None:
+    """Data version that Dagster gives to an input of which these partitions are read; None if there are none."""
+    return (
+        sha256("".join(version for _, version in sorted(versions.items())).encode()).hexdigest() if versions else None
+    )
+
+
+def data_versions(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str | None, str]:
+    """Partition -> data version of a partitioned asset, in one statement that reads no event."""
+    tags = instance.event_log_storage.get_latest_tags_by_partition(
+        key, dg.DagsterEventType.ASSET_MATERIALIZATION, [DATA_VERSION_TAG]
+    )
+    return {partition: values[DATA_VERSION_TAG] for partition, values in tags.items()}
