@@ -18,13 +18,19 @@ export PYTHONDONTWRITEBYTECODE :=
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help run ui test check lock graph-up graph-down
+.PHONY: help run status rebuild ui test check lock graph-up graph-down
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
 
 run: $(VENV)/.run ## raw files -> graph -> merged -> representations -> models -> figure
 	@$(PY) -m torchcell_assets run
+
+status: $(VENV)/.run ## what is missing, outdated or failed, and why
+	@$(PY) -m torchcell_assets status
+
+rebuild: $(VENV)/.run ## show what is outdated, ask, and make it again, upstream first
+	@$(PY) -m torchcell_assets rebuild
 
 ui: $(VENV)/.run ## the Dagster UI and the local Neo4j with its Browser, on loopback
 	@$(PY) -m torchcell_assets ui

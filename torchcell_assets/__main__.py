@@ -2,6 +2,8 @@
 needed, and executes the jobs of the code location in this process, so that the UI shows the same runs.
 
     python -m torchcell_assets run      make what is missing or outdated, then print the scoreboard
+    python -m torchcell_assets status   what is missing, outdated or failed, and why
+    python -m torchcell_assets rebuild  the plan of what is outdated, and its execution
     python -m torchcell_assets ui       the Dagster UI and the local Neo4j over the same data root
 """
 
@@ -19,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from torchcell_assets import study
+from torchcell_assets import study, upkeep
 from torchcell_assets.errors import TorchcellError
 
 if TYPE_CHECKING:
@@ -39,13 +41,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="torchcell_assets", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("command", choices=["run", "ui"])
+    parser.add_argument("command", choices=["run", "ui", "status", "rebuild"])
+    parser.add_argument("--yes", action="store_true", help="do not ask (rebuild)")
     parser.add_argument("--port", type=int, default=3000, help="port of the UI (ui)")
     options = parser.parse_args(arguments)
     try:
         _choose_study()
         _dagster_home()
-        return _run() if options.command == "run" else _ui(options.port)
+        commands = {
+            "run": _run,
+            "ui": lambda: _ui(options.port),
+            "status": upkeep.status,
+            "rebuild": lambda: upkeep.rebuild(options.yes),
+        }
+        return commands[options.command]()
     except TorchcellError as error:
         console.print(f"[bold red]{error}[/]", soft_wrap=True)
         return 1
@@ -120,6 +129,7 @@ def _make(instance: "dg.DagsterInstance", defs: "dg.Definitions", job: str, serv
     """Execute `job` for what is missing or outdated of its assets, partition by partition; returns how many."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from torchcell_assets import making
     from torchcell_assets.staleness import outdated
 
     definition = defs.resolve_job_def(job)
@@ -128,8 +138,8 @@ def _make(instance: "dg.DagsterInstance", defs: "dg.Definitions", job: str, serv
     todo = outdated(instance, graph, wanted)
     if not todo:
         return 0
-    if job in ("graph", "merged"):
-        _serve_graph(servers)
+    if making.needs_graph(item.key for item in todo):
+        making.serve_graph(servers)
     columns = (
         TextColumn("{task.description:<16}"),
         BarColumn(),
@@ -170,23 +180,14 @@ def _first_batch(todo: "list[Outdated]") -> "list[Outdated]":
     return whole or [item for item in todo if item.partition == todo[0].partition]
 
 
-def _execute(definition: "dg.JobDefinition", instance: "dg.DagsterInstance", batch: "list[Outdated]") -> None:
+def _execute(job: "dg.JobDefinition", instance: "dg.DagsterInstance", batch: "list[Outdated]") -> None:
+    """One run; a refusal inside it comes out as itself."""
     import dagster as dg
 
-    keys = {item.key for item in batch}
-    # `schema_in_sync` looks at all partitions of an asset: what is run here was chosen by the same comparison
-    known = definition.asset_layer.asset_graph.asset_check_keys
-    checks = {check for check in known if check.asset_key in keys and check.name != "schema_in_sync"}
+    from torchcell_assets import making
+
     try:
-        result = definition.get_subset(asset_selection=keys, asset_check_selection=checks).execute_in_process(
-            instance=instance,
-            partition_key=batch[0].partition,
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        )
-        for check in result.get_asset_check_evaluations():
-            if not check.passed:
-                told = f"{check.asset_check_key.to_user_string()} failed. {check.description or ''}"
-                console.print(f"[yellow]{told}[/]", soft_wrap=True)
+        result = making.execute(job, instance, batch)
     except dg.DagsterExecutionInterruptedError:  # what Dagster makes of a SIGTERM
         raise KeyboardInterrupt from None
     except Exception as error:
@@ -196,15 +197,10 @@ def _execute(definition: "dg.JobDefinition", instance: "dg.DagsterInstance", bat
         if cause is None:
             raise
         raise cause from None
-
-
-def _serve_graph(servers: contextlib.ExitStack) -> None:
-    """The local Neo4j for as long as the run lasts, unless NEO4J_URI names a server or one is already up."""
-    if os.environ.get("NEO4J_URI"):
-        return
-    from torchcell_assets.steps.graph import local_server
-
-    servers.enter_context(local_server.serving(study.data_root() / "neo4j"))
+    for check in result.get_asset_check_evaluations():
+        if not check.passed:
+            told = f"{check.asset_check_key.to_user_string()} failed. {check.description or ''}"
+            console.print(f"[yellow]{told}[/]", soft_wrap=True)
 
 
 def _show_scoreboard() -> None:

@@ -1,12 +1,23 @@
-"""Jobs by name, for people, schedules and the command line.
+"""What runs without a person: jobs by name, schedules, and the sensor that makes again what is outdated.
 
-One job per step, cut where the partitions differ, in the order of the flow; `verify` runs the checks alone.
+One job per step, cut where the partitions differ, in the order of the flow; `rebuild_outdated` makes again what is stored
+and outdated; `verify` runs the checks alone. The sensor and the schedules are stopped unless TORCHCELL_AUTOMATION=on: one that
+was left running would start work at the next boot, with whatever code is then deployed.
 """
+
+import contextlib
+import os
+import warnings
+from collections.abc import Callable, Sequence
 
 import dagster as dg
 
+from torchcell_assets import making
+from torchcell_assets.staleness import Standing
+
 FLOW = ("datasets", "graph", "merged", "representations", "baselines", "trained", "scoreboard")
 """The jobs that make everything, upstream first."""
+ON = os.environ.get("TORCHCELL_AUTOMATION", "").lower() == "on"
 
 _BASELINES = dg.AssetSelection.assets(["trained", "baselines"])
 _SCOREBOARD = dg.AssetSelection.assets(["trained", "scoreboard"])
@@ -22,15 +33,69 @@ _SELECTIONS = {
     ),
     "scoreboard": (_SCOREBOARD, "All scores in one table and one figure."),
 }
+_VERIFY = dg.define_asset_job(
+    "verify",
+    selection=dg.AssetSelection.all_asset_checks(),
+    description="Checks only: counts as published, stores in sync, schema in sync.",
+)
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", dg.BetaWarning)  # `use_user_code_server`: pinned by the version, driven by a test
+    SENSOR = dg.AutomationConditionSensorDefinition(
+        "rebuild_when_outdated",
+        target=dg.AssetSelection.groups("datasets", "graph", "merged"),
+        use_user_code_server=True,  # the condition is a class of ours, which the daemon does not know
+        default_status=dg.DefaultSensorStatus.RUNNING if ON else dg.DefaultSensorStatus.STOPPED,
+        description="Makes again what is stored and outdated of datasets, graph and merged, upstream first. "
+        "Representations and models turn amber and wait for a person.",
+    )
+
+
+def rebuild_outdated(location: Callable[[], dg.Definitions]) -> dg.JobDefinition:
+    """The job that makes again all that is stored and outdated; each batch is a run of its own, visible in the UI.
+
+    location: gives the code location, once that is whole.
+    """
+
+    @dg.op(name="rebuild", description="Makes again what is outdated, batch by batch, upstream first.")
+    def op(context: dg.OpExecutionContext) -> None:
+        with contextlib.ExitStack() as servers:
+
+            def before(batch: Sequence[Standing]) -> None:
+                context.log.info("\n".join(str(standing) for standing in batch))
+                if making.needs_graph(standing.key for standing in batch):
+                    making.serve_graph(servers)
+
+            done = making.rebuild(context.instance, location(), before=before)
+        told = [f"{key.to_user_string()} {cell or ''}: {why}" for (key, cell), why in done.failed.items()]
+        context.add_output_metadata({"made": len(done.made), "failed": len(done.failed), "left": len(done.left)})
+        if told:
+            raise dg.Failure("\n".join(told), allow_retries=False)
+
+    @dg.job(
+        name="rebuild_outdated",
+        description="Makes again what is stored and outdated, upstream first, and stops where the data did not change.",
+        executor_def=dg.in_process_executor,
+    )
+    def job() -> None:
+        op()
+
+    return job
+
 
 JOBS = [
     *(
         dg.define_asset_job(name, selection=selection, description=description)
         for name, (selection, description) in _SELECTIONS.items()
     ),
-    dg.define_asset_job(
-        "verify",
-        selection=dg.AssetSelection.all_asset_checks(),
-        description="Checks only: counts as published, stores in sync, schema in sync.",
-    ),
+    _VERIFY,
 ]
+
+
+def schedules(rebuild: dg.JobDefinition) -> list[dg.ScheduleDefinition]:
+    """Nightly `rebuild_outdated`, weekly `verify`."""
+    status = dg.DefaultScheduleStatus.RUNNING if ON else dg.DefaultScheduleStatus.STOPPED
+    return [
+        dg.ScheduleDefinition(name="nightly_rebuild", job=rebuild, cron_schedule="0 2 * * *", default_status=status),
+        dg.ScheduleDefinition(name="weekly_verify", job=_VERIFY, cron_schedule="0 6 * * 1", default_status=status),
+    ]

@@ -5,13 +5,14 @@ from importlib import import_module
 import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
-from torchcell_assets.automation import JOBS
+from torchcell_assets import automation
 from torchcell_assets.resources import DataRoot, GraphStore, RawFiles
 from torchcell_assets.staleness.checks import schema_in_sync
 
 STEPS = ("datasets", "graph", "merged", "representations", "trained")
 ASSETS = [asset for step in STEPS for asset in import_module(f"torchcell_assets.steps.{step}.assets").ASSETS]
 CHECKS = [check for step in STEPS[:3] for check in import_module(f"torchcell_assets.steps.{step}.checks").CHECKS]
+REBUILD = automation.rebuild_outdated(lambda: defs)
 
 
 def asset_graph() -> BaseAssetGraph:
@@ -23,7 +24,9 @@ root = DataRoot()
 defs: dg.Definitions = dg.Definitions(
     assets=ASSETS,
     asset_checks=[*CHECKS, *(schema_in_sync(asset, asset_graph) for asset in ASSETS)],
-    jobs=JOBS,
+    jobs=[*automation.JOBS, REBUILD],
+    schedules=automation.schedules(REBUILD),
+    sensors=[automation.SENSOR],
     resources={"root": root, "raw": RawFiles(root=root), "store": GraphStore(root=root)},
     executor=dg.in_process_executor,
 )

@@ -1,0 +1,171 @@
+"""Making again what is outdated: the plan of a rebuild, and its execution batch by batch, upstream first.
+
+Belongs here: what the command line and the nightly job share. Does not: which standing an asset has (staleness), how it is shown
+(__main__.py).
+
+Only what is stored is made again; what was never made is started by people. After each batch the question is put anew, so a
+result that did not change stops the wave.
+"""
+
+import contextlib
+import os
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import dagster as dg
+from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
+
+from torchcell_assets import study
+from torchcell_assets.staleness import Standing, State, survey
+
+if TYPE_CHECKING:
+    from dagster._core.execution.execute_in_process_result import ExecuteInProcessResult
+
+Cell = tuple[dg.AssetKey, str | None]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One asset of a plan: its outdated partitions, why, and how long they took last time.
+
+    may_follow: it is in sync, and something before it is outdated: made again only if that gets other data.
+    seconds: sum over the partitions; None where no last run is known.
+    """
+
+    key: dg.AssetKey
+    partitions: tuple[str | None, ...]
+    why: str
+    seconds: float | None
+    may_follow: bool = False
+
+
+def plan(standings: Sequence[Standing], graph: BaseAssetGraph) -> list[Planned]:
+    """What a rebuild makes, in order, and then what may follow it."""
+    outdated = _by_asset(s for s in standings if s.state is State.OUTDATED)
+    kept = _by_asset(s for s in standings if s.state in (State.IN_SYNC, State.FAILED))
+    sure = [_planned(key, found, summary(found)) for key, found in outdated.items()]
+    after = [key for key in kept if ancestors(graph, key) & outdated.keys()]
+    return [*sure, *(_planned(key, kept[key], "", may_follow=True) for key in after)]
+
+
+def summary(standings: Sequence[Standing]) -> str:
+    """The reasons of many partitions in one sentence, the commonest first."""
+    ordered = Counter(standing.why for standing in standings).most_common()
+    if len(ordered) == 1:
+        return ordered[0][0]
+    rest = sum(count for _, count in ordered[2:])
+    told = [f"{count} x {why or 'no reason'}" for why, count in ordered[:2]]
+    return "; ".join([*told, f"{rest} x other reasons"] if rest else told)
+
+
+def _by_asset(standings: Iterable[Standing]) -> dict[dg.AssetKey, list[Standing]]:
+    found: dict[dg.AssetKey, list[Standing]] = {}
+    for standing in standings:
+        found.setdefault(standing.key, []).append(standing)
+    return found
+
+
+def _planned(key: dg.AssetKey, found: Sequence[Standing], why: str, may_follow: bool = False) -> Planned:
+    known = [standing.seconds for standing in found if standing.seconds is not None]
+    seconds = sum(known) / len(known) * len(found) if known else None
+    return Planned(key, tuple(standing.partition for standing in found), why, seconds, may_follow)
+
+
+def ancestors(graph: BaseAssetGraph, key: dg.AssetKey) -> set[dg.AssetKey]:
+    """All assets that `key` depends on, directly or not."""
+    found: set[dg.AssetKey] = set()
+    todo = [key]
+    while todo:
+        parents = graph.get(todo.pop()).parent_keys - found
+        found |= parents
+        todo += parents
+    return found
+
+
+@dataclass
+class Rebuilt:
+    """What came of a rebuild: cells made, failures by cell, and what was left because something before it had failed."""
+
+    made: list[Cell]
+    failed: dict[Cell, str]
+    left: list[Standing]
+
+
+def rebuild(
+    instance: dg.DagsterInstance,
+    location: dg.Definitions,
+    *,
+    before: Callable[[Sequence[Standing]], None] = lambda batch: None,
+) -> Rebuilt:
+    """Make everything outdated again, upstream first, until nothing is left but what failed and what stands behind it.
+
+    before: called with each batch, before it is made.
+    """
+    graph = location.resolve_asset_graph()
+    job = location.resolve_implicit_global_asset_job_def()
+    outcome = Rebuilt([], {}, [])
+    while True:
+        outdated = [s for s in survey(instance, graph) if s.state is State.OUTDATED]
+        # each cell once: what is outdated again right after it was made would go on for ever
+        tried = {*outcome.made, *outcome.failed}
+        open_ = [s for s in outdated if (s.key, s.partition) not in tried]
+        batch = _next_batch(open_, graph, {key for key, _ in outcome.failed})
+        if not batch:
+            outcome.left = open_
+            return outcome
+        before(batch)
+        result = execute(job, instance, batch, raise_on_error=False)
+        made = {event.asset_key for event in result.get_asset_materialization_events()}
+        outcome.made += [(s.key, s.partition) for s in batch if s.key in made]
+        outcome.failed |= {(s.key, s.partition): _message(result, s.key) for s in batch if s.key not in made}
+
+
+def _next_batch(outdated: Sequence[Standing], graph: BaseAssetGraph, failed: Collection[dg.AssetKey]) -> list[Standing]:
+    """What has nothing outdated or failed before it: all unpartitioned assets together, else all of one partition key."""
+    waits = {s.key for s in outdated} | set(failed)
+    ready = [s for s in outdated if not ancestors(graph, s.key) & waits]
+    whole = [s for s in ready if s.partition is None]
+    return whole or [s for s in ready if s.partition == ready[0].partition]
+
+
+def execute(
+    job: dg.JobDefinition, instance: dg.DagsterInstance, batch: Sequence[Standing], *, raise_on_error: bool = True
+) -> "ExecuteInProcessResult":
+    """One run, in this process, of assets that share a partition key, with their checks."""
+    keys = {standing.key for standing in batch}
+    # `schema_in_sync` looks at all partitions of an asset: what is run here was chosen by the same comparison
+    known = job.asset_layer.asset_graph.asset_check_keys
+    checks = {check for check in known if check.asset_key in keys and check.name != "schema_in_sync"}
+    return job.get_subset(asset_selection=keys, asset_check_selection=checks).execute_in_process(
+        instance=instance,
+        partition_key=batch[0].partition,
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        raise_on_error=raise_on_error,
+    )
+
+
+def _message(result: "ExecuteInProcessResult", key: dg.AssetKey) -> str:
+    """The sentence with which the step of an asset failed: the innermost cause."""
+    for event in result.get_step_failure_events():
+        if event.step_key == key.to_python_identifier():
+            error = event.step_failure_data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            return error.message.split(": ", 1)[-1].strip() if error is not None else "failed"
+    return "was not reached"
+
+
+def needs_graph(keys: Iterable[dg.AssetKey]) -> bool:
+    """Whether making these assets needs the graph server."""
+    return any(key.path[0] == "graph" or key.path == ["merged", "fitness"] for key in keys)
+
+
+def serve_graph(servers: contextlib.ExitStack) -> None:
+    """The local Neo4j for as long as `servers` lasts, unless NEO4J_URI names a server or one is already up."""
+    if os.environ.get("NEO4J_URI"):
+        return
+    from torchcell_assets.steps.graph import local_server
+
+    servers.enter_context(local_server.serving(study.data_root() / "neo4j"))

@@ -1,0 +1,84 @@
+"""`make status` and `make rebuild`: what a person sees of what is outdated, and the question before it is made again.
+
+Belongs here: tables and the question. Does not: the judgement (staleness), the plan and its execution (making.py).
+"""
+
+import contextlib
+
+from rich.console import Console
+from rich.prompt import Confirm
+from rich.table import Column, Table
+
+from torchcell_assets import study
+
+refused = Console(stderr=True)
+
+
+def status() -> int:
+    """What is missing, outdated or failed, asset by asset, and why."""
+    import dagster as dg
+
+    from torchcell_assets import making
+    from torchcell_assets.definitions import asset_graph
+    from torchcell_assets.staleness import State, survey
+
+    table = Table(
+        Column("asset", no_wrap=True), "state", "partitions", "why", title=f"Data root {study.data_root()}", box=None
+    )
+    with dg.DagsterInstance.get() as instance:
+        standings = survey(instance, asset_graph())
+    for key in dict.fromkeys(standing.key for standing in standings):
+        for state in State:
+            found = [s for s in standings if s.key == key and s.state is state]
+            if found and state is not State.IN_SYNC:
+                which = "" if found[0].partition is None else f"{len(found)}: {found[0].partition} ..."
+                table.add_row(key.to_user_string(), state, which, making.summary(found))
+    in_sync = sum(standing.state is State.IN_SYNC for standing in standings)
+    Console().print(
+        table if table.row_count else "", f"{in_sync} of {len(standings)} assets and partitions are in sync."
+    )
+    return 0
+
+
+def rebuild(yes: bool) -> int:
+    """Show what is outdated, why, and how long it took last time; ask; make it again, upstream first."""
+    import dagster as dg
+
+    from torchcell_assets import making
+    from torchcell_assets.definitions import asset_graph, defs
+    from torchcell_assets.staleness import survey
+
+    out = Console()
+    with dg.DagsterInstance.get() as instance, contextlib.ExitStack() as servers:
+        plan = making.plan(survey(instance, asset_graph()), asset_graph())
+        sure = [one for one in plan if not one.may_follow]
+        if not sure:
+            out.print("Nothing that is stored is outdated.")
+            return 0
+        table = Table(
+            Column("asset", no_wrap=True),
+            "partitions",
+            "last took",
+            "why",
+            box=None,
+            title="To be made again, in this order",
+        )
+        for one in plan:
+            many = "" if one.partitions == (None,) else str(len(one.partitions))
+            took = "" if one.seconds is None else f"{one.seconds:.0f} s"
+            why = "[dim]only if what is before it gets other data[/]" if one.may_follow else one.why
+            table.add_row(one.key.to_user_string(), many, took, why)
+        out.print(table)
+        if not yes and not Confirm.ask("Make it again?", console=out, default=False):
+            return 1
+        if making.needs_graph(one.key for one in sure):
+            making.serve_graph(servers)
+        outcome = making.rebuild(
+            instance, defs, before=lambda batch: out.print(*map(str, batch), sep="\n", soft_wrap=True)
+        )
+    for (key, partition), why in outcome.failed.items():
+        refused.print(f"[bold red]{key.to_user_string()} {partition or ''}: {why}[/]", soft_wrap=True)
+    for standing in outcome.left:
+        refused.print(f"[yellow]left, because something before it failed: {standing}[/]", soft_wrap=True)
+    out.print(f"{len(outcome.made)} made, {len(outcome.failed)} failed, {len(outcome.left)} left.")
+    return 1 if outcome.failed else 0
