@@ -1,0 +1,127 @@
+"""What an asset's code names, the asset declares: a class, source or query file that is missing in `uses` is named here.
+
+Read from the source text. Of an asset: the body of its function and, whole, the modules of its own step that the body
+names. Of a dataset: its module.
+"""
+
+import ast
+import importlib
+import inspect
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from torchcell_assets.schema import RECORD_CLASSES, Perturbation
+from torchcell_assets.sources import Source, catalog
+from torchcell_assets.staleness.provenance import USES_METADATA
+from torchcell_assets.steps.datasets import DATASETS, GENOME, Dataset
+from torchcell_assets_tests.mirror import deployed
+
+STEPS = ("graph", "merged", "representations", "trained")
+SOURCES = {name: value for name, value in vars(catalog).items() if isinstance(value, Source)}
+# Written for the reader of a table, or nested in every record: their change shows in the class that holds them.
+ELSEWHERE = {Perturbation.__name__}
+
+
+def named(tree: ast.AST) -> set[str]:
+    """Every name and attribute in a piece of code."""
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return names | {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+
+
+def of_step(module: ModuleType, names: set[str]) -> list[ModuleType]:
+    """The modules of the same step that these names stand for."""
+    package = module.__name__.rpartition(".")[0]
+    found = [vars(module).get(name) for name in sorted(names)]
+    return [m for m in found if isinstance(m, ModuleType) and m.__name__.startswith(package + ".")]
+
+
+def functions(module: ModuleType) -> list[ast.FunctionDef]:
+    """The functions under a `step` decorator, also those that a factory makes."""
+    tree = ast.parse(inspect.getsource(module))
+    return [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+        and any(
+            isinstance(d, ast.Call) and isinstance(d.func, ast.Name) and d.func.id == "step"
+            for d in node.decorator_list
+        )
+    ]
+
+
+def files_named(module: ModuleType, function: ast.FunctionDef) -> set[str]:
+    """Query and policy files that stand in a constant which the body, or a module that it names, reads."""
+    names = {name for statement in function.body for name in named(statement)}
+    modules = [module, *of_step(module, names)]
+    texts = {name: value for m in modules for name, value in vars(m).items() if isinstance(value, Path)}
+    used = names | {name for m in modules[1:] for name in named(ast.parse(inspect.getsource(m)))}
+    return {texts[name].name for name in used & texts.keys() if texts[name].suffix in (".cypher", ".sql")}
+
+
+def declared(function: ast.FunctionDef) -> set[str]:
+    call = next(d for d in function.decorator_list if isinstance(d, ast.Call))
+    return {name for keyword in call.keywords if keyword.arg == "uses" for name in named(keyword.value)}
+
+
+CASES = [
+    pytest.param(module, function, id=f"{step}/{function.name}:{function.lineno}")
+    for step in STEPS
+    for module in [importlib.import_module(f"torchcell_assets.steps.{step}.assets")]
+    for function in functions(module)
+]
+
+
+def test_every_asset_is_looked_at():
+    assert (
+        len(CASES) == 2 + 2 + 1 + 3
+    )  # genome and records; fitness and subset; embedding; baselines, family, scoreboard
+
+
+@pytest.mark.parametrize(("module", "function"), CASES)
+def test_an_asset_declares_every_record_class_that_its_body_names(module, function):
+    names = {name for statement in function.body for name in named(statement)}
+    lacking = (names & RECORD_CLASSES.keys()) - declared(function) - ELSEWHERE
+    assert not lacking, f"{function.name} names {sorted(lacking)} and does not declare them in `uses`"
+
+
+def test_the_merged_table_declares_every_query_and_policy_file_that_it_reads():
+    module = importlib.import_module("torchcell_assets.steps.merged.assets")
+    function = next(f for f in functions(module) if f.name == "merged_fitness")
+    read = files_named(module, function)
+    assert "pooling.sql" in read
+    uses = {name.removeprefix("file ") for name in deployed()["merged/fitness"].uses if name.startswith("file ")}
+    assert read <= uses, f"merged/fitness reads {sorted(read - uses)} and does not declare them in `uses`"
+    assert {"fitness.cypher", "perturbations.cypher"} <= uses
+
+
+@pytest.mark.parametrize("dataset", [GENOME, *DATASETS], ids=lambda dataset: dataset.name)
+def test_a_dataset_declares_every_source_and_record_class_that_its_module_names(dataset):
+    module = inspect.getmodule(dataset.parse)
+    tree = ast.parse(inspect.getsource(module))
+    beside = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, Dataset) and inspect.getmodule(value.parse) is module
+    ]
+    sources = {source.name for one in beside for source in one.sources}
+    lacking = {SOURCES[name].name for name in named(tree) & SOURCES.keys()} - sources
+    assert not lacking, f"{module.__name__} names {sorted(lacking)}, which no dataset of it declares"
+    records = {one.record.__name__ for one in beside}
+    undeclared = (named(tree) & RECORD_CLASSES.keys()) - records - ELSEWHERE
+    assert not undeclared, f"{module.__name__} names {sorted(undeclared)}, which no dataset of it makes"
+
+
+def test_what_a_dataset_declares_is_what_its_asset_uses():
+    specs = deployed()
+    for dataset in (GENOME, *DATASETS):
+        spec = specs.get(f"datasets/{dataset.name}")
+        if spec is not None:  # of another study otherwise
+            expected = {f"class {dataset.record.__name__}", *(f"source {source.name}" for source in dataset.sources)}
+            assert set(spec.uses) == expected, dataset.name
+
+
+def test_the_declaration_is_stored_with_the_asset():
+    assert USES_METADATA == "torchcell/uses"
+    assert all(spec.uses for spec in deployed().values())
