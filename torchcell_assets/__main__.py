@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from rich.console import Console
 
 from torchcell_assets import study, upkeep
 from torchcell_assets.errors import TorchcellError
+from torchcell_assets.storage import refusal
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -61,6 +62,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.print("Stopped. What was finished is kept; the same command goes on from there.")
         return 130
+    except Exception as error:
+        if why := refusal(error):  # where it is not our own file that cannot be written: Dagster's, Neo4j's
+            console.print(f"[bold red]{study.data_root()} cannot be written: {why}.[/]", soft_wrap=True)
+            return 1
+        raise
 
 
 def _choose_study() -> None:
@@ -108,15 +114,16 @@ def _run() -> int:
     started = time.monotonic()
     import dagster as dg
 
-    from torchcell_assets import automation
+    from torchcell_assets import automation, killed_runs
     from torchcell_assets.definitions import defs
 
     current = study.current()
     console.print(f"[bold]{current.title}[/] (study {current.name}, data root {study.data_root()})", soft_wrap=True)
     made = 0
-    with dg.DagsterInstance.get() as instance, contextlib.ExitStack() as servers:
+    with dg.DagsterInstance.get() as instance, contextlib.ExitStack() as servers, killed_runs.alive() as tags:
+        killed_runs.close(instance)
         for job in automation.FLOW:
-            made += _make(instance, defs, job, servers)
+            made += _make(instance, defs, job, servers, tags)
     seconds = time.monotonic() - started
     console.print(
         f"{made} made in {seconds:.0f} s." if made else f"Everything is in sync; nothing was made ({seconds:.0f} s)."
@@ -125,7 +132,13 @@ def _run() -> int:
     return 0
 
 
-def _make(instance: "dg.DagsterInstance", defs: "dg.Definitions", job: str, servers: contextlib.ExitStack) -> int:
+def _make(
+    instance: "dg.DagsterInstance",
+    defs: "dg.Definitions",
+    job: str,
+    servers: contextlib.ExitStack,
+    tags: Mapping[str, str],
+) -> int:
     """Execute `job` for what is missing or outdated of its assets, partition by partition; returns how many."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -153,7 +166,7 @@ def _make(instance: "dg.DagsterInstance", defs: "dg.Definitions", job: str, serv
         while todo:
             batch = _first_batch(todo)
             progress.update(task, now=batch[0].partition or "")
-            _execute(definition, instance, batch)
+            _execute(definition, instance, batch, tags)
             done |= {(item.key, item.partition) for item in batch}
             progress.update(task, advance=len(batch))
             # what was just made may have outdated what follows it in the same job
@@ -180,14 +193,16 @@ def _first_batch(todo: "list[Outdated]") -> "list[Outdated]":
     return whole or [item for item in todo if item.partition == todo[0].partition]
 
 
-def _execute(job: "dg.JobDefinition", instance: "dg.DagsterInstance", batch: "list[Outdated]") -> None:
+def _execute(
+    job: "dg.JobDefinition", instance: "dg.DagsterInstance", batch: "list[Outdated]", tags: Mapping[str, str]
+) -> None:
     """One run; a refusal inside it comes out as itself."""
     import dagster as dg
 
     from torchcell_assets import making
 
     try:
-        result = making.execute(job, instance, batch)
+        result = making.execute(job, instance, batch, tags=tags)
     except dg.DagsterExecutionInterruptedError:  # what Dagster makes of a SIGTERM
         raise KeyboardInterrupt from None
     except Exception as error:
@@ -233,9 +248,17 @@ def _default_signals() -> Iterator[None]:
 
 
 def _ui(port: int) -> int:
+    import dagster as dg
+
+    from torchcell_assets import killed_runs
     from torchcell_assets.steps.graph import local_server
 
     with contextlib.ExitStack() as servers, _default_signals():
+        lock, alone = servers.enter_context(killed_runs.ui_alive())
+        # a home that a person named may have other launchers than us
+        own = Path(os.environ["DAGSTER_HOME"]) == study.data_root() / "dagster"
+        with dg.DagsterInstance.get() as instance:
+            killed_runs.close(instance, of_the_ui=alone and own)
         if not os.environ.get("NEO4J_URI"):
             graph = servers.enter_context(local_server.serving(study.data_root() / "neo4j", browser=True))
             print(f"Neo4j Browser  {graph.http}  user {graph.username}  password {graph.password}", flush=True)
@@ -252,7 +275,7 @@ def _ui(port: int) -> int:
             "-p",
             str(port),
         ]
-        dagster = subprocess.Popen(command, cwd=PROJECT)
+        dagster = subprocess.Popen(command, cwd=PROJECT, pass_fds=() if lock is None else (lock,))
         stop = lambda *_: dagster.send_signal(signal.SIGINT)  # noqa: E731
         signal.signal(signal.SIGTERM, stop)
         try:

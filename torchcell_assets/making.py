@@ -10,7 +10,7 @@ result that did not change stops the wave.
 import contextlib
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -97,11 +97,12 @@ def rebuild(
     instance: dg.DagsterInstance,
     location: dg.Definitions,
     *,
+    tags: Mapping[str, str] | None = None,
     before: Callable[[Sequence[Standing]], None] = lambda batch: None,
 ) -> Rebuilt:
     """Make everything outdated again, upstream first, until nothing is left but what failed and what stands behind it.
 
-    before: called with each batch, before it is made.
+    tags: of every run. before: called with each batch, before it is made.
     """
     graph = location.resolve_asset_graph()
     job = location.resolve_implicit_global_asset_job_def()
@@ -116,7 +117,7 @@ def rebuild(
             outcome.left = open_
             return outcome
         before(batch)
-        result = execute(job, instance, batch, raise_on_error=False)
+        result = execute(job, instance, batch, tags=tags or {}, raise_on_error=False)
         made = {event.asset_key for event in result.get_asset_materialization_events()}
         outcome.made += [(s.key, s.partition) for s in batch if s.key in made]
         outcome.failed |= {(s.key, s.partition): _message(result, s.key) for s in batch if s.key not in made}
@@ -131,9 +132,17 @@ def _next_batch(outdated: Sequence[Standing], graph: BaseAssetGraph, failed: Col
 
 
 def execute(
-    job: dg.JobDefinition, instance: dg.DagsterInstance, batch: Sequence[Standing], *, raise_on_error: bool = True
+    job: dg.JobDefinition,
+    instance: dg.DagsterInstance,
+    batch: Sequence[Standing],
+    *,
+    tags: Mapping[str, str],
+    raise_on_error: bool = True,
 ) -> "ExecuteInProcessResult":
-    """One run, in this process, of assets that share a partition key, with their checks."""
+    """One run, in this process, of assets that share a partition key, with their checks.
+
+    tags: of the run; those that `killed_runs.alive` gives.
+    """
     keys = {standing.key for standing in batch}
     # `schema_in_sync` looks at all partitions of an asset: what is run here was chosen by the same comparison
     known = job.asset_layer.asset_graph.asset_check_keys
@@ -141,6 +150,7 @@ def execute(
     return job.get_subset(asset_selection=keys, asset_check_selection=checks).execute_in_process(
         instance=instance,
         partition_key=batch[0].partition,
+        tags=tags,
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         raise_on_error=raise_on_error,
     )

@@ -1,11 +1,14 @@
-"""How a file comes to be: under a temporary name beside its place, then renamed. A killed step leaves the old version.
+"""How a file comes to be: in a temporary folder beside its place, then renamed. A killed step leaves the old version.
 
-Belongs here: that one act. Does not: where things live (resources), what is in them (the steps).
+Belongs here: that one act, what a killed one leaves behind, and why a disk refuses. Does not: where things live
+(resources), what is in them (the steps).
 """
 
 import contextlib
 import errno
+import fcntl
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +16,22 @@ from pathlib import Path
 from torchcell_assets.errors import TorchcellError
 
 TEMPORARY_PREFIX = ".writing-"
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full; free some space and run it again",
+    errno.EDQUOT: "the quota is used up; free some space and run it again",
+    errno.EFBIG: "it is larger than this process may write; raise the limit (`ulimit -f`) and run it again",
+    errno.EROFS: "the file system is read-only; set TORCHCELL_DATA to a folder that can be written",
+    errno.ENOTDIR: "a part of its path is a file; set TORCHCELL_DATA to a folder",
+    errno.EACCES: "it is not allowed; set TORCHCELL_DATA to a folder that you may write",
+}
+# polars, DuckDB, safetensors and SQLite put the reason of the system into the text of an error of their own
+_TEXTS = {
+    **{os.strerror(number): number for number in _REASONS},
+    "database or disk is full": errno.ENOSPC,
+    "readonly database": errno.EROFS,
+    "unable to open database file": errno.EACCES,
+}
 
 
 class StorageError(TorchcellError):
@@ -26,32 +45,87 @@ def replacing(path: Path) -> Iterator[Path]:
     If the block fails, the temporary file is removed and `path` is as it was. Raises StorageError with one sentence
     for a full disk, a read-only or a forbidden folder.
     """
-    try:
+    with _told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-    except OSError as error:
-        raise _refusal(path, error) from error
-    temporary = Path(name)
+        with building(path.parent) as folder:
+            temporary = folder / path.name
+            yield temporary
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())  # a rename that outlives its content would be a half-written file
+            temporary.chmod(0o644)
+            temporary.replace(path)
+
+
+@contextlib.contextmanager
+def building(folder: Path) -> Iterator[Path]:
+    """A temporary folder inside `folder`, which exists; what is left of it at the end is removed.
+
+    Those whose writer was killed are removed first. A living writer holds a lock on its own, so two writers of one
+    place do not harm each other. Raises StorageError as `replacing` does.
+    """
+    with _told(folder):
+        for left in folder.glob(f"{TEMPORARY_PREFIX}*"):
+            _remove_unless_held(left)
+        temporary, held = _temporary(folder)
+        try:
+            yield temporary
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+            os.close(held)
+
+
+def refusal(error: BaseException | None) -> str | None:
+    """Why the disk refused, with what to do; None if `error` and its causes tell of nothing like that."""
+    while error is not None:
+        number = error.errno if isinstance(error, OSError) else None
+        if number not in _REASONS:
+            number = next((number for text, number in _TEXTS.items() if text in str(error)), None)
+        if number is not None:
+            return _REASONS[number]
+        error = error.__cause__ or error.__context__
+    return None
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
     try:
-        yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())  # a rename that outlives its content would be a half-written file
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as error:
-        raise _refusal(path, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except TorchcellError:
+        raise
+    except Exception as error:
+        if why := refusal(error):
+            raise StorageError(f"{path} cannot be written: {why}. What was there before is still there.") from error
+        raise
 
 
-def _refusal(path: Path, error: OSError) -> Exception:
-    reasons = {
-        errno.ENOSPC: "the disk is full; free some space and run it again",
-        errno.EDQUOT: "the quota is used up; free some space and run it again",
-        errno.EROFS: "the file system is read-only; set TORCHCELL_DATA to a folder that can be written",
-        errno.EACCES: "it is not allowed; set TORCHCELL_DATA to a folder that you may write",
-    }
-    if error.errno not in reasons:
-        return error
-    return StorageError(f"{path} cannot be written: {reasons[error.errno]}. What was there before is still there.")
+def _temporary(folder: Path) -> tuple[Path, int]:
+    """A new temporary folder and the descriptor that holds its lock."""
+    while True:
+        temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=folder))
+        held = _held(temporary)
+        if held is not None:  # else a neighbour took it for one that was left, in the moment before it was locked
+            return temporary, held
+
+
+def _held(folder: Path) -> int | None:
+    """A descriptor that holds the lock on `folder`; None if another process was faster, or has removed it."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if folder.exists():
+            return descriptor
+    except BlockingIOError:
+        pass  # its writer lives
+    os.close(descriptor)
+    return None
+
+
+def _remove_unless_held(left: Path) -> None:
+    with contextlib.suppress(OSError):  # where it cannot be told, it stays
+        held = _held(left)
+        if held is not None:
+            shutil.rmtree(left, ignore_errors=True)
+            os.close(held)

@@ -44,12 +44,13 @@ def rebuild(yes: bool) -> int:
     """Show what is outdated, why, and how long it took last time; ask; make it again, upstream first."""
     import dagster as dg
 
-    from torchcell_assets import making
+    from torchcell_assets import killed_runs, making
     from torchcell_assets.definitions import asset_graph, defs
     from torchcell_assets.staleness import survey
 
     out = Console()
-    with dg.DagsterInstance.get() as instance, contextlib.ExitStack() as servers:
+    with dg.DagsterInstance.get() as instance, contextlib.ExitStack() as servers, killed_runs.alive() as tags:
+        killed_runs.close(instance)
         plan = making.plan(survey(instance, asset_graph()), asset_graph())
         sure = [one for one in plan if not one.may_follow]
         if not sure:
@@ -74,7 +75,7 @@ def rebuild(yes: bool) -> int:
         if making.needs_graph(one.key for one in sure):
             making.serve_graph(servers)
         outcome = making.rebuild(
-            instance, defs, before=lambda batch: out.print(*map(str, batch), sep="\n", soft_wrap=True)
+            instance, defs, tags=tags, before=lambda batch: out.print(*map(str, batch), sep="\n", soft_wrap=True)
         )
     for (key, partition), why in outcome.failed.items():
         refused.print(f"[bold red]{key.to_user_string()} {partition or ''}: {why}[/]", soft_wrap=True)

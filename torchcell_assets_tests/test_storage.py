@@ -34,3 +34,20 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(tmp_path):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert "\n" not in str(refusal.value)
     assert path.read_text() == "old"
+
+
+def test_what_a_killed_writer_left_is_removed_and_a_living_one_is_not_harmed(tmp_path):
+    left = tmp_path / ".writing-left"
+    left.mkdir()
+    (left / "half").write_text("half")
+    with replacing(tmp_path / "one.txt") as one:
+        assert not left.exists()
+        with replacing(tmp_path / "two.txt") as two:
+            two.write_text("two")
+        one.write_text("one")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.txt", "two.txt"]
+
+
+def test_a_library_that_wraps_the_reason_of_the_disk_is_understood(tmp_path):
+    with pytest.raises(StorageError, match="the disk is full"), replacing(tmp_path / "table.parquet"):
+        raise RuntimeError("IO Error: No space left on device (os error 28)")

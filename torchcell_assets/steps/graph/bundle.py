@@ -7,7 +7,6 @@ Does not: what the tables hold (tables.py), the server (load.py).
 
 import json
 import shutil
-import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ import yaml
 from torchcell_assets.schema.fingerprint import digest
 from torchcell_assets.steps.datasets.dataset import Dataset
 from torchcell_assets.steps.graph.tables import BundleError, GraphTables, value_sum
+from torchcell_assets.storage import building
 
 HERE = Path(__file__).parent
 SCHEMA_CONFIG = HERE / "schema_config.yaml"
@@ -97,8 +97,7 @@ def write(folder: Path, tables: GraphTables, manifest: Manifest) -> Path:
     if (target / "manifest.json").is_file():
         return target
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
-    try:
+    with building(folder) as temporary:
         _write_with_biocypher(temporary, tables)
         _check_counts(temporary, manifest)
         (temporary / "manifest.json").write_text(json.dumps(asdict(manifest), indent=1))
@@ -106,8 +105,6 @@ def write(folder: Path, tables: GraphTables, manifest: Manifest) -> Path:
             shutil.rmtree(target)
         temporary.chmod(0o755)
         temporary.rename(target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return target
 
 

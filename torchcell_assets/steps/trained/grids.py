@@ -44,6 +44,17 @@ _QUICK = Grid(
     description="At most six candidates a family, three folds: minutes for all representations on a laptop.",
 )
 
+_SMALLEST = Grid(
+    name="smallest",
+    folds=2,
+    candidates={
+        "elastic_net": _crossed(l1_ratio=[0.7], relative_alpha=[0.02]),
+        "support_vector": _crossed(kernel=["rbf"], relative_gamma=[0.3], C=[1.0], epsilon=[0.03]),
+        "random_forest": _crossed(n_estimators=[20], max_features=["sqrt"], min_samples_leaf=[8]),
+    },
+    description="One candidate a family, two folds: to see that everything runs, not to compare scores.",
+)
+
 _PAPER = Grid(
     name="paper",
     folds=5,
@@ -67,4 +78,4 @@ _PAPER = Grid(
     },
 )
 
-GRIDS: dict[str, Grid] = {grid.name: grid for grid in (_QUICK, _PAPER)}
+GRIDS: dict[str, Grid] = {grid.name: grid for grid in (_SMALLEST, _QUICK, _PAPER)}
