@@ -74,3 +74,13 @@ def mirror_in_sync(tmp_path_factory: pytest.TempPathFactory) -> "Mirror":
 def mirror(mirror_in_sync: "Mirror", tmp_path: Path) -> "Mirror":
     """A copy of the mirror that a test may change."""
     return mirror_in_sync.copy(tmp_path / "instance")
+
+
+@pytest.fixture(scope="session")
+def tiny_root(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a data root for the study tiny.toml, empty at first: for what runs as a process of its own."""
+    if not os.environ.get("TORCHCELL_MIRROR") and not os.environ.get("CI"):
+        pytest.skip("the raw files are needed: set TORCHCELL_MIRROR to a folder that holds them")
+    root = tmp_path_factory.mktemp("tiny")
+    study = str(Path(__file__).with_name("tiny.toml"))
+    return {**os.environ, "TORCHCELL_STUDY": study, "TORCHCELL_DATA": str(root), "DAGSTER_HOME": str(root / "dagster")}

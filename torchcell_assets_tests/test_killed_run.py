@@ -1,6 +1,5 @@
 """A main job that is killed with -9 in mid load: the next one ends as if nothing had happened, and nothing is left behind."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -16,21 +15,12 @@ from torchcell_assets.schema import Fitness
 from torchcell_assets.staleness import content_hash
 from torchcell_assets.steps.datasets import sga
 
-TINY = Path(__file__).with_name("tiny.toml")
 PATIENCE = 180  # seconds
 
 
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory) -> dict[str, str]:
-    if not os.environ.get("TORCHCELL_MIRROR") and not os.environ.get("CI"):
-        pytest.skip("the raw files are needed: set TORCHCELL_MIRROR to a folder that holds them")
-    root = tmp_path_factory.mktemp("killed")
-    return {
-        **os.environ,
-        "TORCHCELL_STUDY": str(TINY),
-        "TORCHCELL_DATA": str(root),
-        "DAGSTER_HOME": str(root / "dagster"),
-    }
+@pytest.fixture
+def environment(tiny_root) -> dict[str, str]:
+    return tiny_root
 
 
 def main_job(environment: dict[str, str]) -> subprocess.Popen:
