@@ -4,6 +4,7 @@ Belongs here: tables and the question. Does not: the judgement (staleness), the 
 """
 
 import contextlib
+import sys
 
 from rich.console import Console
 from rich.prompt import Confirm
@@ -12,6 +13,11 @@ from rich.table import Column, Table
 from torchcell_assets import study
 
 refused = Console(stderr=True)
+WIDE = 125  # columns, where the output goes to a file and no terminal says how many it has
+
+
+def _out() -> Console:
+    return Console(width=None if sys.stdout.isatty() else WIDE)
 
 
 def status() -> int:
@@ -34,9 +40,7 @@ def status() -> int:
                 which = "" if found[0].partition is None else f"{len(found)}: {found[0].partition} ..."
                 table.add_row(key.to_user_string(), state, which, making.summary(found))
     in_sync = sum(standing.state is State.IN_SYNC for standing in standings)
-    Console().print(
-        table if table.row_count else "", f"{in_sync} of {len(standings)} assets and partitions are in sync."
-    )
+    _out().print(table if table.row_count else "", f"{in_sync} of {len(standings)} assets and partitions are in sync.")
     return 0
 
 
@@ -48,7 +52,7 @@ def rebuild(yes: bool) -> int:
     from torchcell_assets.definitions import asset_graph, defs
     from torchcell_assets.staleness import survey
 
-    out = Console()
+    out = _out()
     with dg.DagsterInstance.get() as instance, contextlib.ExitStack() as servers, killed_runs.alive() as tags:
         killed_runs.close(instance)
         plan = making.plan(survey(instance, asset_graph()), asset_graph())
