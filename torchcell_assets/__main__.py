@@ -19,11 +19,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from torchcell_assets import study, upkeep
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.storage import refusal
+from torchcell_assets.terminal import WIDE, console, output
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
     from torchcell_assets.staleness import Outdated
 
 PROJECT = Path(__file__).parent.parent
-console = Console(stderr=True)
-WIDE = 125  # columns that the table of scores takes without wrapping
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -227,7 +224,7 @@ def _show_scoreboard() -> None:
     root = study.data_root() / "trained"
     if not (root / "scoreboard.parquet").is_file():
         return
-    out = Console(width=None if sys.stdout.isatty() else WIDE)
+    out = output()
     columns = (Column(name, no_wrap=out.width >= WIDE) for name in scoreboard.SUMMARY_COLUMNS)
     title = "Best by cross-validation, and every baseline; test with its 95 % bootstrap interval"
     table = Table(*columns, title=title, box=SIMPLE_HEAD)

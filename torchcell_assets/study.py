@@ -88,8 +88,8 @@ def _study(path: Path, raw: dict[str, Any]) -> Study:
     return Study(
         **{**raw, **lists},
         name=path.stem,
-        place=path.stem if path.parent == STUDIES else str(path.absolute()),
-        query=bundled if bundled.is_file() else (path.parent / query).absolute(),
+        place=path.stem if path.parent == STUDIES else str(path),
+        query=bundled if bundled.is_file() else path.parent / query,
         condition=Condition(**{**condition, "evidence": tuple(condition["evidence"])}),
     )
 

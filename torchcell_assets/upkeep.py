@@ -4,20 +4,12 @@ Belongs here: tables and the question. Does not: the judgement (staleness), the 
 """
 
 import contextlib
-import sys
 
-from rich.console import Console
 from rich.prompt import Confirm
 from rich.table import Column, Table
 
 from torchcell_assets import study
-
-refused = Console(stderr=True)
-WIDE = 125  # columns, where the output goes to a file and no terminal says how many it has
-
-
-def _out() -> Console:
-    return Console(width=None if sys.stdout.isatty() else WIDE)
+from torchcell_assets.terminal import console, output
 
 
 def status() -> int:
@@ -40,7 +32,9 @@ def status() -> int:
                 which = "" if found[0].partition is None else f"{len(found)}: {found[0].partition} ..."
                 table.add_row(key.to_user_string(), state, which, making.summary(found))
     in_sync = sum(standing.state is State.IN_SYNC for standing in standings)
-    _out().print(table if table.row_count else "", f"{in_sync} of {len(standings)} assets and partitions are in sync.")
+    output().print(
+        table if table.row_count else "", f"{in_sync} of {len(standings)} assets and partitions are in sync."
+    )
     return 0
 
 
@@ -52,7 +46,7 @@ def rebuild(yes: bool) -> int:
     from torchcell_assets.definitions import asset_graph, defs
     from torchcell_assets.staleness import survey
 
-    out = _out()
+    out = output()
     with dg.DagsterInstance.get() as instance, contextlib.ExitStack() as servers, killed_runs.alive() as tags:
         killed_runs.close(instance)
         plan = making.plan(survey(instance, asset_graph()), asset_graph())
@@ -82,8 +76,8 @@ def rebuild(yes: bool) -> int:
             instance, defs, tags=tags, before=lambda batch: out.print(*map(str, batch), sep="\n", soft_wrap=True)
         )
     for (key, partition), why in outcome.failed.items():
-        refused.print(f"[bold red]{key.to_user_string()} {partition or ''}: {why}[/]", soft_wrap=True)
+        console.print(f"[bold red]{key.to_user_string()} {partition or ''}: {why}[/]", soft_wrap=True)
     for standing in outcome.left:
-        refused.print(f"[yellow]left, because something before it failed: {standing}[/]", soft_wrap=True)
+        console.print(f"[yellow]left, because something before it failed: {standing}[/]", soft_wrap=True)
     out.print(f"{len(outcome.made)} made, {len(outcome.failed)} failed, {len(outcome.left)} left.")
     return 1 if outcome.failed else 0

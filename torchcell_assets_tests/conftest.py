@@ -77,10 +77,15 @@ def mirror(mirror_in_sync: "Mirror", tmp_path: Path) -> "Mirror":
 
 
 @pytest.fixture(scope="session")
-def tiny_root(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment of a data root for the study tiny.toml, empty at first: for what runs as a process of its own."""
+def raw_files() -> None:
+    """For tests that read raw files: skipped where there are none; continuous integration downloads what it lacks."""
     if not os.environ.get("TORCHCELL_MIRROR") and not os.environ.get("CI"):
         pytest.skip("the raw files are needed: set TORCHCELL_MIRROR to a folder that holds them")
+
+
+@pytest.fixture(scope="session")
+def tiny_root(raw_files: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a data root for the study tiny.toml, empty at first: for what runs as a process of its own."""
     root = tmp_path_factory.mktemp("tiny")
     study = str(Path(__file__).with_name("tiny.toml"))
     return {**os.environ, "TORCHCELL_STUDY": study, "TORCHCELL_DATA": str(root), "DAGSTER_HOME": str(root / "dagster")}

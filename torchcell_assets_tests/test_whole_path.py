@@ -3,7 +3,6 @@
 One data root, one graph server and one Dagster instance serve the module; each test asks something of what was made.
 """
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,9 +56,7 @@ class Platform:
 
 
 @pytest.fixture(scope="module")
-def platform(tmp_path_factory, neo4j_connection) -> Iterator[Platform]:
-    if not os.environ.get("TORCHCELL_MIRROR") and not os.environ.get("CI"):
-        pytest.skip("the raw files are needed: set TORCHCELL_MIRROR to a folder that holds them")
+def platform(raw_files, tmp_path_factory, neo4j_connection) -> Iterator[Platform]:
     root = DataRoot(path=str(tmp_path_factory.mktemp("data")))
     store = GraphStore(
         root=root,

@@ -30,11 +30,9 @@ class Read:
 
 
 @pytest.fixture(scope="session")
-def sources(tmp_path_factory: pytest.TempPathFactory) -> Sources:
+def sources(raw_files: None, tmp_path_factory: pytest.TempPathFactory) -> Sources:
     """The raw files, from the mirror where there is one; continuous integration downloads the others."""
     mirror = os.environ.get("TORCHCELL_MIRROR")
-    if not mirror and os.environ.get("CI") != "1":
-        pytest.skip("The raw files of the publications are not here: set TORCHCELL_MIRROR to a folder that holds them.")
     return Sources(cache=tmp_path_factory.mktemp("raw"), mirror=Path(mirror) if mirror else None)
 
 
