@@ -88,12 +88,11 @@ def _choose_study() -> None:
 
 def _raw_files(wanted: study.Study) -> "list[Source]":
     """Every raw file that a study reads, each once."""
-    from torchcell_assets.sources.catalog import CATALOG
     from torchcell_assets.steps.datasets import DATASETS, GENOME
     from torchcell_assets.steps.representations.recipes import RECIPES
 
     datasets = [GENOME, *(dataset for dataset in DATASETS if dataset.name in wanted.datasets)]
-    files = [CATALOG[name] for key in wanted.representations for name in RECIPES[key].files]
+    files = [source for key in wanted.representations for source in RECIPES[key].files]
     return list(dict.fromkeys([source for dataset in datasets for source in dataset.sources] + files))
 
 

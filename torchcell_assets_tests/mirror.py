@@ -19,8 +19,7 @@ from torchcell_assets.definitions import defs
 from torchcell_assets.schema import records
 from torchcell_assets.schema.fingerprint import describe, digest
 from torchcell_assets.staleness import State, survey
-from torchcell_assets.staleness.outdated import RECIPE_TAG, RECIPES_METADATA
-from torchcell_assets.staleness.provenance import USES_METADATA, recorded
+from torchcell_assets.staleness.provenance import RECIPES_METADATA, USES_METADATA, recipe_note, recorded
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 Cell = tuple[str, str | None]
@@ -36,7 +35,7 @@ class Spec:
     uses: Mapping[str, Any]
     logic: str
     partitions: dg.PartitionsDefinition | None = None
-    recipes: Mapping[str, str] = field(default_factory=dict)
+    recipes: Mapping[str, Any] = field(default_factory=dict)
     mappings: Mapping[str, dg.PartitionMapping] = field(default_factory=dict)
     condition: dg.AutomationCondition | None = None
 
@@ -76,8 +75,9 @@ def with_use(specs: Mapping[str, Spec], name: str, change: Callable[[Any], Any])
 
 
 def with_classes(specs: Mapping[str, Spec], edited: Mapping[str, Any]) -> dict[str, Spec]:
-    """The code location with record classes described as in `edited`."""
-    said = {f"class {name}": describe(cls) for name, cls in edited.items()}
+    """The code location with the record classes that an edit changed; what an earlier one changed of others stays."""
+    described = {name: describe(cls) for name, cls in edited.items()}
+    said = {f"class {n}": now for n, now in described.items() if now != describe(records.RECORD_CLASSES[n])}
     return {
         key: replace(spec, uses={use: said.get(use, old) for use, old in spec.uses.items()})
         for key, spec in specs.items()
@@ -138,7 +138,7 @@ class Mirror:
             data = self.data.get((spec.key, partition), self.data.get(spec.key, "A"))
             return dg.MaterializeResult(
                 data_version=dg.DataVersion(f"{data} of {partition}"),
-                tags={RECIPE_TAG: spec.recipes[partition]} if partition in spec.recipes else None,
+                metadata=recipe_note(spec.recipes[partition]) if partition in spec.recipes else None,
             )
 
         metadata = {USES_METADATA: dg.MetadataValue.json(dict(spec.uses))}

@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from torchcell_assets.schema import RECORD_CLASSES
+from torchcell_assets.sources.catalog import BIOCHEMICAL_PATHWAYS, SGA_SCORES
 from torchcell_assets.staleness import State
+from torchcell_assets.steps.representations.recipes import RECIPES
 from torchcell_assets_tests.mirror import Cell, Mirror, edited_classes, with_classes, with_use
 
 FITNESS = ("baryshnikova2010", "breslow2008", "costanzo2016", "deutschbauer2005", "sga")
@@ -148,27 +150,24 @@ def test_every_record_class_is_edited_in_every_way():
 
 
 @pytest.mark.parametrize(("cls", "kind"), CASES)
-def test_an_edited_class_outdates_exactly_what_uses_it_and_the_field_is_told(mirror_in_sync, tmp_path, cls, kind):
+def test_an_edited_class_outdates_what_uses_it_and_the_wave_stops_where_the_data_stay(mirror, tmp_path, cls, kind):
     before, after, told = EDITS[cls][kind]
-    specs = with_classes(mirror_in_sync.specs, edited_classes(tmp_path, cls, before, after))
-    original = mirror_in_sync.specs
-    try:
-        mirror_in_sync.deploy(specs)
-        expected = set() if kind == "docstring" else TOUCHED[cls][0]
-        found = mirror_in_sync.standings()
-        assert found.keys() == expected
-        assert all(told in why for why in found.values())
-    finally:
-        mirror_in_sync.deploy(original)
-
-
-@pytest.mark.parametrize("cls", TOUCHED)
-def test_the_wave_stops_where_the_data_did_not_change_and_goes_on_where_they_did(mirror, tmp_path, cls):
-    touched, follows = TOUCHED[cls]
-    mirror.deploy(with_classes(mirror.specs, edited_classes(tmp_path, cls, *EDITS[cls]["add"][:2])))
+    mirror.deploy(with_classes(mirror.specs, edited_classes(tmp_path, cls, before, after)))
+    touched, follows = (set(), set()) if kind == "docstring" else TOUCHED[cls]
+    found = mirror.standings()
+    assert found.keys() == touched
+    assert all(told in why for why in found.values())
     mirror.run(touched)  # same data
     assert mirror.outdated() == set()
-    assert_other_data_reach(mirror, touched, follows)
+    if touched:
+        assert_other_data_reach(mirror, touched, follows)
+
+
+def test_a_second_edit_adds_to_the_first(mirror, tmp_path):
+    for cls in ("Fitness", "Interaction"):
+        edited = edited_classes(tmp_path, cls, *EDITS[cls]["add"][:2])
+        mirror.deploy(with_classes(mirror.specs, edited))
+    assert mirror.outdated() == FITNESS_RECORDS | MERGED | INTERACTION_RECORDS
 
 
 def assert_other_data_reach(mirror: Mirror, touched: set[Cell], follows: set[Cell]) -> None:
@@ -233,15 +232,38 @@ def test_a_changed_raw_file_outdates_the_datasets_that_read_it_alone(mirror, sou
     assert mirror.why(f"datasets/{min(read_by)}") == f"another raw file {source}"
 
 
-def test_a_changed_recipe_outdates_its_own_representation_and_then_its_own_cells(mirror):
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"logic": "2"}, "another recipe: logic 1 -> 2"),
+        (
+            {"parameters": {"distribution": "uniform"}},
+            "distribution normal -> uniform, scale 1/sqrt(dimension) -> none",
+        ),
+        ({"files": (SGA_SCORES,)}, f"another raw file {SGA_SCORES.name}"),
+    ],
+)
+def test_a_changed_recipe_outdates_its_own_representation_and_then_its_own_cells(mirror, change, why):
     key = "representations/gene_embedding"
-    recipes = {**mirror.specs[key].recipes, "random_10": "another"}
+    recipes = {**mirror.specs[key].recipes, "random_10": replace(RECIPES["random_10"], **change).describe()}
     mirror.deploy({**mirror.specs, key: replace(mirror.specs[key], recipes=recipes)})
     assert mirror.outdated() == {(key, "random_10")}
-    assert mirror.why(key, "random_10") == "has another recipe"
+    assert why in mirror.why(key, "random_10")
     mirror.run([(key, "random_10")])
     assert mirror.outdated() == set()
     assert_other_data_reach(mirror, {(key, "random_10")}, {cell for cell in CELLS if "random_10" in cell[1]})
+
+
+def test_a_changed_raw_file_of_a_representation_outdates_that_one_alone(mirror):
+    key, cell = "representations/gene_embedding", "chromosome_pathway"
+    mirror.run([(key, cell)])
+    pathways = replace(BIOCHEMICAL_PATHWAYS, sha256=("0" * 64,))
+    recipe = replace(RECIPES[cell], files=(pathways,)).describe()
+    mirror.deploy(
+        {**mirror.specs, key: replace(mirror.specs[key], recipes={**mirror.specs[key].recipes, cell: recipe})}
+    )
+    assert mirror.outdated() == {(key, cell)}
+    assert mirror.why(key, cell) == f"another recipe: another raw file {pathways.name}"
 
 
 @pytest.mark.parametrize(

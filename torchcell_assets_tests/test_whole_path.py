@@ -142,17 +142,16 @@ def test_nothing_that_was_made_is_outdated(platform):
 
 
 def test_a_changed_recipe_outdates_its_own_partition_alone(platform, monkeypatch):
-    from torchcell_assets.staleness.outdated import RECIPES_METADATA
+    from torchcell_assets.staleness.provenance import RECIPES_METADATA
 
     graph = defs.resolve_asset_graph()
     key = dg.AssetKey(["representations", "gene_embedding"])
-    deployed = dict(graph.get(key).metadata[RECIPES_METADATA].value)
-    monkeypatch.setitem(graph.get(key).metadata[RECIPES_METADATA].value, "random_10", "another")
+    deployed = graph.get(key).metadata[RECIPES_METADATA].value
+    monkeypatch.setitem(deployed, "random_10", {**deployed["random_10"], "logic": "2"})
     found = outdated(platform.instance, graph)
     assert [(i.partition, i.why) for i in found if i.key == key and not i.missing] == [
-        ("random_10", "has another recipe")
+        ("random_10", "another recipe: logic 1 -> 2")
     ]
-    assert deployed["random_10"] != "another"
 
 
 def test_a_size_that_cannot_be_filled_fails_with_one_clear_sentence(platform):

@@ -3,7 +3,7 @@ rebuild condition, the nightly job).
 
 An asset or partition is outdated when its code version differs from the deployed one, when the data version of an
 input is another than the one it was made from, when a dependency was added or removed, or when the recipe of its partition
-has another fingerprint. What is stored is compared with what is deployed: no memory of earlier questions.
+is another. What is stored is compared with what is deployed: no memory of earlier questions.
 
 Causes are direct ones. What follows an outdated asset is in sync until that is made again with other data.
 
@@ -24,11 +24,6 @@ from torchcell_assets.staleness import provenance, reasons
 from torchcell_assets.staleness.history import History
 from torchcell_assets.staleness.provenance import Remembered
 from torchcell_assets.staleness.upstream import Upstream, partitions_of, upstream_of
-
-RECIPES_METADATA = "torchcell/recipes"
-"""Asset metadata: partition -> fingerprint of the recipe that is deployed."""
-RECIPE_TAG = "torchcell/recipe"
-"""Materialization tag: fingerprint of the recipe that made the partition."""
 
 Wanted = Mapping[dg.AssetKey, Sequence[str | None]]
 """Asset -> partitions to look at; `[None]` for an unpartitioned one."""
@@ -96,7 +91,7 @@ class _Judge:
     key: dg.AssetKey
     code_version: str | None
     uses: Mapping[str, Any]
-    recipes: Mapping[str, str]
+    recipes: Mapping[str, Any]
     upstream: Mapping[str, Upstream]
     versions: Mapping[str, Mapping[str | None, str]]
     told: dict[tuple, list[str]] = field(default_factory=dict)
@@ -108,7 +103,7 @@ class _Judge:
             key,
             node.code_version,
             _value(node.metadata.get(provenance.USES_METADATA)),
-            _value(node.metadata.get(RECIPES_METADATA)),
+            _value(node.metadata.get(provenance.RECIPES_METADATA)),
             {parent.to_user_string(): upstream_of(graph, key, parent) for parent in sorted(node.parent_keys)},
             versions,
         )
@@ -159,8 +154,8 @@ class _Judge:
 
     def _recipe(self, partition: str | None, made: Remembered) -> Iterator[str]:
         deployed = self.recipes.get(partition or "")
-        if deployed is not None and made.tags.get(RECIPE_TAG) != deployed:
-            yield "has another recipe"
+        if deployed is not None and made.recipe != deployed:
+            yield reasons.recipe_changes(made.recipe, deployed)
 
 
 def _value(metadata: Any) -> Mapping[str, Any]:

@@ -33,7 +33,12 @@ INPUTS_METADATA = "torchcell/inputs"
 SECONDS_METADATA = "torchcell/seconds"
 """Metadata of a materialization: how long it took; the plan of a rebuild estimates from it, the UI plots it."""
 
-NOTES = (USES_METADATA, INPUTS_METADATA, SECONDS_METADATA)
+RECIPES_METADATA = "torchcell/recipes"
+"""Metadata of an asset: partition -> the recipe that is deployed, described (JSON)."""
+RECIPE_METADATA = "torchcell/recipe"
+"""Metadata of a materialization: the recipe that made the partition, described (JSON)."""
+
+NOTES = (USES_METADATA, INPUTS_METADATA, SECONDS_METADATA, RECIPE_METADATA)
 
 _INPUT = len(INPUT_DATA_VERSION_TAG_PREFIX) + 1
 _NOTHING = {"", DEFAULT_DATA_VERSION.value, sha256(b"").hexdigest()}  # what Dagster stores of an input never made
@@ -72,6 +77,11 @@ def _many_inputs(context: dg.AssetExecutionContext) -> dict[str, dict[str, str]]
     return found
 
 
+def recipe_note(description: Mapping[str, Any]) -> dict[str, dg.MetadataValue]:
+    """Metadata by which a materialization remembers the recipe that made its partition."""
+    return {RECIPE_METADATA: dg.MetadataValue.text(json.dumps(description, sort_keys=True))}
+
+
 @dataclass(frozen=True, slots=True)
 class Remembered:
     """What one materialization remembers: its tags, and our notes among its metadata."""
@@ -108,6 +118,12 @@ class Remembered:
     def many_inputs(self) -> Mapping[str, Mapping[str, str]]:
         """Input -> partition -> data version, for the inputs of which many partitions were read."""
         text = self.notes.get(INPUTS_METADATA)
+        return {} if text is None else json.loads(text)
+
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        """The recipe that made it, described; empty where its asset has none."""
+        text = self.notes.get(RECIPE_METADATA)
         return {} if text is None else json.loads(text)
 
     @property

@@ -22,8 +22,7 @@ def code_changes(before: str | None, now: str, used: Mapping[str, Any] | None, u
     if before and logic[0] != logic[1]:
         changes.append(f"logic {logic[0]} -> {logic[1]}")
     if used is not None:
-        names = sorted(name for name in used.keys() | uses.keys() if used.get(name) != uses.get(name))
-        changes += [_use_change(name, used.get(name), uses.get(name)) for name in names]
+        changes += [_use_change(name, used.get(name), uses.get(name)) for name in _differing(used, uses)]
     return changes or [f"code version {before} -> {now}"]
 
 
@@ -35,14 +34,30 @@ def _use_change(name: str, before: Any, now: Any) -> str:
         return f"{title}: {', '.join(difference(before, now))}"
     if kind == "source":
         return f"another raw file {title}"
-    changed = (
-        sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k)) if _both_dicts(before, now) else []
-    )
+    changed = _differing(before, now) if isinstance(before, dict) and isinstance(now, dict) else []
     return f"{name} changed" + (f" ({', '.join(changed)})" if changed else "")
 
 
-def _both_dicts(before: Any, now: Any) -> bool:
-    return isinstance(before, dict) and isinstance(now, dict)
+def recipe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """What differs between two recipes: raw files by name, parameters and the rest by value.
+
+    before: empty where the recipe was not stored.
+    """
+    if not before:
+        return "another recipe"
+    files = (before.get("files", {}), now.get("files", {}))
+    told = [f"another raw file {name}" for name in _differing(*files)]
+    flat = [{**recipe, **recipe.get("parameters", {})} for recipe in (before, now)]
+    told += [
+        f"{name} {flat[0].get(name, 'none')} -> {flat[1].get(name, 'none')}"
+        for name in _differing(*flat)
+        if name not in ("files", "parameters")
+    ]
+    return f"another recipe: {', '.join(told)}"
+
+
+def _differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
 
 
 def data_moved(parent: str, then: Mapping[str, str], now: Mapping[str, str]) -> str:

@@ -16,6 +16,7 @@ from torchcell_assets.schema import RECORD_CLASSES, Perturbation
 from torchcell_assets.sources import Source, catalog
 from torchcell_assets.staleness.provenance import USES_METADATA
 from torchcell_assets.steps.datasets import DATASETS, GENOME, Dataset
+from torchcell_assets.steps.representations.recipes import RECIPES
 from torchcell_assets_tests.mirror import deployed
 
 STEPS = ("graph", "merged", "representations", "trained")
@@ -120,6 +121,13 @@ def test_what_a_dataset_declares_is_what_its_asset_uses():
         if spec is not None:  # of another study otherwise
             expected = {f"class {dataset.record.__name__}", *(f"source {source.name}" for source in dataset.sources)}
             assert set(spec.uses) == expected, dataset.name
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_a_recipe_declares_every_raw_file_that_its_family_names(recipe):
+    family = importlib.import_module(f"torchcell_assets.steps.representations.{recipe.family}")
+    read = {SOURCES[name].name for name in named(ast.parse(inspect.getsource(family))) & SOURCES.keys()}
+    assert read == {source.name for source in recipe.files}
 
 
 def test_the_declaration_is_stored_with_the_asset():

@@ -6,15 +6,14 @@ import polars as pl
 from torchcell_assets.partitions import REPRESENTATION
 from torchcell_assets.resources import DataRoot, RawFiles
 from torchcell_assets.schema import Embedding, Gene
-from torchcell_assets.sources.catalog import CATALOG
 from torchcell_assets.staleness import result, step
-from torchcell_assets.staleness.outdated import RECIPE_TAG, RECIPES_METADATA
+from torchcell_assets.staleness.provenance import RECIPES_METADATA, recipe_note
 from torchcell_assets.staleness.publish import column_schema
 from torchcell_assets.steps.representations import table
 from torchcell_assets.steps.representations.recipes import RECIPES
 from torchcell_assets.study import current
 
-DEPLOYED = {key: RECIPES[key].fingerprint for key in current().representations}
+DEPLOYED = {key: RECIPES[key].describe() for key in current().representations}
 SHOWN_GENES = {"CDC28": "YBR160W", "ADE2": "YOR128C", "RAD52": "YML032C"}
 """Genes that every yeast geneticist knows, for the preview of nearest neighbours."""
 
@@ -34,14 +33,14 @@ def gene_embedding(context: dg.AssetExecutionContext, root: DataRoot, raw: RawFi
     recipe = RECIPES[context.partition_key]
     genes = pl.read_parquet(root.table("datasets", "genome"))
     sources = raw.sources()
-    embedding = table.build(recipe, genes, {name: sources.path(CATALOG[name]) for name in recipe.files})
+    embedding = table.build(recipe, genes, {source.name: sources.path(source) for source in recipe.files})
     path = root.place("representations", "gene_embedding", f"{recipe.key}.safetensors")
     table.write(path, embedding)
     return result(
         path,
         table.content_hash(embedding),
-        tags={RECIPE_TAG: recipe.fingerprint},
         metadata={
+            **recipe_note(recipe.describe()),
             "dagster/row_count": len(embedding.genes),
             "dagster/column_schema": column_schema(Embedding),
             "dimension": embedding.dimension,

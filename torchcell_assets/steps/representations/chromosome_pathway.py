@@ -11,7 +11,8 @@ import polars as pl
 import scipy.sparse as sp
 
 from torchcell_assets.errors import TorchcellError
-from torchcell_assets.steps.representations.recipes import PATHWAYS_FILE, Recipe
+from torchcell_assets.sources.catalog import BIOCHEMICAL_PATHWAYS
+from torchcell_assets.steps.representations.recipes import Recipe
 
 CHROMOSOMES = (
     *("I", "II", "III", "IV", "V", "VI", "VII", "VIII"),
@@ -31,7 +32,7 @@ def embed(genes: pl.DataFrame, recipe: Recipe, files: dict[str, Path]) -> sp.csr
     chromosome that is none of the seventeen cannot be described: its row is NaN.
     """
     place = {name: index for index, name in enumerate(CHROMOSOMES)}
-    members = membership(genes, files[PATHWAYS_FILE])
+    members = membership(genes, files[BIOCHEMICAL_PATHWAYS.name])
     pathways = members["pathway"].unique().sort().to_list()
     column = {name: len(CHROMOSOMES) + index for index, name in enumerate(pathways)}
     known = members.filter(pl.col("row").is_not_null())
@@ -64,7 +65,7 @@ def membership(genes: pl.DataFrame, path: Path) -> pl.DataFrame:
 
 def notes(genes: pl.DataFrame, recipe: Recipe, files: dict[str, Path]) -> dict[str, list[str]]:
     """For the manifest: names in the pathway file that belong to no gene of the list."""
-    members = membership(genes, files[PATHWAYS_FILE])
+    members = membership(genes, files[BIOCHEMICAL_PATHWAYS.name])
     return {"pathway_genes_unknown": members.filter(pl.col("row").is_null())["name"].unique().sort().to_list()}
 
 

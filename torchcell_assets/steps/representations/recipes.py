@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-PATHWAYS_FILE = "sgd/biochemical_pathways.tab"
-"""Raw file of SGD: pathway, reaction, EC number, gene (standard name), reference; no header."""
+from torchcell_assets.sources import Source
+from torchcell_assets.sources.catalog import BIOCHEMICAL_PATHWAYS
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Recipe:
     parameters: JSON-able; what the family needs to know (for a language model: revision, pooling, weights' sha256).
     logic: raise it when the code of the family changes the numbers.
     description: one sentence for people; no part of the fingerprint.
-    files: raw files that the family reads, by the names under which `embed` gets their paths.
+    files: raw files that the family reads; another sha256 of one of them is another recipe.
     """
 
     key: str
@@ -35,20 +35,23 @@ class Recipe:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     logic: str = "1"
     description: str = ""
-    files: tuple[str, ...] = ()
+    files: tuple[Source, ...] = ()
 
-    @property
-    def fingerprint(self) -> str:
-        """Ten hex digits of the SHA-256 over everything but the description."""
-        said = {
+    def describe(self) -> dict[str, Any]:
+        """Everything but the description, JSON-able: what is stored with the vectors and compared later."""
+        return {
             "key": self.key,
             "family": self.family,
             "dimension": self.dimension,
             "parameters": dict(self.parameters),
             "logic": self.logic,
-            "files": list(self.files),
+            "files": {source.name: list(source.sha256) for source in self.files},
         }
-        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:10]
+
+    @property
+    def fingerprint(self) -> str:
+        """Ten hex digits of the SHA-256 over `describe()`."""
+        return hashlib.sha256(json.dumps(self.describe(), sort_keys=True).encode()).hexdigest()[:10]
 
 
 def _random(dimension: int) -> Recipe:
@@ -81,7 +84,7 @@ RECIPES: dict[str, Recipe] = {
             family="chromosome_pathway",
             parameters={"chromosome": "one-hot", "pathway": "member 1, else 0"},
             description="Chromosome (one-hot) and membership in SGD's biochemical pathways.",
-            files=(PATHWAYS_FILE,),
+            files=(BIOCHEMICAL_PATHWAYS,),
         ),
         *(_random(dimension) for dimension in (1, 10, 100, 1000)),
     )

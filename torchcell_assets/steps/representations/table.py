@@ -55,7 +55,7 @@ def build(recipe: Recipe, genes: pl.DataFrame, files: dict[str, Path] | None = N
     A family marks a gene that it cannot describe by NaN in its row; such genes are left out and listed.
     """
     files = files or {}
-    lacking = [name for name in recipe.files if name not in files]
+    lacking = [source.name for source in recipe.files if source.name not in files]
     if lacking:
         raise EmbeddingError(f"The representation {recipe.key!r} needs the raw file {lacking[0]}, which was not given.")
     family = importlib.import_module(f"{__package__}.{recipe.family}")
@@ -83,7 +83,7 @@ def build(recipe: Recipe, genes: pl.DataFrame, files: dict[str, Path] | None = N
         "gene_list_hash": _digest("\n".join(names).encode()),
         "dimension": int(vectors.shape[1]),
         "dtype": "float32",
-        "files": {name: hashlib.sha256(files[name].read_bytes()).hexdigest() for name in recipe.files},
+        "files": {source.name: hashlib.sha256(files[source.name].read_bytes()).hexdigest() for source in recipe.files},
     }
     if hasattr(family, "notes"):
         manifest["notes"] = family.notes(genes, recipe, files)

@@ -1,4 +1,5 @@
 import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,10 +8,11 @@ import polars as pl
 import pytest
 
 from torchcell_assets.errors import TorchcellError
+from torchcell_assets.sources.catalog import BIOCHEMICAL_PATHWAYS
 from torchcell_assets.steps.representations import table
 from torchcell_assets.steps.representations.chromosome_pathway import CHROMOSOMES
 from torchcell_assets.steps.representations.codon_frequency import CODONS
-from torchcell_assets.steps.representations.recipes import PATHWAYS_FILE, RECIPES
+from torchcell_assets.steps.representations.recipes import RECIPES
 
 # ten lines of SGD's file, as published
 PATHWAYS = """\
@@ -42,7 +44,7 @@ def genes() -> pl.DataFrame:
 def files(tmp_path: Path) -> dict[str, Path]:
     path = tmp_path / "biochemical_pathways.tab"
     path.write_text(PATHWAYS)
-    return {PATHWAYS_FILE: path}
+    return {BIOCHEMICAL_PATHWAYS.name: path}
 
 
 @pytest.mark.parametrize("key", RECIPES)
@@ -65,11 +67,17 @@ def test_a_fingerprint_covers_everything_but_the_description():
         {"dimension": 11},
         {"parameters": {"a": 1}},
         {"logic": "2"},
-        {"files": ("x",)},
+        {"files": (BIOCHEMICAL_PATHWAYS,)},
+        {"files": (replace(BIOCHEMICAL_PATHWAYS, sha256=("0" * 64,)),)},
     ]
     prints = {replace(recipe, **change).fingerprint for change in changes} | {recipe.fingerprint}
     assert len(prints) == 1 + len(changes)
     assert all(len(text) == 10 and int(text, 16) >= 0 for text in prints)
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_a_recipe_is_described_in_json(recipe):
+    assert json.loads(json.dumps(recipe.describe())) == recipe.describe()
 
 
 def test_a_random_code_belongs_to_the_gene_whatever_the_gene_list(genes):
@@ -135,11 +143,11 @@ def test_a_gene_on_an_unknown_chromosome_is_listed(genes, files):
 
 
 def test_a_foreign_pathway_file_is_refused(genes, files):
-    files[PATHWAYS_FILE].write_text("gene\tpathway\nPDC1\tglycolysis\n")
+    files[BIOCHEMICAL_PATHWAYS.name].write_text("gene\tpathway\nPDC1\tglycolysis\n")
     with pytest.raises(TorchcellError, match=r"has 2 columns, but SGD's biochemical pathways have 5"):
         table.build(RECIPES["chromosome_pathway"], genes, files)
 
 
 def test_a_lacking_raw_file_is_named(genes):
-    with pytest.raises(TorchcellError, match=PATHWAYS_FILE):
+    with pytest.raises(TorchcellError, match=BIOCHEMICAL_PATHWAYS.name):
         table.build(RECIPES["chromosome_pathway"], genes)
