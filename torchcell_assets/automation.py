@@ -15,7 +15,7 @@ import dagster as dg
 from torchcell_assets import making
 from torchcell_assets.staleness import Standing
 
-FLOW = ("datasets", "graph", "merged", "representations", "baselines", "trained", "scoreboard")
+FLOW = ("datasets", "graph", "merged", "representations", "baselines", "trained", "figure")
 """The jobs that make everything, upstream first."""
 ON = os.environ.get("TORCHCELL_AUTOMATION", "").lower() == "on"
 
@@ -31,12 +31,12 @@ _SELECTIONS = {
         dg.AssetSelection.groups("trained") - _BASELINES - _SCOREBOARD,
         "Every model family on one sample and one representation.",
     ),
-    "scoreboard": (_SCOREBOARD, "All scores in one table and one figure."),
+    "figure": (_SCOREBOARD, "All scores in one table and one figure."),
 }
 _VERIFY = dg.define_asset_job(
     "verify",
     selection=dg.AssetSelection.all_asset_checks(),
-    description="Checks only: counts as published, stores in sync, schema in sync.",
+    description="Checks only: raw files as pinned, here and at their URLs; counts as published; stores and schema in sync.",
 )
 
 with warnings.catch_warnings():

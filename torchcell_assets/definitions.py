@@ -11,7 +11,7 @@ from torchcell_assets.staleness.checks import schema_in_sync
 
 STEPS = ("datasets", "graph", "merged", "representations", "trained")
 ASSETS = [asset for step in STEPS for asset in import_module(f"torchcell_assets.steps.{step}.assets").ASSETS]
-CHECKS = [check for step in STEPS[:3] for check in import_module(f"torchcell_assets.steps.{step}.checks").CHECKS]
+CHECKS = [check for step in STEPS[:4] for check in import_module(f"torchcell_assets.steps.{step}.checks").CHECKS]
 REBUILD = automation.rebuild_outdated(lambda: defs)
 
 

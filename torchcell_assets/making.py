@@ -19,6 +19,7 @@ from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGra
 
 from torchcell_assets import study
 from torchcell_assets.staleness import Standing, State, survey
+from torchcell_assets.staleness.checks import ASKS_ELSEWHERE
 
 if TYPE_CHECKING:
     from dagster._core.execution.execute_in_process_result import ExecuteInProcessResult
@@ -144,9 +145,8 @@ def execute(
     tags: of the run; those that `killed_runs.alive` gives.
     """
     keys = {standing.key for standing in batch}
-    # `schema_in_sync` looks at all partitions of an asset: what is run here was chosen by the same comparison
     known = job.asset_layer.asset_graph.asset_check_keys
-    checks = {check for check in known if check.asset_key in keys and check.name != "schema_in_sync"}
+    checks = {check for check in known if check.asset_key in keys and check.name not in ASKS_ELSEWHERE}
     return job.get_subset(asset_selection=keys, asset_check_selection=checks).execute_in_process(
         instance=instance,
         partition_key=batch[0].partition,

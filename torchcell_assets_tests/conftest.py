@@ -22,6 +22,7 @@ for name in ("NEO4J_URI", "DAGSTER_HOME"):
     os.environ.pop(name, None)
 
 from torchcell_assets.steps.graph.local_server import Connection, serving
+from torchcell_assets_tests.publisher import server, source  # noqa: F401 - fixtures
 
 DELETE_ALL = "MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 10000 ROWS"
 

@@ -82,6 +82,12 @@ def test_every_asset_has_the_check_that_shows_staleness():
     }
 
 
+def test_every_asset_that_reads_raw_files_has_the_check_of_them():
+    checked = {check.asset_key for check in GRAPH.asset_check_keys if check.name == "raw_files_as_pinned"}
+    reads = {node.key for node in GRAPH.asset_nodes if node.key.path[0] == "datasets"}
+    assert checked == reads | {key("representations/gene_embedding")}
+
+
 def test_the_code_location_loads():
     dg.Definitions.validate_loadable(defs)
 

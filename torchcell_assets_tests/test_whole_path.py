@@ -154,6 +154,25 @@ def test_a_changed_recipe_outdates_its_own_partition_alone(platform, monkeypatch
     ]
 
 
+def test_verify_runs_every_check_of_what_was_made_and_makes_nothing(platform):
+    before = platform.version("merged/fitness")
+    done = defs.resolve_job_def("verify").execute_in_process(
+        instance=platform.instance,
+        resources={"root": platform.root, "raw": RawFiles(root=platform.root), "store": platform.store},
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+    )
+    assert done.get_asset_materialization_events() == []
+    assert platform.version("merged/fitness") == before
+    found = done.get_asset_check_evaluations()
+    made = set(platform.instance.get_asset_keys())
+    assert {(one.asset_key, one.check_name) for one in found} == {
+        (key.asset_key, key.name) for key in defs.resolve_asset_graph().asset_check_keys
+    }
+    assert [
+        (one.asset_key, one.check_name, one.description) for one in found if one.asset_key in made and not one.passed
+    ] == []
+
+
 def test_a_size_that_cannot_be_filled_fails_with_one_clear_sentence(platform):
     with pytest.raises(
         subsets.SubsetError, match=r"needs 100,000 genotypes and the merged table holds 13,266"

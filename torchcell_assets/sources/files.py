@@ -94,6 +94,24 @@ class Sources:
                 _package_sentence(source, problems) if source.package else self._sentence(source, problems)
             )
 
+    def changed_at_url(self, source: Source) -> str:
+        """What the URL of a source gives now, if that is another file than the pinned one, and else "".
+
+        Read to its end and kept nowhere. Raises SourceUnavailable where the URL cannot be asked, or the source has none.
+        """
+        if source.url is None:
+            raise SourceUnavailable(f"{source.name} ships in the package {source.package} and has no URL.")
+        if self.offline:
+            raise SourceUnavailable(f"{source.url} is not asked, because this runs offline.")
+        try:
+            with urllib.request.urlopen(source.url, timeout=self.timeout) as answer:
+                digest = hashlib.file_digest(answer, "sha256").hexdigest()
+                if answer.length:  # bytes that were announced and did not come
+                    raise OSError("it broke off")
+        except (OSError, ValueError) as error:
+            raise SourceUnavailable(f"{_unreachable(source.url, error)}.") from error
+        return "" if digest in source.sha256 else f"{source.url} gives another file now (sha256 {digest})"
+
     def probe(self, sources: Iterable[Source], timeout: float = 5.0) -> list[tuple[Source, str]]:
         """Which sources cannot be had, each with the sentence why; [] if all can. Takes `timeout` seconds at most.
 
@@ -237,7 +255,11 @@ def _head(url: str, timeout: float) -> str:
     try:
         with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=timeout):
             return ""
-    except urllib.error.HTTPError as error:
-        return f"{url} answered {error.code} {error.reason}"
     except (OSError, ValueError) as error:
-        return f"{url} cannot be reached ({getattr(error, 'reason', error)})"
+        return _unreachable(url, error)
+
+
+def _unreachable(url: str, error: Exception) -> str:
+    if isinstance(error, urllib.error.HTTPError):
+        return f"{url} answered {error.code} {error.reason}"
+    return f"{url} cannot be reached ({getattr(error, 'reason', error)})"

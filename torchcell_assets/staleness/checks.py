@@ -1,12 +1,22 @@
-"""The check that makes staleness of a partitioned asset visible in the UI, where Dagster itself shows none."""
+"""The checks that many assets share: what is stored is in sync, the raw files are the pinned ones.
 
-from collections.abc import Callable
+`schema_in_sync` makes staleness of a partitioned asset visible in the UI, where Dagster itself shows none.
+"""
+
+from collections.abc import Callable, Sequence
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
+from torchcell_assets.resources import RawFiles
+from torchcell_assets.sources import Source, Sources, SourceUnavailable
 from torchcell_assets.staleness.outdated import outdated
 from torchcell_assets.staleness.upstream import partitions_of
+
+SCHEMA_IN_SYNC = "schema_in_sync"
+RAW_FILES_AS_PINNED = "raw_files_as_pinned"
+ASKS_ELSEWHERE = (SCHEMA_IN_SYNC, RAW_FILES_AS_PINNED)
+"""Checks that look beyond what one run has made: at all partitions, at the network."""
 
 
 def schema_in_sync(asset: dg.AssetsDefinition, graph: Callable[[], BaseAssetGraph]) -> dg.AssetChecksDefinition:
@@ -17,7 +27,7 @@ def schema_in_sync(asset: dg.AssetsDefinition, graph: Callable[[], BaseAssetGrap
 
     @dg.asset_check(
         asset=asset.key,
-        name="schema_in_sync",
+        name=SCHEMA_IN_SYNC,
         description="No stored partition was made by another schema, from other inputs or with another recipe.",
     )
     def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
@@ -32,3 +42,50 @@ def schema_in_sync(asset: dg.AssetsDefinition, graph: Callable[[], BaseAssetGrap
         )
 
     return check
+
+
+def raw_files_as_pinned(key: dg.AssetKey, sources: Sequence[Source]) -> dg.AssetChecksDefinition:
+    """A warning where a raw file of an asset is lost or damaged here, or where its URL gives another file by now.
+
+    Nothing is taken over: what is stored stays, until a person has looked at the new file and pinned its sha256.
+    """
+
+    @dg.asset_check(
+        asset=key,
+        name=RAW_FILES_AS_PINNED,
+        description="The raw files here have the pinned sha256, and so have those that their URLs give today.",
+    )
+    def check(raw: RawFiles) -> dg.AssetCheckResult:
+        looked = [_look(raw.sources(), source) for source in sources]
+        wrong = [sentence for sentences, _ in looked for sentence in sentences]
+        table = "\n".join(["file | here | at its URL", "--- | --- | ---", *(row for _, row in looked)])
+        return dg.AssetCheckResult(
+            passed=not wrong,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=" ".join(wrong) or None,
+            metadata={"files": dg.MetadataValue.md(table)},
+        )
+
+    return check
+
+
+def _look(here: Sources, source: Source) -> tuple[list[str], str]:
+    """What is wrong with a raw file, in sentences, and its row of the table."""
+    wrong, stored, published = [], "as pinned", "as pinned"
+    try:
+        here.verify(source)
+    except SourceUnavailable as error:
+        stored = "lost or damaged"
+        wrong.append(str(error))
+    try:
+        changed = here.changed_at_url(source)
+    except SourceUnavailable as error:  # no network is no change
+        published = f"not known: {error}"
+    else:
+        if changed:
+            published = "another file"
+            wrong.append(
+                f"{changed}. What is stored stays as it is: look at the new file, and write its sha256 into "
+                "torchcell_assets/sources/catalog.py to take it over."
+            )
+    return wrong, f"{source.name} | {stored} | {published}"

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from torchcell_assets.staleness.checks import raw_files_as_pinned
 from torchcell_assets.steps.datasets import GENOME
 from torchcell_assets.steps.datasets.assets import of_the_study
 from torchcell_assets.steps.datasets.dataset import Dataset
@@ -32,4 +33,8 @@ def _check(dataset: Dataset) -> dg.AssetChecksDefinition:
     return check
 
 
-CHECKS = [_check(dataset) for dataset in (GENOME, *of_the_study())]
+STORED = (GENOME, *of_the_study())
+CHECKS = [
+    *(_check(dataset) for dataset in STORED),
+    *(raw_files_as_pinned(dg.AssetKey(["datasets", dataset.name]), dataset.sources) for dataset in STORED),
+]
