@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -74,6 +75,15 @@ def test_folder_group_and_key_prefix_agree():
 def test_every_asset_says_what_it_is():
     for node in GRAPH.asset_nodes:
         assert node.description and node.code_version and node.owners and node.kinds, node.key
+
+
+def test_every_asset_points_at_its_code():
+    for node in GRAPH.asset_nodes:
+        references = node.metadata["dagster/code_references"].code_references
+        assert Path(references[0].file_path).parts[-3:] == ("steps", node.key.path[0], "assets.py")
+        assert all(Path(one.file_path).is_file() for one in references)
+    shown = [one.label for one in GRAPH.get(key("merged/fitness")).metadata["dagster/code_references"].code_references]
+    assert shown == ["merged_fitness", "fitness.cypher", "perturbations.cypher", "pooling.sql"]
 
 
 def test_every_asset_has_the_check_that_shows_staleness():

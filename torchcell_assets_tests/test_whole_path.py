@@ -18,6 +18,7 @@ from torchcell_assets import notebook
 from torchcell_assets.definitions import ASSETS, CHECKS, defs
 from torchcell_assets.partitions import cell
 from torchcell_assets.resources import DataRoot, GraphStore, RawFiles
+from torchcell_assets.schema import Fitness, MergedFitness
 from torchcell_assets.staleness import outdated
 from torchcell_assets.steps.graph import load
 from torchcell_assets.steps.graph.read import QueryError
@@ -152,6 +153,27 @@ def test_a_changed_recipe_outdates_its_own_partition_alone(platform, monkeypatch
     assert [(i.partition, i.why) for i in found if i.key == key and not i.missing] == [
         ("random_10", "another recipe: logic 1 -> 2")
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "parents", "known"),
+    [
+        ("graph/fitness_sga", {"datasets/fitness_sga"}, Fitness),
+        ("merged/fitness", {f"graph/{dataset.name}" for dataset in FITNESS_DATASETS}, MergedFitness),
+        ("merged/subset", {"merged/fitness"}, MergedFitness),
+        ("trained/baselines", {"merged/subset", "merged/fitness"}, None),
+        ("trained/elastic_net", {"merged/subset", "representations/gene_embedding"}, None),
+    ],
+)
+def test_the_origin_of_a_column_is_a_column_of_an_input(platform, name, parents, known):
+    lineage = platform.metadata(name)["dagster/column_lineage"].deps_by_column
+    own = {column.name for column in platform.metadata(name)["dagster/column_schema"].columns}
+    assert own >= lineage.keys() >= set(known.columns() if known else ())
+    deps = [dep for column in lineage.values() for dep in column]
+    assert {dep.asset_key.to_user_string() for dep in deps} == parents
+    for dep in deps:
+        columns = platform.metadata(dep.asset_key.to_user_string())["dagster/column_schema"].columns
+        assert dep.column_name in {column.name for column in columns}
 
 
 def test_verify_runs_every_check_of_what_was_made_and_makes_nothing(platform):

@@ -4,7 +4,7 @@ Belongs here: `publish` for tables of one record class, `result` for what is sto
 the table holds (the steps), what is out of date (outdated.py).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,23 @@ def table_metadata(cls: type[dy.Schema], table: pl.DataFrame) -> dict[str, Any]:
         "dagster/column_schema": column_schema(cls),
         "preview": preview(table),
     }
+
+
+def column_lineage(*origins: tuple[dg.AssetKey, Mapping[str, Sequence[str]]]) -> dict[str, Any]:
+    """Metadata by which the UI shows where a column comes from.
+
+    origins: an input, and for each column of the asset the columns of that input that it is made from.
+    """
+    deps: dict[str, list[dg.TableColumnDep]] = {}
+    for parent, columns in origins:
+        for column, names in columns.items():
+            deps.setdefault(column, []).extend(dg.TableColumnDep(parent, name) for name in names)
+    return {"dagster/column_lineage": dg.TableColumnLineage(deps)}
+
+
+def as_they_are(names: Iterable[str]) -> dict[str, list[str]]:
+    """Column -> itself: for `column_lineage` of columns that are taken over."""
+    return {name: [name] for name in names}
 
 
 def column_schema(cls: type[dy.Schema]) -> dg.TableSchema:

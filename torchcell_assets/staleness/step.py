@@ -5,6 +5,7 @@ both (provenance.py); it does nothing else.
 """
 
 import inspect
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,20 @@ def _describe(use: Use) -> tuple[str, Any]:
     return f"class {use.__name__}", describe(use)
 
 
+def _code_references(functions: Sequence[Callable[..., Any]], uses: Sequence[Use]) -> dg.CodeReferencesMetadataValue:
+    """Where an asset is written: Dagster's own search ends at the wrapper of `recorded`."""
+    places = [(inspect.getsourcefile(one), one.__code__.co_firstlineno, one.__name__) for one in functions]
+    places += [(str(use), 1, use.name) for use in uses if isinstance(use, Path)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)  # pinned by the version, driven by a test
+        return dg.CodeReferencesMetadataValue(
+            code_references=[
+                dg.LocalFileCodeReference(file_path=path or "", line_number=line, label=label)
+                for path, line, label in places
+            ]
+        )
+
+
 def code_version(uses: Sequence[Use], logic: str) -> str:
     """`<logic>-<fingerprint of all that the asset declares in uses>`."""
     return f"{logic}-{digest(describe_uses(uses))}"
@@ -66,12 +81,14 @@ def step(
     metadata: Mapping[str, Any] | None = None,
     pool: str | None = None,
     rebuilds: bool = False,
+    code: Sequence[Callable[..., Any]] = (),
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Declare an asset of the step in whose folder the module lies.
 
     uses: what the stored data depend on beside the inputs; a change of any of them makes the asset outdated.
     logic: raise it when the code changes what is stored and nothing in `uses` shows it.
     rebuilds: the automation sensor makes it again once it is outdated; else it turns amber and waits for a person.
+    code: functions beside the asset's own that its page points at; the files in `uses` are pointed at anyway.
     The other arguments are those of `dagster.asset`.
     """
 
@@ -89,7 +106,11 @@ def step(
             partitions_def=partitions_def,
             owners=[OWNER],
             tags={"organism": "s_cerevisiae", **(tags or {})},
-            metadata={**(metadata or {}), USES_METADATA: dg.MetadataValue.json(described)},
+            metadata={
+                **(metadata or {}),
+                "dagster/code_references": _code_references([function, *code], uses),
+                USES_METADATA: dg.MetadataValue.json(described),
+            },
             pool=pool,
             automation_condition=REBUILD if rebuilds else None,
         )(recorded(function, described))

@@ -15,6 +15,7 @@ def _asset(dataset: Dataset) -> dg.AssetsDefinition:
         name=dataset.name,
         uses=[dataset.record, *dataset.sources],
         logic=dataset.logic,
+        code=[dataset.parse],
         description=dataset.description,
         rebuilds=True,
         kinds={"parquet"},

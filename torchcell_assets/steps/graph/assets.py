@@ -1,11 +1,14 @@
 """One asset per dataset: its bundle, and a build of it in Neo4j. Made by one factory from the list of datasets."""
 
+from typing import Any
+
 import dagster as dg
 import polars as pl
 
 from torchcell_assets.resources import DataRoot, GraphStore
 from torchcell_assets.schema import Gene
 from torchcell_assets.staleness import Policy, result, step
+from torchcell_assets.staleness.publish import as_they_are, column_lineage, column_schema
 from torchcell_assets.steps.datasets import GENOME
 from torchcell_assets.steps.datasets.assets import of_the_study
 from torchcell_assets.steps.datasets.dataset import Dataset
@@ -38,7 +41,7 @@ def _genome() -> dg.AssetsDefinition:
         folder = bundle.write(root.place("graph", "bundles", GENOME.name), made, manifest)
         with store.driver() as driver:
             load.load_genes(driver, store.database_name, folder)
-        return result(folder, version, metadata={"build": key, "dagster/row_count": genes})
+        return result(folder, version, metadata={"build": key, "dagster/row_count": genes, **_columns(GENOME)})
 
     return build
 
@@ -74,6 +77,7 @@ def _records(dataset: Dataset) -> dg.AssetsDefinition:
             metadata={
                 "build": manifest.build,
                 "dagster/row_count": records.height,
+                **_columns(dataset),
                 "nodes": dg.MetadataValue.json(manifest.nodes),
                 "edges": dg.MetadataValue.json(manifest.edges),
                 "query": dg.MetadataValue.md(_example(dataset)),
@@ -81,6 +85,12 @@ def _records(dataset: Dataset) -> dg.AssetsDefinition:
         )
 
     return build
+
+
+def _columns(dataset: Dataset) -> dict[str, Any]:
+    """A node or an edge carries the fields of its record: the columns are those of the dataset."""
+    origin = (dg.AssetKey(["datasets", dataset.name]), as_they_are(dataset.record.columns()))
+    return {"dagster/column_schema": column_schema(dataset.record), **column_lineage(origin)}
 
 
 def _upstream_version(context: dg.AssetExecutionContext) -> str:

@@ -10,8 +10,9 @@ from torchcell_assets.plots import embedded
 from torchcell_assets.resources import DataRoot, GraphStore
 from torchcell_assets.schema import Fitness, MergedFitness
 from torchcell_assets.staleness import Policy, content_hash, result, step
-from torchcell_assets.staleness.publish import table_metadata
+from torchcell_assets.staleness.publish import as_they_are, column_lineage, table_metadata
 from torchcell_assets.steps.datasets.assets import of_the_study
+from torchcell_assets.steps.datasets.dataset import Dataset
 from torchcell_assets.steps.graph import read
 from torchcell_assets.steps.graph.checks import materialized_build
 from torchcell_assets.steps.merged import figures, fitness, subsets
@@ -21,6 +22,11 @@ from torchcell_assets.study import current
 STUDY = current()
 FITNESS_DATASETS = tuple(dataset for dataset in of_the_study() if dataset.record is Fitness)
 FITNESS_KEY = dg.AssetKey(["merged", "fitness"])
+
+
+def graph_key(dataset: Dataset) -> dg.AssetKey:
+    """The asset that holds a dataset in the graph."""
+    return dg.AssetKey(["graph", dataset.name])
 
 
 def merged_path(root: DataRoot) -> Path:
@@ -38,7 +44,7 @@ def merged_path(root: DataRoot) -> Path:
         fitness.POOLING,
         Policy("merge_key", STUDY.merge_key),
     ],
-    deps=[dg.AssetKey(["graph", dataset.name]) for dataset in FITNESS_DATASETS],
+    deps=[graph_key(dataset) for dataset in FITNESS_DATASETS],
     rebuilds=True,
     kinds={"duckdb", "neo4j"},
 )
@@ -67,6 +73,7 @@ def merged_fitness(context: dg.AssetExecutionContext, root: DataRoot, store: Gra
         content_hash(table, list(MergedFitness.primary_key())),
         metadata={
             **table_metadata(MergedFitness, table),
+            **column_lineage(*((graph_key(d), fitness.COLUMNS_FROM) for d in FITNESS_DATASETS)),
             "loaded": loaded,
             "selected": merged.selected,
             "not_selected_by_the_query": loaded - merged.selected,
@@ -102,6 +109,7 @@ def merged_subset(context: dg.AssetExecutionContext, root: DataRoot) -> dg.Mater
         content_hash(table, ["genotype"]),
         metadata={
             **table_metadata(MergedFitness, table),
+            **column_lineage((FITNESS_KEY, as_they_are(MergedFitness.columns()))),
             "available": rows.height,
             **{f"order_{order}": count for order, count in table["order"].value_counts().sort("order").iter_rows()},
             **{split: table.filter(pl.col("split") == split).height for split in subsets.SPLITS},

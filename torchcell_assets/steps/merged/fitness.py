@@ -25,6 +25,22 @@ TABLE = "fitness"
 
 KEYS = ("genotype", "paper")
 
+_AS_THEY_ARE = ("genotype", "temperature", "medium_class", "reference", "evidence", "genes", "order", "samples")
+_WEIGHED_BY = ("uncertainty", "uncertainty_type", "samples")
+COLUMNS_FROM: dict[str, tuple[str, ...]] = {
+    **{name: (name,) for name in _AS_THEY_ARE},
+    "deletions_only": ("perturbations",),
+    "haploid": ("perturbations",),
+    "value": ("value", *_WEIGHED_BY),
+    "standard_error": _WEIGHED_BY,
+    "pooling": _WEIGHED_BY,
+    "measurements": ("value", "uncertainty", "publication"),
+    "heterogeneity": ("value",),
+    "publications": ("publication",),
+    "records": ("id",),
+}
+"""Column of the merged table -> columns of the records that decide it."""
+
 
 class MergeError(TorchcellError):
     """The selected records cannot be merged, or a merged table cannot be read."""

@@ -11,7 +11,7 @@ from torchcell_assets.plots import embedded
 from torchcell_assets.resources import DataRoot
 from torchcell_assets.schema import MergedFitness, Prediction, Score
 from torchcell_assets.staleness import Policy, content_hash, result, step
-from torchcell_assets.staleness.publish import table_metadata
+from torchcell_assets.staleness.publish import as_they_are, column_lineage, table_metadata
 from torchcell_assets.steps.merged import subsets
 from torchcell_assets.steps.merged.assets import FITNESS_KEY, merged_path
 from torchcell_assets.steps.representations import table as representation_table
@@ -27,6 +27,13 @@ GRID_OF_THE_STUDY = GRIDS[STUDY.grid]
 SUBSET_KEY = dg.AssetKey(["merged", "subset"])
 EMBEDDING_KEY = dg.AssetKey(["representations", "gene_embedding"])
 POOL = "training"
+FROM_SUBSET = {
+    **as_they_are(["genotype", "genes", "order", "standard_error"]),
+    "observed": ["value"],
+    "split": ["genes"],
+    "predicted": ["genes", "value"],
+}
+"""Column of the predictions -> columns of the sample."""
 
 
 def _threads() -> int:
@@ -66,6 +73,7 @@ def baselines(context: dg.AssetExecutionContext, root: DataRoot) -> dg.Materiali
         content_hash(made.predictions, list(Prediction.primary_key())),
         metadata={
             **table_metadata(Prediction, made.predictions),
+            **column_lineage((SUBSET_KEY, FROM_SUBSET), (FITNESS_KEY, {"predicted": ["genes", "value"]})),
             **_test_scores(board),
             "singles": coverage,
             "notes": dg.MetadataValue.json(made.notes),
@@ -136,6 +144,7 @@ def _family(name: str) -> dg.AssetsDefinition:
             content_hash(predictions, list(Prediction.primary_key())),
             metadata={
                 **table_metadata(Prediction, predictions),
+                **column_lineage((SUBSET_KEY, FROM_SUBSET), (EMBEDDING_KEY, {"predicted": ["gene", "vector"]})),
                 **_test_scores(board),
                 "chosen": dg.MetadataValue.json({part.aggregation: dict(part.parameters) for part in fitted}),
                 "seconds": round(sum(part.seconds for part in fitted), 2),
