@@ -41,7 +41,7 @@ def code_location(partitions: int) -> dg.Definitions:
         "model",
         deps=["subset", "embedding"],
         partitions_def=grid,
-        code_version=code_version(USES, "1"),
+        code_version=code_version(describe_uses(USES), "1"),
         metadata={USES_METADATA: dg.MetadataValue.json(describe_uses(USES))},
     )
 

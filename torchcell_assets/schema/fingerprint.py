@@ -5,6 +5,7 @@ change stored data: docstrings, descriptions, comments, layout, field order. A d
 materialization, so that a person can later be told *which field* made an asset old.
 """
 
+import functools
 import hashlib
 import inspect
 import io
@@ -105,6 +106,7 @@ def _value(value: Any) -> Any:
     return value if value is None or isinstance(value, (bool, int, float, str)) else repr(value)
 
 
+@functools.cache  # every class asks for the rules that it inherits
 def _tokens(function: Callable[..., Any]) -> str:
     source = textwrap.dedent(inspect.getsource(function))
     return " ".join(t.string for t in tokenize.generate_tokens(io.StringIO(source).readline) if t.type not in _LAYOUT)

@@ -7,16 +7,15 @@ Belongs here: what the instance is asked. Does not: what a materialization remem
 import contextlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-import sqlalchemy
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
-from dagster._core.storage.event_log.base import AssetEntry
-from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
-from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 
 from torchcell_assets.staleness.provenance import NOTES, Remembered, data_versions
+
+if TYPE_CHECKING:
+    from dagster._core.storage.event_log.base import AssetEntry
 
 _CHUNK = 500  # events per statement: SQLite takes a limited number of parameters, and Dagster gives at most 1,000
 
@@ -104,6 +103,11 @@ def _events(instance: dg.DagsterInstance, key: dg.AssetKey, ids: Sequence[int]) 
     Where the event log is SQL, tags and notes are picked from the stored JSON: building Dagster's objects for all metadata
     (column schemas, previews, plots) takes ten times as long, and would be most of the time for 10,000 partitions.
     """
+    # here and not above: they are a tenth of the time that loading the code location takes
+    import sqlalchemy
+    from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+    from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
+
     log = instance.event_log_storage
     if isinstance(log, SqlEventLogStorage):
         wanted = sqlalchemy.select(SqlEventLogStorageTable.c.event).where(SqlEventLogStorageTable.c.id.in_(ids))

@@ -63,9 +63,9 @@ def _code_references(functions: Sequence[Callable[..., Any]], uses: Sequence[Use
         )
 
 
-def code_version(uses: Sequence[Use], logic: str) -> str:
-    """`<logic>-<fingerprint of all that the asset declares in uses>`."""
-    return f"{logic}-{digest(describe_uses(uses))}"
+def code_version(uses: Mapping[str, Any], logic: str) -> str:
+    """`<logic>-<fingerprint of all that the asset uses>`; uses: what `describe_uses` gives."""
+    return f"{logic}-{digest(uses)}"
 
 
 def step(
@@ -100,7 +100,7 @@ def step(
             key_prefix=[group],
             group_name=group,
             description=description or inspect.cleandoc(function.__doc__ or ""),
-            code_version=code_version(uses, logic),
+            code_version=code_version(described, logic),
             kinds=kinds,
             deps=deps,
             partitions_def=partitions_def,

@@ -5,6 +5,7 @@ Belongs here: writing through BioCypher with a guard for each of its pitfalls, r
 Does not: what the tables hold (tables.py), the server (load.py).
 """
 
+import functools
 import json
 import shutil
 import threading
@@ -57,8 +58,14 @@ class Manifest:
 
 def schema_entries(*labels: str) -> dict[str, Any]:
     """The entries of `schema_config.yaml` with these input labels."""
-    entries = yaml.safe_load(SCHEMA_CONFIG.read_text())
+    entries = _parsed(SCHEMA_CONFIG.read_text())
     return {name: entry for name, entry in entries.items() if entry["input_label"] in labels}
+
+
+@functools.cache
+def _parsed(text: str) -> dict[str, Any]:
+    # asked for by every asset of the step while the code location loads
+    return yaml.safe_load(text)
 
 
 def build_key(dataset: str, data_version: str, labels: list[str]) -> str:
