@@ -2,8 +2,8 @@
 
     python benchmarks/outdated.py [partitions ...]
 
-The grid has two inputs, one per dimension, like a family of models; each stored event carries what a trained cell's does (tags, a plot,
-a description of three record classes, a preview). Dagster is asked for a sample, and its time is scaled up.
+The grid has two inputs, one per dimension, like a family of models; each stored event carries what a trained cell's does
+(tags, a plot, a description of three record classes, a preview). Dagster is asked for a sample, and its time is scaled up.
 """
 
 import json

@@ -33,6 +33,25 @@ COSTANZO_2016_SINGLES = Source(
     doi="10.1126/science.aaf1420",
 )
 
+_COSTANZO_2016_FILES = {
+    "SGA_NxN.txt": "c413d1bfab7e79a2db142ba3e43572411216f24c23df71bb1e180163da1304ae",
+    "SGA_ExN_NxE.txt": "d8b183a80da1d52bbf66c134d4707c1c243c2cf1689859aee72c28e4d4adffca",
+    "SGA_ExE.txt": "84dfe41a09192479842dc0055373c35afcb5246c8e11bb9724326615f5162f7d",
+    "SGA_DAmP.txt": "581eafbc7a30155f5af7777101e6f94cfd03fcf0242ee76ecce47aa88d75ebc8",
+}
+COSTANZO_2016_PAIRS = tuple(
+    Source(
+        name=f"costanzo2016/{name}",
+        sha256=(sha256,),
+        bytes=0,
+        url=None,
+        licence="none stated",
+        citation=_COSTANZO_2016,
+        doi="10.1126/science.aaf1420",
+    )
+    for name, sha256 in _COSTANZO_2016_FILES.items()
+)
+
 SGA_SCORES = Source(
     name="sga_trigenic/scored_triple_test_small_trigenic.txt",
     sha256=("2e37b1450dbcea81c437cf0b97debe26c4f46677c4b9676d1e5f73a01f29319f",),

@@ -6,7 +6,7 @@ stored with what is deployed; `schema_in_sync` shows that in the UI.
 
 from torchcell_assets.staleness.content import content_hash
 from torchcell_assets.staleness.outdated import Outdated, Standing, State, outdated, survey
-from torchcell_assets.staleness.publish import publish, result
+from torchcell_assets.staleness.publish import publish, publish_batches, result
 from torchcell_assets.staleness.step import Policy, step
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "content_hash",
     "outdated",
     "publish",
+    "publish_batches",
     "result",
     "step",
     "survey",

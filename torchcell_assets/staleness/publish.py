@@ -1,10 +1,10 @@
 """Storing a table: validate, quarantine, write under a temporary name, rename, and say what was stored.
 
-Belongs here: `publish` for tables of one record class, `result` for what is stored in another form. Does not: what
-the table holds (the steps), what is out of date (outdated.py).
+Belongs here: `publish` and `publish_batches` for tables of one record class, `result` for what is stored in another form, the
+metadata of all of them. Does not: the files (stored.py), what the table holds (the steps), what is out of date (outdated.py).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,7 @@ import dagster as dg
 import dataframely as dy
 import polars as pl
 
-from torchcell_assets.staleness.content import content_hash
-from torchcell_assets.storage import replacing
-
-PREVIEW_ROWS = 8
+from torchcell_assets.staleness.stored import Stored, preview, store
 
 
 def publish(
@@ -25,7 +22,7 @@ def publish(
     *,
     blank: int | None = None,
     sort_by: Sequence[str] | None = None,
-    metadata: Mapping[str, Any] | None = None,
+    metadata: Callable[[], Mapping[str, Any]] = dict,
 ) -> dg.MaterializeResult:
     """Validate `records` against `cls` and write those that pass to `path` (Parquet), the others to its quarantine.
 
@@ -33,26 +30,47 @@ def publish(
     blank: value cells of the raw file that held nothing; given, the metadata show that cells read = kept + blank +
         quarantined.
     sort_by: order of the stored rows; by default the primary key.
+    metadata: asked for once everything is stored at `path`.
     The quarantine lies beside the table as `<name>.quarantine.parquet`, with the rules that each row breaks.
     """
-    keys = list(cls.primary_key())
     kept, failure = cls.filter(records.lazy().collect(), cast=True)
-    good = kept.sort(*(sort_by or keys))
-    bad = _quarantined(failure)
-    with replacing(quarantine_of(path)) as temporary:
-        bad.write_parquet(temporary)
-    with replacing(path) as temporary:
-        good.write_parquet(temporary, compression="zstd")
-    counts: dict[str, Any] = {"quarantined": bad.height}
-    if bad.height:
-        counts["quarantined_by_rule"] = dg.MetadataValue.json(failure.counts())
-    if blank is not None:
-        counts |= {"blank": blank, "cells_read": good.height + blank + bad.height}
-    return result(
-        path,
-        content_hash(good, keys),
-        metadata={**table_metadata(cls, good), **counts, **(metadata or {})},
-    )
+    good = kept.sort(*(sort_by or cls.primary_key()))
+    stored = store(path, [(good, failure)])
+    counts = {} if blank is None else {"blank": blank, "cells_read": stored.cells + blank}
+    return result(path, stored.data_version, metadata={**_metadata(cls, stored), **counts, **metadata()})
+
+
+def publish_batches(
+    path: Path,
+    cls: type[dy.Schema],
+    batches: Iterable[tuple[pl.LazyFrame, int]],
+    *,
+    metadata: Callable[[], Mapping[str, Any]] = dict,
+) -> dg.MaterializeResult:
+    """Like `publish`, of records that come in batches and are too many to be held at once.
+
+    batches: (records, blank cells) in the order in which the rows are stored. Keys are held against the rows of their own
+        batch: a parser that numbers the rows of a file gives no id twice.
+    metadata: asked for once everything is stored at `path`.
+    """
+    blank = 0
+
+    def checked() -> Iterator[tuple[pl.DataFrame, dy.FailureInfo]]:
+        nonlocal blank
+        for records, empty in batches:
+            blank += empty
+            yield cls.filter(records.collect(), cast=True)
+
+    stored = store(path, checked())
+    counts = {"blank": blank, "cells_read": stored.cells + blank}
+    return result(path, stored.data_version, metadata={**_metadata(cls, stored), **counts, **metadata()})
+
+
+def _metadata(cls: type[dy.Schema], stored: Stored) -> dict[str, Any]:
+    counts: dict[str, Any] = {"quarantined": stored.quarantined}
+    if stored.quarantined:
+        counts["quarantined_by_rule"] = dg.MetadataValue.json(dict(stored.by_rule))
+    return {**table_metadata(cls, pl.concat(stored.sample)), "dagster/row_count": stored.rows, **counts}
 
 
 def result(
@@ -115,44 +133,3 @@ def _type_name(dtype: pl.DataType) -> str:
     if isinstance(dtype, pl.Struct):
         return "{" + ", ".join(field.name for field in dtype.fields) + "}"
     return str(dtype)
-
-
-def preview(table: pl.DataFrame) -> dg.MetadataValue:
-    """A few rows spread over the table, as a Markdown table."""
-    every = max(1, table.height // PREVIEW_ROWS)
-    rows = table.gather_every(every).head(PREVIEW_ROWS)
-    texts = rows.select(
-        pl.col(name).map_elements(_cell, return_dtype=pl.String, skip_nulls=False) for name in rows.columns
-    )
-    lines = [" | ".join(row) for row in texts.iter_rows()]
-    return dg.MetadataValue.md("\n".join([" | ".join(rows.columns), " | ".join("---" for _ in rows.columns), *lines]))
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, pl.Series):
-        value = value.to_list()
-    if isinstance(value, list):
-        value = ", ".join(
-            " ".join(str(v) for v in item.values() if v) if isinstance(item, dict) else str(item) for item in value
-        )
-    text = f"{value:.5g}" if isinstance(value, float) else str(value)
-    return (text if len(text) <= 60 else text[:57] + "...").replace("|", "\\|")
-
-
-def quarantine_of(path: Path) -> Path:
-    """Where the rows of `path` that broke a rule are kept."""
-    return path.with_suffix(".quarantine.parquet")
-
-
-def _quarantined(failure: dy.FailureInfo) -> pl.DataFrame:
-    invalid = failure.invalid()
-    details = failure.details()
-    rules = [name for name in details.columns if name not in invalid.columns]
-    broken = (
-        pl.concat_list(pl.when(pl.col(rule) == "invalid").then(pl.lit(rule)).otherwise(None) for rule in rules)
-        .list.drop_nulls()
-        .list.join(", ")
-    )
-    return details.select(*invalid.columns, broken_rules=broken if rules else pl.lit(""))

@@ -5,6 +5,7 @@ dataset is a new module and one line here; see docs/add_a_dataset.md. Does not: 
 """
 
 from torchcell_assets.steps.datasets import (
+    costanzo2016_pairs,
     deutschbauer2005,
     fitness_baryshnikova2010,
     fitness_breslow2008,
@@ -20,6 +21,8 @@ DATASETS: tuple[Dataset, ...] = (
     fitness_baryshnikova2010.DATASET,
     fitness_breslow2008.DATASET,
     fitness_costanzo2016.DATASET,
+    costanzo2016_pairs.FITNESS,
+    costanzo2016_pairs.INTERACTION,
     deutschbauer2005.FITNESS,
     fitness_flux_balance.DATASET,
     sga.FITNESS,

@@ -15,11 +15,14 @@ def as_records(frame: pl.LazyFrame | pl.DataFrame, cls: type[dy.Schema], dataset
 
     frame: at least `row`, `column`, `perturbations` and what the class demands beside the columns made here.
     """
-    given = with_genotype(
-        frame.lazy().with_columns(
-            pl.lit(dataset).alias("dataset"),
-            pl.concat_str(pl.lit(dataset), "row", "column", separator=":").alias("id"),
-        )
+    return completed(with_genotype(frame), cls, dataset)
+
+
+def completed(frame: pl.LazyFrame | pl.DataFrame, cls: type[dy.Schema], dataset: str) -> pl.LazyFrame:
+    """Like `as_records`, of rows that have their genotype already."""
+    given = frame.lazy().with_columns(
+        pl.lit(dataset).alias("dataset"),
+        pl.concat_str(pl.lit(dataset), "row", "column", separator=":").alias("id"),
     )
     present = given.collect_schema().names()
     columns = cls.columns()

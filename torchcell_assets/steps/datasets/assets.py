@@ -1,12 +1,16 @@
 """One asset per dataset of the study, and the genome: raw file -> Parquet of validated records, with a quarantine."""
 
+from pathlib import Path
+from typing import Any
+
 import dagster as dg
+import polars as pl
 
 from torchcell_assets.plots import embedded
 from torchcell_assets.resources import DataRoot, RawFiles
-from torchcell_assets.staleness import publish, step
+from torchcell_assets.staleness import publish, publish_batches, step
 from torchcell_assets.steps.datasets import DATASETS, GENOME, figures
-from torchcell_assets.steps.datasets.dataset import Dataset
+from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
 from torchcell_assets.study import current
 
 
@@ -27,20 +31,28 @@ def _asset(dataset: Dataset) -> dg.AssetsDefinition:
         },
     )
     def build(root: DataRoot, raw: RawFiles) -> dg.MaterializeResult:
+        path = root.table("datasets", dataset.name)
         parsed = dataset.read(raw.sources().path)
-        records = parsed.records.collect()
-        is_genome = dataset is GENOME
-        figure = figures.gene_lengths(records) if is_genome else figures.value_histogram(records, dataset.name)
-        return publish(
-            root.table("datasets", dataset.name),
-            dataset.record,
-            records,
-            blank=parsed.blank,
-            sort_by=None if is_genome else ["row", "id"],
-            metadata={"plot": embedded(figure, dataset.name)},
-        )
+        if isinstance(parsed, Parsed):
+            order = None if dataset is GENOME else ["row", "id"]
+            return publish(
+                path,
+                dataset.record,
+                parsed.records,
+                blank=parsed.blank,
+                sort_by=order,
+                metadata=lambda: _plot(dataset, path),
+            )
+        batches = ((batch.records, batch.blank) for batch in parsed)
+        return publish_batches(path, dataset.record, batches, metadata=lambda: _plot(dataset, path))
 
     return build
+
+
+def _plot(dataset: Dataset, path: Path) -> dict[str, Any]:
+    table = pl.scan_parquet(path)
+    figure = figures.gene_lengths(table) if dataset is GENOME else figures.value_histogram(table, dataset.name)
+    return {"plot": embedded(figure, dataset.name)}
 
 
 def of_the_study() -> tuple[Dataset, ...]:

@@ -3,7 +3,7 @@
 Belongs here: the form of an entry of `DATASETS`. Does not: the entries (one module per publication).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,7 +30,8 @@ class Dataset:
     """One entry of `DATASETS`.
 
     parse: takes the local path of each source, in the order of `sources`; raises `BadRawFile` with one sentence if the
-        file is not what the publication says it is (columns, sheet, number of columns).
+        file is not what the publication says it is (columns, sheet, number of columns). Files of millions of rows come in
+        batches, in the order in which the records are stored.
     quarantine_limit: how many value cells of the published file are known to break a rule; more make a check fail.
     published_records: how many records the published file gives; a check compares.
     """
@@ -38,7 +39,7 @@ class Dataset:
     name: str
     record: type[dy.Schema]
     sources: tuple[Source, ...]
-    parse: Callable[..., Parsed]
+    parse: Callable[..., Parsed | Iterator[Parsed]]
     description: str
     citation: str
     publication: str
@@ -48,6 +49,6 @@ class Dataset:
     logic: str = "1"
     tags: dict[str, str] = field(default_factory=dict)
 
-    def read(self, path_of: Callable[[Source], Path]) -> Parsed:
+    def read(self, path_of: Callable[[Source], Path]) -> Parsed | Iterator[Parsed]:
         """Parse the raw files that `path_of` finds."""
         return self.parse(*(path_of(source) for source in self.sources))

@@ -8,20 +8,23 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def value_histogram(records: pl.DataFrame, title: str) -> "Figure":
+def value_histogram(records: pl.LazyFrame, title: str) -> "Figure":
     """Distribution of `value` (or counts of `viable`) by number of perturbed genes."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 3), layout="constrained")
     axes = figure.subplots()
-    if "viable" in records.columns:
-        counts = records["viable"].value_counts().sort("viable", descending=True)
+    if "viable" in records.collect_schema():
+        counts = (
+            records.select(pl.col("viable").value_counts()).unnest("viable").sort("viable", descending=True).collect()
+        )
         names = ["viable" if viable else "inviable" for viable in counts["viable"]]
         axes.bar(names, counts["count"].to_numpy(), color="#4477aa")
         axes.set_ylabel("strains")
     else:
-        orders = sorted(records["order"].unique().to_list())
-        groups = [records.filter(pl.col("order") == order)["value"].drop_nulls().to_numpy() for order in orders]
+        values = records.select("order", "value").drop_nulls().collect()
+        orders = sorted(values["order"].unique().to_list())
+        groups = [values.filter(pl.col("order") == order)["value"].to_numpy() for order in orders]
         labels = [
             f"{order} gene{'s' if order > 1 else ''} ({len(group):,})"
             for order, group in zip(orders, groups, strict=True)
@@ -34,16 +37,17 @@ def value_histogram(records: pl.DataFrame, title: str) -> "Figure":
     return figure
 
 
-def gene_lengths(genes: pl.DataFrame) -> "Figure":
+def gene_lengths(genes: pl.LazyFrame) -> "Figure":
     """Genes by chromosome and SGD's judgement."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 3), layout="constrained")
     axes = figure.subplots()
-    order = genes.group_by("chromosome").agg(pl.len(), first=pl.col("chromosome").first()).sort("len", descending=True)
+    listed = genes.select("chromosome", "qualifier").collect()
+    order = listed.group_by("chromosome").agg(pl.len(), first=pl.col("chromosome").first()).sort("len", descending=True)
     bottom = [0] * order.height
     for qualifier, colour in (("Verified", "#4477aa"), ("Uncharacterized", "#ccbb44"), ("Dubious", "#bbbbbb")):
-        counts = genes.filter(pl.col("qualifier").cast(pl.String) == qualifier).group_by("chromosome").len()
+        counts = listed.filter(pl.col("qualifier").cast(pl.String) == qualifier).group_by("chromosome").len()
         heights = order.select("chromosome").join(counts, on="chromosome", how="left")["len"].fill_null(0).to_list()
         axes.bar(order["chromosome"].to_list(), heights, bottom=bottom, color=colour, label=qualifier)
         bottom = [b + h for b, h in zip(bottom, heights, strict=True)]

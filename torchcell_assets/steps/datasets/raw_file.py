@@ -7,7 +7,7 @@ Everything is read as text. A reader that guesses types turns `< 0.5` or `ND` in
 spreadsheet readers give NaN, not null, for empty number cells.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -16,6 +16,9 @@ from torchcell_assets.errors import TorchcellError
 
 ROW = "row"
 """Name of the column that numbers the data rows of a published table, the first being 1."""
+
+BLOCK = 32 << 20
+"""Bytes of text that are parsed at a time where a file is read in batches."""
 
 _NO_VALUE = ["", "NaN", "NA"]
 
@@ -85,10 +88,27 @@ def parse_text(
         raise BadRawFile(path, f"its lines do not have {len(columns)} columns each ({_first_line(error)})") from error
     if table.width != len(columns):
         raise BadRawFile(path, f"it has {table.width} columns, not {len(columns)}")
+    # the reader fills a line that is too short with nulls, which would count as blank cells
+    if comment is None and content.count(separator.encode()) != content.count(b"\n") * (len(columns) - 1):
+        raise BadRawFile(path, f"some of its lines have fewer than {len(columns)} columns")
     if header:
         _require_header(path, list(table.row(0)), columns)
         table = table.slice(1)
     return _numbered(path, table.rename(dict(zip(table.columns, columns, strict=True))))
+
+
+def read_batches(path: Path, columns: Sequence[str], *, separator: str = "\t") -> Iterator[pl.DataFrame]:
+    """A delimited text file with a header, too large to be read at once: numbered tables of some 30 MB of text each."""
+    first = 1
+    with path.open("rb") as file:
+        header = file.readline()
+        _require_header(path, header.decode(errors="replace").rstrip("\r\n").split(separator), columns)
+        while block := file.read(BLOCK):
+            table = parse_text(path, block + file.readline(), columns, header=False, separator=separator)
+            yield table.with_columns(pl.col(ROW) + (first - 1))
+            first += table.height
+    if first == 1:
+        raise BadRawFile(path, "it holds no data rows")
 
 
 def number(cell: pl.Expr | str) -> pl.Expr:
@@ -111,7 +131,9 @@ def _names(columns: Sequence[str | None]) -> list[str]:
     return [name or f"column_{position}" for position, name in enumerate(columns, start=1)]
 
 
-def _require_header(path: Path, found: list[str | None], columns: Sequence[str | None]) -> None:
+def _require_header(path: Path, found: Sequence[str | None], columns: Sequence[str | None]) -> None:
+    if len(found) != len(columns):
+        raise BadRawFile(path, f"it has {len(found)} columns, not {len(columns)}")
     for position, (cell, name) in enumerate(zip(found, columns, strict=True), start=1):
         if (cell or "").strip() != (name or ""):
             raise BadRawFile(path, f"its column {position} is headed {cell!r}, not {name!r}")

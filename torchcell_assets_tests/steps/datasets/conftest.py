@@ -12,7 +12,11 @@ import polars as pl
 import pytest
 
 from torchcell_assets.sources import Sources
-from torchcell_assets.steps.datasets import GENOME, Dataset
+from torchcell_assets.steps.datasets import DATASETS, GENOME, Dataset
+from torchcell_assets.study import load
+
+AT_HAND = [dataset for dataset in DATASETS if dataset.name in {*load("screens").datasets, *load("starter").datasets}]
+"""Datasets whose raw files anybody can have; those of the others are brought by the user."""
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,16 @@ import pytest
 
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.sources import Source, Sources
-from torchcell_assets.steps.datasets import DATASETS, Dataset
+from torchcell_assets.steps.datasets import Dataset
 from torchcell_assets.steps.datasets.raw_file import BadRawFile
 from torchcell_assets_tests.steps.datasets import damage
-from torchcell_assets_tests.steps.datasets.conftest import Read
+from torchcell_assets_tests.steps.datasets.conftest import AT_HAND, Read
 
 NUMBERS = ("value", "upper_bound", "uncertainty", "expected", "viable", "p_value", "genotype")
 
 CASES = [
     pytest.param(dataset, source, kind, id=f"{dataset.name}-{Path(source.name).stem[:24]}-{kind.__name__}")
-    for dataset in DATASETS
+    for dataset in AT_HAND
     for source in dataset.sources
     if not source.name.endswith(".xml")  # the metabolic model is no table; it has a test of its own
     for kind in damage.DAMAGES
@@ -53,7 +53,7 @@ def test_a_damaged_raw_file_never_changes_a_number(
 def test_every_refusal_of_an_unreadable_file_is_addressed_to_a_person(
     kind: Callable[[Path, Path], None], sources: Sources, tmp_path: Path
 ):
-    for dataset in DATASETS:
+    for dataset in AT_HAND:
         source = dataset.sources[0]
         copy = tmp_path / f"{dataset.name}{Path(source.name).suffix}"
         kind(sources.path(source), copy)
