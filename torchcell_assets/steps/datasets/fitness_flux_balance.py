@@ -33,13 +33,13 @@ SLOW = 0.995  # relative growth below which a living deletion is slow: 52 genes;
 DECIMALS = 5  # what is stored: GLPK and HiGHS agree to 2e-7
 TOLERANCE = 1e-9  # of the linear programs, in units of flux (mmol per g dry weight and hour)
 NO_FLUX = 1e-12
-PATIENCE = 2  # seconds of one linear program, which takes 0.05; a cycling one is then solved afresh with presolve
+PATIENCE = (2, 60)  # seconds of one linear program, which takes 0.05; a cycling one is then solved afresh with presolve
 
 Genes = tuple[str, ...]
 
 
 class NoGrowth(TorchcellError):
-    """The metabolic model's wild type does not grow."""
+    """The metabolic model's wild type does not grow, or the growth of a mutant cannot be computed."""
 
 
 def parse(path: Path) -> Parsed:
@@ -116,7 +116,6 @@ def _read_model(path: Path) -> Any:
     if not model.genes:
         raise BadRawFile(path, "its metabolic model has no genes")
     model.solver = "glpk"
-    model.solver.configuration.timeout = PATIENCE
     # the coefficients span twelve orders of magnitude; unscaled, growth is off by 7e-6 and depends on what was solved before
     swiglpk.glp_term_out(swiglpk.GLP_OFF)
     swiglpk.glp_scale_prob(model.solver.problem, swiglpk.GLP_SF_AUTO)
@@ -134,7 +133,7 @@ class _RelativeGrowth:
     def __init__(self, model: Any) -> None:
         self._model = model
         self.genes: Sequence[str] = sorted(gene.id for gene in model.genes)
-        self._wild_type = model.slim_optimize(error_value=0.0)
+        self._wild_type = self._optimum(())
         if not self._wild_type > 0:
             raise NoGrowth("The metabolic model does not grow without deletions: its file is not the published one.")
         self._known: dict[Genes, tuple[float, set[str]]] = {(): (self._wild_type, self._used())}
@@ -146,10 +145,21 @@ class _RelativeGrowth:
             lost = {reaction.id for reaction in knock_out_model_genes(model, list(genes))}
             rate = self._rate_of_fewer(genes, lost)
             if rate is None:
-                rate = model.slim_optimize(error_value=0.0)  # infeasible: not even maintenance is possible
+                rate = self._optimum(genes)
                 if rate > 0:
                     self._known[genes] = (rate, self._used())
         return round(max(rate, 0.0) / self._wild_type, DECIMALS) + 0.0
+
+    def _optimum(self, genes: Genes) -> float:
+        """Growth rate; 0 where the program is infeasible: not even maintenance is possible."""
+        for seconds in PATIENCE:  # on a busy machine the time runs out, and that is no growth of 0
+            self._model.solver.configuration.timeout = seconds
+            rate = self._model.slim_optimize(error_value=0.0)
+            if self._model.solver.status in ("optimal", "infeasible"):
+                return rate
+        raise NoGrowth(
+            f"The growth without {'+'.join(genes) or 'deletions'} was not found within {seconds} s: run it again."
+        )
 
     def _rate_of_fewer(self, genes: Genes, lost: set[str]) -> float | None:
         for size in range(len(genes)):
