@@ -77,7 +77,9 @@ def checkout(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def environment(tiny_root, checkout, tmp_path_factory) -> dict[str, str]:
     """The environment of the copied code over a copy of a data root for which the main job was run."""
-    subprocess.run([sys.executable, "-m", "torchcell_assets", "run"], env=tiny_root, check=True, capture_output=True)
+    if not Path(tiny_root["TORCHCELL_DATA"], "trained", "scoreboard.png").exists():  # another test may have run it
+        command = [sys.executable, "-m", "torchcell_assets", "run"]
+        subprocess.run(command, env=tiny_root, check=True, capture_output=True)
     root = tmp_path_factory.mktemp("ui") / "data"
     shutil.copytree(tiny_root["TORCHCELL_DATA"], root)  # no server of it is running now
     copied = {"TORCHCELL_DATA": str(root), "DAGSTER_HOME": str(root / "dagster"), "PYTHONPATH": str(checkout)}
@@ -152,14 +154,14 @@ def page(browser, ui) -> Iterator[Page]:
 
 @pytest.fixture(scope="session")
 def screenshot() -> Callable[..., None]:
-    """Saves what a page shows at the right of `left`, for the documentation; does nothing unless it is asked for."""
+    """Saves what a page shows right of `left` and below `top`, for the documentation; does nothing unless asked."""
     folder = os.environ.get("TORCHCELL_SCREENSHOTS")
 
-    def save(page: Page, name: str, left: int = NAVIGATION) -> None:
+    def save(page: Page, name: str, left: int = NAVIGATION, top: int = 0) -> None:
         if folder:
             page.wait_for_load_state("networkidle")
-            width, height = page.viewport_size["width"] - left, page.viewport_size["height"]
-            clip = {"x": left, "y": 0, "width": width, "height": height}
+            width, height = page.viewport_size["width"] - left, page.viewport_size["height"] - top
+            clip = {"x": left, "y": top, "width": width, "height": height}
             page.screenshot(path=Path(folder) / f"{name}.png", clip=clip, animations="disabled")
 
     return save

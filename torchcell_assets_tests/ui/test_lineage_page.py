@@ -92,7 +92,8 @@ def test_the_five_groups_stand_from_left_to_right_with_exactly_these_edges(linea
     assert sorted(edges) == sorted(BETWEEN_GROUPS)
     for begin, end in BETWEEN_GROUPS:
         assert boxes[begin]["right"] < boxes[end]["left"]
-    screenshot(page, "lineage", left=541)
+    expect(page.get_by_text("fetching statuses")).to_have_count(0)
+    screenshot(page, "lineage", left=541, top=110)
 
 
 def test_the_open_groups_show_every_asset_with_exactly_its_inputs(lineage):
