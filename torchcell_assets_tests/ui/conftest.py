@@ -1,8 +1,12 @@
 """The UI as a user starts it, over a small real data root, and a headless Chromium.
 
-The browser is Debian's (`apt-get install chromium`): the one that playwright would fetch is not needed.
+The UI runs from a copy of the checkout, so that a test may edit the code as a person does, and over a copy of the data
+root. The browser is Debian's (`apt-get install chromium`): the one that playwright would fetch is not needed.
+
+TORCHCELL_SCREENSHOTS=docs makes the screenshots of the documentation again, into that folder.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -12,7 +16,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,15 +24,33 @@ import psutil
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
+import torchcell_assets
+
+PROJECT = Path(torchcell_assets.__file__).parents[1]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 PATIENCE = 120  # seconds
+NAVIGATION = 240  # pixels at the left of every page
+LATEST = """query($key: AssetKeyInput!, $partitions: [String!]) { assetNodeOrError(assetKey: $key) { ... on AssetNode {
+  assetMaterializations(partitions: $partitions, limit: 1) {
+    timestamp runId runOrError { ... on Run { status } } } } } }"""
 
 
 @dataclass
 class Ui:
+    """A running UI: its address, its process, its data root, and the checkout that it serves."""
+
     address: str
     process: subprocess.Popen
     root: Path
+    checkout: Path
+
+    def latest(self, asset: str, partition: str | None = None) -> dict:
+        """The last materialization of an asset or of one partition of it, as the UI's own server tells it."""
+        variables = {"key": {"path": asset.split("/")}, "partitions": [partition] if partition else None}
+        body = json.dumps({"query": LATEST, "variables": variables}).encode()
+        request = urllib.request.Request(f"{self.address}/graphql", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)["data"]["assetNodeOrError"]["assetMaterializations"][0]
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +62,34 @@ def chromium() -> str:
     return found
 
 
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory) -> Path:
+    """A copy of the code that a test may edit."""
+    folder = tmp_path_factory.mktemp("checkout")
+    shutil.copytree(
+        PROJECT / "torchcell_assets", folder / "torchcell_assets", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    for name in ("workspace.yaml", "dagster.yaml", "pyproject.toml"):
+        shutil.copy(PROJECT / name, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def environment(tiny_root, checkout, tmp_path_factory) -> dict[str, str]:
+    """The environment of the copied code over a copy of a data root for which the main job was run."""
+    if not Path(tiny_root["TORCHCELL_DATA"], "trained", "scoreboard.png").exists():  # another test may have run it
+        command = [sys.executable, "-m", "torchcell_assets", "run"]
+        subprocess.run(command, env=tiny_root, check=True, capture_output=True)
+    root = tmp_path_factory.mktemp("ui") / "data"
+    shutil.copytree(tiny_root["TORCHCELL_DATA"], root)  # no server of it is running now
+    copied = {"TORCHCELL_DATA": str(root), "DAGSTER_HOME": str(root / "dagster"), "PYTHONPATH": str(checkout)}
+    found = {**tiny_root, **copied}
+    where = "import torchcell_assets; print(torchcell_assets.__file__)"
+    served = subprocess.check_output([sys.executable, "-c", where], env=found, cwd=checkout, text=True)
+    assert Path(served.strip()).is_relative_to(checkout)
+    return found
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -47,14 +97,15 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def ui(tiny_root, chromium, tmp_path_factory) -> Iterator[Ui]:
-    subprocess.run([sys.executable, "-m", "torchcell_assets", "run"], env=tiny_root, check=True, capture_output=True)
+def ui(environment, checkout, chromium, tmp_path_factory) -> Iterator[Ui]:
     port = free_port()
-    log = tmp_path_factory.mktemp("ui") / "log"
+    log = tmp_path_factory.mktemp("log") / "ui"
     command = [sys.executable, "-m", "torchcell_assets", "ui", "--port", str(port)]
     with log.open("wb") as out:
-        process = subprocess.Popen(command, env=tiny_root, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
-        started = Ui(f"http://127.0.0.1:{port}", process, Path(tiny_root["TORCHCELL_DATA"]))
+        process = subprocess.Popen(
+            command, env=environment, cwd=checkout, stdout=out, stderr=out, stdin=subprocess.DEVNULL
+        )
+        started = Ui(f"http://127.0.0.1:{port}", process, Path(environment["TORCHCELL_DATA"]), checkout)
         try:
             _wait_until_it_answers(started, log)
             yield started
@@ -88,19 +139,29 @@ def browser(chromium):
 
 @pytest.fixture
 def page(browser, ui) -> Iterator[Page]:
-    """An empty page that knows which outside hosts it was made to ask."""
+    """An empty page; no outside host may be asked through it. What its security policy blocks was not asked."""
     context = browser.new_context(viewport={"width": 1600, "height": 900})
     opened = context.new_page()
     opened.set_default_timeout(60_000)
-    outside: list[str] = []
-    opened.on(
-        "request",
-        lambda request: (
-            outside.append(request.url)
-            if request.url.startswith("http") and not request.url.startswith("http://127.0.0.1")
-            else None
-        ),
-    )
+    asked: list[str] = []
+    opened.on("request", lambda request: asked.append(request.url))
+    opened.on("requestfailed", lambda request: asked.remove(request.url) if request.failure == "csp" else None)
     yield opened
     context.close()
-    assert outside == []
+    assert asked
+    assert [url for url in asked if url.startswith("http") and not url.startswith("http://127.0.0.1")] == []
+
+
+@pytest.fixture(scope="session")
+def screenshot() -> Callable[..., None]:
+    """Saves what a page shows right of `left` and below `top`, for the documentation; does nothing unless asked."""
+    folder = os.environ.get("TORCHCELL_SCREENSHOTS")
+
+    def save(page: Page, name: str, left: int = NAVIGATION, top: int = 0) -> None:
+        if folder:
+            page.wait_for_load_state("networkidle")
+            width, height = page.viewport_size["width"] - left, page.viewport_size["height"] - top
+            clip = {"x": left, "y": top, "width": width, "height": height}
+            page.screenshot(path=Path(folder) / f"{name}.png", clip=clip, animations="disabled")
+
+    return save
