@@ -12,13 +12,13 @@ from torchcell_assets.staleness.publish import as_they_are, column_lineage, colu
 from torchcell_assets.steps.datasets import GENOME
 from torchcell_assets.steps.datasets.assets import of_the_study
 from torchcell_assets.steps.datasets.dataset import Dataset
-from torchcell_assets.steps.graph import bundle, load, tables
+from torchcell_assets.steps.graph import bundle, load, tables, writer
 
 POOL = "neo4j_write"
 
 
 def _schema(*labels: str) -> Policy:
-    return Policy("schema_config", bundle.schema_entries(*labels))
+    return Policy("schema_config", writer.schema_entries(*labels))
 
 
 def _genome() -> dg.AssetsDefinition:
@@ -61,11 +61,9 @@ def _records(dataset: Dataset) -> dg.AssetsDefinition:
     )
     def build(context: dg.AssetExecutionContext, root: DataRoot, store: GraphStore) -> dg.MaterializeResult:
         path = root.table("datasets", dataset.name)
-        records = pl.read_parquet(path)
-        made = tables.record_tables(dataset, records)
         version = _upstream_version(context)
-        manifest = bundle.manifest_of(dataset, records, made, version, path)
-        folder = bundle.write(root.place("graph", "bundles", dataset.name), made, manifest)
+        folder = bundle.write_records(root.place("graph", "bundles", dataset.name), dataset, version, path)
+        manifest = bundle.read_manifest(folder)
         with store.driver() as driver:
             load.load(
                 driver, store.database_name, folder, tick=lambda done, total: context.log.info(f"{done:,} of {total:,}")
@@ -76,7 +74,7 @@ def _records(dataset: Dataset) -> dg.AssetsDefinition:
             version,
             metadata={
                 "build": manifest.build,
-                "dagster/row_count": records.height,
+                "dagster/row_count": manifest.nodes[dataset.record.__name__],
                 **_columns(dataset),
                 "nodes": dg.MetadataValue.json(manifest.nodes),
                 "edges": dg.MetadataValue.json(manifest.edges),

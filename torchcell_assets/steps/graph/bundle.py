@@ -1,35 +1,37 @@
 """Bundles: one immutable folder of BioCypher's files per build of a dataset, and its manifest. The source of truth of
 the graph; a store is a cache that can be rebuilt from bundles.
 
-Belongs here: writing through BioCypher with a guard for each of its pitfalls, reading the files back as typed tables.
-Does not: what the tables hold (tables.py), the server (load.py).
+Belongs here: what a bundle consists of, reading its files back as typed tables. Does not: BioCypher (writer.py), what the tables
+hold (tables.py), the server (load.py).
 """
 
-import functools
 import json
 import shutil
-import threading
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-import yaml
 
 from torchcell_assets.schema.fingerprint import digest
 from torchcell_assets.steps.datasets.dataset import Dataset
-from torchcell_assets.steps.graph.tables import BundleError, GraphTables, value_sum
+from torchcell_assets.steps.graph.tables import (
+    BundleError,
+    GraphTables,
+    experiment_tables,
+    screens_of,
+    shared_tables,
+    value_sum,
+)
+from torchcell_assets.steps.graph.writer import DATASET_EDGES, DATASET_NODES, schema_entries, writing
 from torchcell_assets.storage import building
 
-HERE = Path(__file__).parent
-SCHEMA_CONFIG = HERE / "schema_config.yaml"
-BIOCYPHER_CONFIG = HERE / "biocypher_config.yaml"
-WRITER_VERSION = "1"
-DATASET_NODES = ("dataset", "publication", "environment", "screen")
-DATASET_EDGES = ("contains", "published_in", "under", "measured", "perturbs")
+WRITER_VERSION = "2"
+BATCH = 250_000
+"""Records rendered at a time: some 500 MB."""
 
-_ONE_AT_A_TIME = threading.Lock()  # BioCypher keeps its configuration in the module
 _TYPES: dict[str, Any] = {
     "long": pl.Int64,
     "int": pl.Int64,
@@ -56,18 +58,6 @@ class Manifest:
     value_sum: int
 
 
-def schema_entries(*labels: str) -> dict[str, Any]:
-    """The entries of `schema_config.yaml` with these input labels."""
-    entries = _parsed(SCHEMA_CONFIG.read_text())
-    return {name: entry for name, entry in entries.items() if entry["input_label"] in labels}
-
-
-@functools.cache
-def _parsed(text: str) -> dict[str, Any]:
-    # asked for by every asset of the step while the code location loads
-    return yaml.safe_load(text)
-
-
 def build_key(dataset: str, data_version: str, labels: list[str]) -> str:
     """The name of a build: the same for the same rows, schema entries and writer."""
     return f"{dataset}@{digest([data_version, schema_entries(*labels), WRITER_VERSION])}"
@@ -83,14 +73,19 @@ def manifest_of(dataset: Dataset, records: pl.DataFrame, made: GraphTables, vers
 
     records: the stored table at `table`; version: its data version; made: its nodes and edges.
     """
+    rows = Counter({label: rows.height for label, rows in {**made.nodes, **made.edges}.items()})
+    return _manifest(dataset, version, table, rows, value_sum(records))
+
+
+def _manifest(dataset: Dataset, version: str, table: Path, rows: Mapping[str, int], total: int) -> Manifest:
     return Manifest(
         build=build_key(dataset.name, version, labels_of(dataset)),
         dataset=dataset.name,
         record_class=dataset.record.__name__,
         table=table.name,
-        nodes={label.capitalize(): nodes.height for label, nodes in made.nodes.items()},
-        edges={label.upper(): edges.height for label, edges in made.edges.items()},
-        value_sum=value_sum(records),
+        nodes={label.capitalize(): n for label, n in rows.items() if label not in DATASET_EDGES},
+        edges={label.upper(): n for label, n in rows.items() if label in DATASET_EDGES},
+        value_sum=total,
     )
 
 
@@ -100,12 +95,43 @@ def write(folder: Path, tables: GraphTables, manifest: Manifest) -> Path:
     Returns the bundle's folder. Raises BundleError where BioCypher would only log: a property that the schema does
     not know, a row with other properties, a number that Java cannot parse, a row lost or doubled.
     """
-    target = folder / manifest.build.split("@")[1]
+
+    def fill(temporary: Path) -> Manifest:
+        with writing(temporary) as writer:
+            writer.write(tables)
+        return manifest
+
+    return _build(folder, manifest.build, fill)
+
+
+def write_records(folder: Path, dataset: Dataset, version: str, table: Path) -> Path:
+    """Write the bundle of a stored table of records, batch by batch; one that is already there is left as it is.
+
+    version: the data version of the table. Returns and raises as `write` does.
+    """
+
+    def fill(temporary: Path) -> Manifest:
+        rows: Counter[str] = Counter()
+        screens, total = [], 0
+        with writing(temporary) as writer:
+            for records in _batches(table):
+                experiments = experiment_tables(dataset, records, rows[dataset.record.__name__.lower()])
+                rows.update(writer.write(experiments))
+                screens.append(screens_of(records))
+                total += value_sum(records)
+            rows.update(writer.write(shared_tables(dataset, pl.concat(screens))))
+        return _manifest(dataset, version, table, rows, total)
+
+    return _build(folder, build_key(dataset.name, version, labels_of(dataset)), fill)
+
+
+def _build(folder: Path, build: str, fill: Callable[[Path], Manifest]) -> Path:
+    target = folder / build.split("@")[1]
     if (target / "manifest.json").is_file():
         return target
     folder.mkdir(parents=True, exist_ok=True)
     with building(folder) as temporary:
-        _write_with_biocypher(temporary, tables)
+        manifest = fill(temporary)
         _check_counts(temporary, manifest)
         (temporary / "manifest.json").write_text(json.dumps(asdict(manifest), indent=1))
         if target.exists():  # a folder without a manifest was never finished
@@ -113,6 +139,13 @@ def write(folder: Path, tables: GraphTables, manifest: Manifest) -> Path:
         temporary.chmod(0o755)
         temporary.rename(target)
     return target
+
+
+def _batches(table: Path) -> Iterator[pl.DataFrame]:
+    stored = pl.scan_parquet(table)
+    rows = stored.select(pl.len()).collect().item()
+    for first in range(0, max(1, rows), BATCH):
+        yield stored.slice(first, BATCH).collect()
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -153,89 +186,20 @@ def _typed(column: str, entry: str) -> pl.Expr:
     return pl.col(column).cast(_TYPES.get(kind, pl.String))
 
 
-def _write_with_biocypher(folder: Path, tables: GraphTables) -> None:
-    with _ONE_AT_A_TIME:
-        biocypher = _import_biocypher()
-        writer = biocypher.BioCypher(
-            biocypher_config_path=str(BIOCYPHER_CONFIG),
-            schema_config_path=str(SCHEMA_CONFIG),
-            output_directory=str(folder),
-        )
-        for label, table in tables.nodes.items():
-            _known_properties(label, table.columns[1:])
-            if not writer.write_nodes(_node_rows(label, _writable(table))):
-                raise BundleError(
-                    f"BioCypher refused the {label} nodes: their properties differ from {SCHEMA_CONFIG.name}."
-                )
-        for label, table in tables.edges.items():
-            _known_properties(label, table.columns[2:])
-            if not writer.write_edges(_edge_rows(label, _writable(table))):
-                raise BundleError(
-                    f"BioCypher refused the {label} edges: their properties differ from {SCHEMA_CONFIG.name}."
-                )
-        if missing := writer.log_missing_input_labels():
-            raise BundleError(f"{SCHEMA_CONFIG.name} has no entry for {', '.join(missing)}.")
-
-
-def _import_biocypher() -> Any:
-    """BioCypher, silent: it sets its logger up at import, with a log folder in the cwd, unless that has a handler."""
-    import logging
-
-    logger = logging.getLogger("biocypher")
-    logger.propagate = False
-    if not logger.handlers:
-        logger.addHandler(logging.NullHandler())
-    import biocypher
-
-    return biocypher
-
-
-def _known_properties(label: str, columns: list[str]) -> None:
-    (entry,) = schema_entries(label).values()
-    unknown = set(columns) - set(entry.get("properties", {}))
-    if unknown:
-        raise BundleError(
-            f"{SCHEMA_CONFIG.name} does not know the properties {sorted(unknown)} of {label}: add them there."
-        )
-
-
-def _writable(table: pl.DataFrame) -> pl.DataFrame:
-    """Values that BioCypher's CSV and Java's parser both take: no NaN or infinity, no newline, no array delimiter."""
-    text, number = pl.col(pl.String), pl.col(pl.Float64)
-    plain = table.with_columns(
-        pl.col(name).cast(pl.String)
-        for name, dtype in table.schema.items()
-        if isinstance(dtype, (pl.Enum, pl.Categorical))
-    )
-    clean = plain.with_columns(
-        text.str.replace_all(r"[\r\n\t]+", " "), pl.when(number.is_finite()).then(number).name.keep()
-    )
-    lists = [name for name, dtype in clean.schema.items() if dtype == pl.List(pl.String)]
-    if (
-        lists
-        and clean.select(pl.any_horizontal(pl.col(lists).list.join("").str.contains("|", literal=True)))
-        .to_series()
-        .any()
-    ):
-        raise BundleError(f"A text in {lists} holds the array delimiter |.")
-    return clean
-
-
-def _node_rows(label: str, table: pl.DataFrame) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    for row in table.iter_rows(named=True):
-        yield row.pop("id"), label, row
-
-
-def _edge_rows(label: str, table: pl.DataFrame) -> Iterator[tuple[None, str, str, str, dict[str, Any]]]:
-    for row in table.iter_rows(named=True):
-        yield None, row.pop("source"), row.pop("target"), label, row
-
-
 def _check_counts(folder: Path, manifest: Manifest) -> None:
+    """Rows and columns of every file: an importer takes a row with too few columns without a word."""
     for name, expected in {**manifest.nodes, **manifest.edges}.items():
-        found = read_table(folder, name).height
-        if found != expected:
-            raise BundleError(f"{manifest.build}: {expected} rows of {name} were given and {found} stand in the files.")
+        columns = (folder / f"{name}-header.csv").read_text().count("\t") + 1
+        rows = tabs = 0
+        for part in folder.glob(f"{name}-part*.csv"):
+            with part.open("rb") as file:
+                while block := file.read(1 << 24):
+                    rows += block.count(b"\n")
+                    tabs += block.count(b"\t")
+        if rows != expected or tabs != rows * (columns - 1):
+            raise BundleError(
+                f"{manifest.build}: {expected} rows of {name} were given; {rows} stand in the files, with {tabs} tabs."
+            )
 
 
 def delete_others(folder: Path) -> None:

@@ -42,19 +42,30 @@ def gene_tables(genes: pl.DataFrame) -> GraphTables:
 
 
 def record_tables(dataset: Dataset, records: pl.DataFrame) -> GraphTables:
-    """One dataset: itself, its publication, screens, environments, experiments, and the edges between them.
+    """One dataset that is held at once: all that `shared_tables` and `experiment_tables` give."""
+    experiments, shared = experiment_tables(dataset, records), shared_tables(dataset, screens_of(records))
+    _refuse_shared_ids(dataset.name, {**shared.nodes, **experiments.nodes})
+    return GraphTables({**shared.nodes, **experiments.nodes}, {**shared.edges, **experiments.edges})
 
+
+def screens_of(records: pl.DataFrame) -> pl.DataFrame:
+    """What the screens of some records carry: one row a screen, unless the records disagree."""
+    return records.with_columns(_environment_id()).select(*ON_SCREEN, "environment", *ON_ENVIRONMENT).unique()
+
+
+def shared_tables(dataset: Dataset, screens: pl.DataFrame) -> GraphTables:
+    """The dataset itself, its publication, its screens and environments, and the edges between them.
+
+    screens: what `screens_of` gives of all records.
     Raises BundleError if the experiments of one screen do not share what a screen carries, or if one id names two
     nodes (BioCypher would silently drop the second).
     """
-    rows = records.sort("row", "id").with_row_index("ordinal").with_columns(_environment_id())
-    screens = rows.select(*ON_SCREEN, "environment").unique().sort("screen")
+    screens = screens.unique().sort("screen")
     if screens["screen"].n_unique() != screens.height:
         torn = screens.filter(pl.col("screen").is_duplicated())["screen"].unique().to_list()
         raise BundleError(
             f"{dataset.name}: the experiments of screen {torn[0]!r} differ in medium, reference or publication."
         )
-    label = dataset.record.__name__.lower()
     publications = pl.DataFrame(
         {"id": [dataset.publication], "name": [dataset.publication], "citation": [dataset.citation]}
     )
@@ -70,7 +81,7 @@ def record_tables(dataset: Dataset, records: pl.DataFrame) -> GraphTables:
     nodes = {
         "dataset": itself,
         "publication": publications,
-        "environment": rows.select(
+        "environment": screens.select(
             pl.col("environment").alias("id"), pl.col("environment").alias("name"), *ON_ENVIRONMENT
         )
         .unique()
@@ -82,23 +93,33 @@ def record_tables(dataset: Dataset, records: pl.DataFrame) -> GraphTables:
             "reference",
             "publication",
         ),
-        label: rows.select(
-            "id",
-            _caption(),
-            "ordinal",
-            pl.col("perturbations").list.len().alias("perturbation_count"),
-            pl.exclude("id", "ordinal", "environment", *ON_SCREEN, *ON_ENVIRONMENT, *BY_EDGE),
-        ),
     }
     edges = {
         "contains": screens.select(source=pl.lit(dataset.name), target="screen"),
         "published_in": publications.select(source=pl.lit(dataset.name), target="id"),
         "under": screens.select(source="screen", target="environment"),
-        "measured": rows.select(source="screen", target="id"),
-        "perturbs": _perturbs(rows),
     }
     _refuse_shared_ids(dataset.name, nodes)
     return GraphTables(nodes, edges)
+
+
+def experiment_tables(dataset: Dataset, records: pl.DataFrame, first: int = 0) -> GraphTables:
+    """Some experiments, and their edges to screens and genes.
+
+    records: in the order in which they are stored; first: the number of the first of them, by which pages are read.
+    """
+    rows = records.with_row_index("ordinal", offset=first)
+    label = dataset.record.__name__.lower()
+    experiments = rows.select(
+        "id",
+        _caption(),
+        "ordinal",
+        pl.col("perturbations").list.len().alias("perturbation_count"),
+        pl.exclude("id", "ordinal", *ON_SCREEN, *ON_ENVIRONMENT, *BY_EDGE),
+    )
+    _refuse_shared_ids(dataset.name, {label: experiments, "screen": rows.select(pl.col("screen").unique().alias("id"))})
+    edges = {"measured": rows.select(source="screen", target="id"), "perturbs": _perturbs(rows)}
+    return GraphTables({label: experiments}, edges)
 
 
 def _environment_id() -> pl.Expr:
@@ -133,8 +154,8 @@ def _caption() -> pl.Expr:
 
 
 def _perturbs(rows: pl.DataFrame) -> pl.DataFrame:
-    exploded = rows.select("id", "perturbations").explode("perturbations")
-    return exploded.with_columns(position=pl.int_range(pl.len()).over("id")).select(
+    numbered = rows.select("id", "perturbations", position=pl.int_ranges(0, pl.col("perturbations").list.len()))
+    return numbered.explode("perturbations", "position").select(
         pl.col("id").alias("source"),
         pl.col("perturbations").struct.field("gene").alias("target"),
         "position",

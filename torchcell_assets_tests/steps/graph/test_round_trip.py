@@ -9,7 +9,7 @@ from polars.testing import assert_frame_equal
 
 from torchcell_assets.schema import Fitness, Gene, Interaction, Viability
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
-from torchcell_assets.steps.graph import bundle, load, read, tables
+from torchcell_assets.steps.graph import bundle, load, read, tables, writer
 from torchcell_assets.study import QUERIES
 from torchcell_assets_tests.generated import LOADED, records
 
@@ -210,7 +210,7 @@ def test_genes_are_replaced_and_a_perturbed_gene_stays(empty_graph, tmp_path):
 
 @pytest.mark.parametrize("cls", [Fitness, Interaction, Viability, Gene])
 def test_the_schema_config_holds_exactly_the_columns_of_the_class(cls):
-    (entry,) = bundle.schema_entries(cls.__name__.lower()).values()
+    (entry,) = writer.schema_entries(cls.__name__.lower()).values()
     elsewhere = {*tables.ON_SCREEN, *tables.ON_ENVIRONMENT, *tables.BY_EDGE, "id"}
     own = {"name", "ordinal", "perturbation_count"}
     expected = {"standard_name", *cls.columns()} - {"gene"} if cls is Gene else (set(cls.columns()) - elsewhere) | own
@@ -232,7 +232,7 @@ def test_the_schema_config_holds_exactly_the_columns_of_the_class(cls):
 def test_every_entry_of_the_schema_config_is_used():
     used = {"gene", "dataset", "publication", "environment", "screen", *LOADED}
     used |= {"contains", "published_in", "under", "measured", "perturbs"}
-    assert {entry["input_label"] for entry in yaml.safe_load(bundle.SCHEMA_CONFIG.read_text()).values()} == used
+    assert {entry["input_label"] for entry in yaml.safe_load(writer.SCHEMA_CONFIG.read_text()).values()} == used
 
 
 def test_a_screen_whose_experiments_disagree_is_refused():
