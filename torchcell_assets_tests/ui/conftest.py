@@ -131,7 +131,7 @@ def _wait_until_it_answers(started: Ui, log: Path) -> None:
 
 @pytest.fixture(scope="session")
 def browser(chromium):
-    expect.set_options(timeout=60_000)  # a wait ends when its condition holds; five seconds are too few on a busy machine
+    expect.set_options(timeout=60_000)  # five seconds are too few on a busy machine
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield opened
