@@ -22,13 +22,13 @@ from pathlib import Path
 
 import psutil
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 import torchcell_assets
 
 PROJECT = Path(torchcell_assets.__file__).parents[1]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-PATIENCE = 120  # seconds
+PATIENCE = 300  # seconds; on two idle cores it answers after 30
 NAVIGATION = 240  # pixels at the left of every page
 LATEST = """query($key: AssetKeyInput!, $partitions: [String!]) { assetNodeOrError(assetKey: $key) { ... on AssetNode {
   assetMaterializations(partitions: $partitions, limit: 1) {
@@ -131,6 +131,7 @@ def _wait_until_it_answers(started: Ui, log: Path) -> None:
 
 @pytest.fixture(scope="session")
 def browser(chromium):
+    expect.set_options(timeout=60_000)  # five seconds are too few on a busy machine
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield opened

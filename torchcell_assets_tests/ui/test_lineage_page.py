@@ -77,7 +77,7 @@ def lineage(page, ui):
     def opened(groups: tuple[str, ...], edges: int, height: int) -> Page:
         page.set_viewport_size({"width": 1600, "height": height})  # what is outside of the window is not drawn
         page.goto(f"{ui.address}/asset-groups?expanded={','.join(f'global%40global%3A{group}' for group in groups)}")
-        expect(page.locator(f"{DRAWING} > path")).to_have_count(edges, timeout=30_000)
+        expect(page.locator(f"{DRAWING} > path")).to_have_count(edges)
         return page
 
     return opened

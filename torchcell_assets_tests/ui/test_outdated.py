@@ -34,7 +34,7 @@ def edited(ui, edits: dict[str, tuple[str, str]]) -> Iterator[None]:
 def reload(page: Page, ui) -> None:
     page.goto(f"{ui.address}/asset-groups")
     page.get_by_role("button", name="Reload definitions").click()
-    expect(page.get_by_text("Definitions reloaded").first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Definitions reloaded").first).to_be_visible()
 
 
 def execute_check(page: Page, ui, asset: str, result: str) -> str:
@@ -42,7 +42,7 @@ def execute_check(page: Page, ui, asset: str, result: str) -> str:
     page.goto(f"{ui.address}/assets/{asset}?view=checks&checkDetail=schema_in_sync")
     page.locator("button", has_text=re.compile("^Execute$")).click()
     tag = page.locator(f"[data-tooltip={result}]")
-    expect(tag).to_be_visible(timeout=60_000)
+    expect(tag).to_be_visible()
     red, green, blue = map(int, re.findall(r"\d+", tag.evaluate("tag => getComputedStyle(tag).color"))[:3])
     hue = 360 * colorsys.rgb_to_hsv(red / 255, green / 255, blue / 255)[0]
     return "amber" if 25 < hue < 60 else "green" if 120 < hue < 170 else f"hue {hue:.0f}"
@@ -69,7 +69,7 @@ def test_an_edit_of_fitness_turns_amber_and_one_job_makes_it_green_again(page, u
         page.goto(f"{ui.address}/locations/torchcell_assets/jobs/rebuild_outdated/playground")
         page.get_by_role("button", name="Launch Run").click()
         page.wait_for_url("**/runs/*")
-        expect(page.get_by_text("Success", exact=True).first).to_be_visible(timeout=120_000)
+        expect(page.get_by_text("Success", exact=True).first).to_be_visible(timeout=300_000)
 
         assert execute_check(page, ui, "merged/fitness", "Passed") == "green"
         expect(page.get_by_text("Everything stored is in sync.")).to_be_visible()

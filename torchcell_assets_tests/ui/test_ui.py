@@ -59,7 +59,7 @@ def test_one_cell_materialized_from_the_page_ends_green_and_moves_its_metadata(p
     launch = dialog.get_by_role("button", name="Launch 1 run")
     expect(launch).to_be_enabled()
     launch.click()
-    end = time.monotonic() + 120
+    end = time.monotonic() + 300
     while (now := ui.latest("trained/elastic_net", cell))["timestamp"] == before["timestamp"] or now["runOrError"][
         "status"
     ] != "SUCCESS":
