@@ -23,6 +23,7 @@ _REASONS = {
     errno.EFBIG: "it is larger than this process may write; raise the limit (`ulimit -f`) and run it again",
     errno.EROFS: "the file system is read-only; set TORCHCELL_DATA to a folder that can be written",
     errno.ENOTDIR: "a part of its path is a file; set TORCHCELL_DATA to a folder",
+    errno.EIO: "the disk is full or broken; free some space and run it again",
     errno.EACCES: "it is not allowed; set TORCHCELL_DATA to a folder that you may write",
 }
 # polars, DuckDB, safetensors and SQLite put the reason of the system into the text of an error of their own
@@ -30,6 +31,7 @@ _TEXTS = {
     **{os.strerror(number): number for number in _REASONS},
     "database or disk is full": errno.ENOSPC,
     "readonly database": errno.EROFS,
+    "disk I/O error": errno.EIO,  # what SQLite says of a full disk when it cannot even open its log
     "unable to open database file": errno.EACCES,
 }
 
