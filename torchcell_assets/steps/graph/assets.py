@@ -1,5 +1,8 @@
 """One asset per dataset: its bundle, and a build of it in Neo4j. Made by one factory from the list of datasets."""
 
+from contextlib import AbstractContextManager
+from pathlib import Path
+
 import dagster as dg
 import polars as pl
 
@@ -10,6 +13,7 @@ from torchcell_assets.steps.datasets import GENOME
 from torchcell_assets.steps.datasets.assets import of_the_study
 from torchcell_assets.steps.datasets.dataset import Dataset
 from torchcell_assets.steps.graph import bundle, load, tables
+from torchcell_assets.storage import alone
 
 POOL = "neo4j_write"
 
@@ -35,9 +39,12 @@ def _genome() -> dg.AssetsDefinition:
         version = _upstream_version(context)
         key = bundle.build_key(GENOME.name, version, ["gene"])
         manifest = bundle.Manifest(key, GENOME.name, "Gene", path.name, {"Gene": genes}, {}, 0)
-        folder = bundle.write(root.place("graph", "bundles", GENOME.name), made, manifest)
-        with store.driver() as driver:
-            load.load_genes(driver, store.database_name, folder)
+        bundles = root.place("graph", "bundles", GENOME.name)
+        with _alone(context, bundles):
+            folder = bundle.write(bundles, made, manifest)
+            with store.driver() as driver:
+                load.load_genes(driver, store.database_name, folder)
+            bundle.delete_others(folder)
         return result(folder, version, metadata={"build": key, "dagster/row_count": genes})
 
     return build
@@ -62,12 +69,16 @@ def _records(dataset: Dataset) -> dg.AssetsDefinition:
         made = tables.record_tables(dataset, records)
         version = _upstream_version(context)
         manifest = bundle.manifest_of(dataset, records, made, version, path)
-        folder = bundle.write(root.place("graph", "bundles", dataset.name), made, manifest)
-        with store.driver() as driver:
-            load.load(
-                driver, store.database_name, folder, tick=lambda done, total: context.log.info(f"{done:,} of {total:,}")
-            )
-        bundle.delete_others(folder)
+        bundles = root.place("graph", "bundles", dataset.name)
+
+        def tick(done: int, total: int) -> None:
+            context.log.info(f"{done:,} of {total:,}")
+
+        with _alone(context, bundles):
+            folder = bundle.write(bundles, made, manifest)
+            with store.driver() as driver:
+                load.load(driver, store.database_name, folder, tick=tick)
+            bundle.delete_others(folder)
         return result(
             folder,
             version,
@@ -81,6 +92,11 @@ def _records(dataset: Dataset) -> dg.AssetsDefinition:
         )
 
     return build
+
+
+def _alone(context: dg.AssetExecutionContext, bundles: Path) -> AbstractContextManager[None]:
+    """The pool keeps two runs of the UI apart; a command line beside it has no pool. Who waits then finds all made."""
+    return alone(bundles, waits=lambda: context.log.info("Another process writes this dataset: this one waits for it."))
 
 
 def _upstream_version(context: dg.AssetExecutionContext) -> str:
