@@ -1,16 +1,9 @@
-"""Killed at any moment, on a full or a read-only disk: the next run ends as if nothing had been, and a person reads one
-sentence. `benchmarks/faults.py` kills as often as one likes.
+"""Killed at any moment: the next run ends as if nothing had been, and nothing is left behind. `benchmarks/faults.py` kills
+as often as one likes.
 """
 
 import os
-import resource
-import shutil
 import signal
-import subprocess
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import dagster as dg
 import neo4j
@@ -25,35 +18,21 @@ from torchcell_assets_tests import main_job
 from torchcell_assets_tests.steps.graph.test_round_trip import DATABASE, fitness_rows, write_bundle
 
 
-@dataclass(frozen=True)
-class Made:
-    """A data root that the main job made undisturbed, and how many seconds that took."""
-
-    root: Path
-    seconds: float
-    versions: dict[str, str]
-    tables: dict[str, str]
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Made:
-    if not os.environ.get("TORCHCELL_MIRROR") and not os.environ.get("CI"):
-        pytest.skip("the raw files are needed: set TORCHCELL_MIRROR to a folder that holds them")
-    root = tmp_path_factory.mktemp("undisturbed")
-    started = time.monotonic()
-    code, said = main_job.run(root)
-    assert code == 0, said
-    return Made(root, time.monotonic() - started, main_job.versions(root), main_job.tables(root))
-
-
-def test_a_main_job_killed_three_times_ends_with_the_same_content_and_leaves_nothing(made, tmp_path):
+def test_a_main_job_killed_three_times_ends_with_the_same_content_and_leaves_nothing(tiny_made, tmp_path):
     root = tmp_path / "data"
-    assert main_job.kill_again_and_again(root, main_job.moments(1, made.seconds, 3))
+    assert main_job.kill_again_and_again(root, main_job.moments(1, tiny_made.seconds, 3))
     code, said = main_job.run(root)
     assert code == 0, said
-    assert main_job.versions(root) == made.versions
-    assert main_job.tables(root) == made.tables
+    assert "scoreboard.png" in said
+    assert main_job.versions(root) == tiny_made.versions
+    assert main_job.tables(root) == tiny_made.tables
     assert main_job.left_behind(root) == []
+
+
+def test_what_is_in_sync_is_not_made_again(tiny_made):
+    code, said = main_job.run(tiny_made.root)
+    assert (code, "Everything is in sync; nothing was made" in said) == (0, True), said
+    assert main_job.tables(tiny_made.root) == tiny_made.tables
 
 
 def test_a_run_that_was_killed_is_closed_and_one_that_lives_is_not(tmp_path, monkeypatch):
@@ -112,75 +91,3 @@ def test_a_graph_server_killed_in_mid_load_serves_the_old_build_whole_and_the_re
             assert driver.execute_query(counts, database_=DATABASE).records[0].values() == [new.height, 1]
     finally:
         local_server.stop(home)
-
-
-# --- disks that refuse ---
-
-
-@pytest.fixture
-def small_disk(tmp_path) -> Iterator[Path]:
-    """A disk of its own, a little larger than what the main job makes."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=300m", "tmpfs", str(place)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("a disk of its own needs the right to mount; the limit on the size of files is tested anyway")
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
-
-
-def refused(said: str, why: str) -> None:
-    """One sentence for a person: no traceback, and what to do."""
-    assert "Traceback" not in said, said
-    (sentence,) = [line for line in said.splitlines() if "cannot" in line]
-    assert why in sentence
-
-
-def fill(file: Path) -> None:
-    """Write zeros until nothing more goes on the disk, to the last byte."""
-    with file.open("wb", buffering=0) as handle:
-        for size in (1 << 20, 1 << 12, 1):
-            while True:
-                try:
-                    if handle.write(b"\0" * size) < size:
-                        break
-                except OSError:
-                    break
-
-
-def test_a_full_disk_is_one_sentence_and_after_room_was_made_the_run_ends_well(made, small_disk):
-    root = small_disk / "data"
-    shutil.copytree(made.root, root)
-    with main_job.instance(root) as here:  # something to do
-        here.wipe_assets([key for key in here.all_asset_keys() if key.path[0] == "trained"])
-    fill(small_disk / "filler")
-    code, said = main_job.run(root)
-    assert code == 1
-    refused(said, "the disk is full")
-    assert main_job.tables(root) == made.tables
-    (small_disk / "filler").unlink()
-    code, said = main_job.run(root)
-    assert code == 0, said
-    assert main_job.versions(root) == made.versions
-    assert main_job.tables(root) == made.tables
-    assert main_job.left_behind(root) == []
-
-
-def test_a_read_only_data_root_is_one_sentence(made, small_disk):
-    root = small_disk / "data"
-    shutil.copytree(made.root, root)
-    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    for command in ("run", "ui"):
-        process = main_job.start(root, command)
-        said, _ = process.communicate()
-        assert process.returncode == 1
-        refused(said, "the file system is read-only; set TORCHCELL_DATA")
-    assert main_job.tables(root) == made.tables
-
-
-def test_a_limit_on_the_size_of_files_is_one_sentence(tmp_path):
-    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))  # noqa: E731
-    process = main_job.start(tmp_path / "data", preexec_fn=limit)
-    said, _ = process.communicate()
-    assert process.returncode == 1
-    refused(said, "cannot be written: the disk is full or broken")  # so SQLite calls it, which meets the limit first
