@@ -7,6 +7,7 @@ tests: `TORCHCELL_DATA`, `TORCHCELL_MIRROR`, and `NEO4J_URI`, `NEO4J_USERNAME`, 
 import contextlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,10 @@ from torchcell_assets.study import data_root
 
 if TYPE_CHECKING:
     from neo4j import Driver
+
+
+OLDEST_NEO4J = (5, 23)
+"""The first version that understands `CALL (n) { }`, with which builds are deleted and pages are read."""
 
 
 class GraphUnreachable(TorchcellError):
@@ -67,22 +72,32 @@ class GraphStore(dg.ConfigurableResource):
 
     @contextlib.contextmanager
     def driver(self) -> Iterator["Driver"]:
-        """A connected driver; raises GraphUnreachable with what to do about it."""
+        """A connected driver; raises GraphUnreachable with what to do about it, as for a server that is too old."""
         import neo4j
         from neo4j import exceptions
 
         uri, username, password = self._address()
         try:
             with neo4j.GraphDatabase.driver(uri, auth=(username, password), notifications_min_severity="OFF") as driver:
-                driver.verify_connectivity()
+                _refuse_too_old(uri, driver.get_server_info().agent)
                 yield driver
         except exceptions.AuthError as error:
             raise GraphUnreachable(
                 f"The graph server at {uri} refuses the login of {username!r}: set NEO4J_USERNAME and NEO4J_PASSWORD."
             ) from error
-        except exceptions.ServiceUnavailable as error:
+        except (exceptions.ServiceUnavailable, exceptions.SessionExpired) as error:
             raise GraphUnreachable(
                 f"The graph server at {uri} does not answer: start it (`make graph-up` for the local one) or set NEO4J_URI."
+            ) from error
+        except exceptions.ConfigurationError as error:
+            raise GraphUnreachable(
+                f"NEO4J_URI={uri} cannot be used: {str(error).splitlines()[0].rstrip('.')}."
+            ) from error
+        except exceptions.ClientError as error:
+            if error.code != "Neo.ClientError.Database.DatabaseNotFound":
+                raise
+            raise GraphUnreachable(
+                f"The graph server at {uri} has no database {self.database_name!r}: set NEO4J_DATABASE."
             ) from error
 
     def _address(self) -> tuple[str, str, str]:
@@ -102,3 +117,13 @@ class GraphStore(dg.ConfigurableResource):
     def database_name(self) -> str:
         """The Neo4j database to use."""
         return self.database or os.environ.get("NEO4J_DATABASE", "neo4j")
+
+
+def _refuse_too_old(uri: str, agent: str) -> None:
+    """agent: what the server says of itself, such as `Neo4j/5.26.0`."""
+    found = re.match(r"Neo4j/v?(\d+)\.(\d+)", agent)
+    if found is None or tuple(map(int, found.groups())) < OLDEST_NEO4J:
+        raise GraphUnreachable(
+            f"The graph server at {uri} is {agent.replace('/', ' ')}, and Neo4j {'.'.join(map(str, OLDEST_NEO4J))} or later "
+            "is needed: upgrade it, or set NEO4J_URI to another."
+        )

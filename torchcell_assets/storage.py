@@ -1,7 +1,7 @@
 """How a file comes to be: in a temporary folder beside its place, then renamed. A killed step leaves the old version.
 
-Belongs here: that one act, what a killed one leaves behind, and why a disk refuses. Does not: where things live
-(resources), what is in them (the steps).
+Belongs here: that one act, what a killed one leaves behind, one writer at a time, and why a disk refuses.
+Does not: where things live (resources), what is in them (the steps).
 """
 
 import contextlib
@@ -10,7 +10,7 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from torchcell_assets.errors import TorchcellError
@@ -23,6 +23,7 @@ _REASONS = {
     errno.EFBIG: "it is larger than this process may write; raise the limit (`ulimit -f`) and run it again",
     errno.EROFS: "the file system is read-only; set TORCHCELL_DATA to a folder that can be written",
     errno.ENOTDIR: "a part of its path is a file; set TORCHCELL_DATA to a folder",
+    errno.EIO: "the disk is full or broken; free some space and run it again",
     errno.EACCES: "it is not allowed; set TORCHCELL_DATA to a folder that you may write",
 }
 # polars, DuckDB, safetensors and SQLite put the reason of the system into the text of an error of their own
@@ -30,6 +31,7 @@ _TEXTS = {
     **{os.strerror(number): number for number in _REASONS},
     "database or disk is full": errno.ENOSPC,
     "readonly database": errno.EROFS,
+    "disk I/O error": errno.EIO,  # what SQLite says of a full disk when it cannot even open its log
     "unable to open database file": errno.EACCES,
 }
 
@@ -72,6 +74,25 @@ def building(folder: Path) -> Iterator[Path]:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
             os.close(held)
+
+
+@contextlib.contextmanager
+def alone(folder: Path, *, waits: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """While the block runs, no other process is in one of the same folder; the kernel gives the lock back to the next.
+
+    For what is more than one file: a folder that is replaced, and a server that has to agree with it.
+    waits: called once if another process is in there.
+    """
+    with contextlib.ExitStack() as held:
+        with _told(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            handle = held.enter_context((folder / "write.lock").open("a"))
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waits()
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def refusal(error: BaseException | None) -> str | None:

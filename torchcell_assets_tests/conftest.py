@@ -6,7 +6,9 @@ Does not: what only the tests of one room need; that stands beside them.
 
 import os
 import tempfile
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,7 @@ for name in ("NEO4J_URI", "DAGSTER_HOME"):
     os.environ.pop(name, None)
 
 from torchcell_assets.steps.graph.local_server import Connection, serving
+from torchcell_assets_tests import main_job
 from torchcell_assets_tests.publisher import server, source  # noqa: F401 - fixtures
 
 DELETE_ALL = "MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 10000 ROWS"
@@ -87,6 +90,24 @@ def raw_files() -> None:
 @pytest.fixture(scope="session")
 def tiny_root(raw_files: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment of a data root for the study tiny.toml, empty at first: for what runs as a process of its own."""
-    root = tmp_path_factory.mktemp("tiny")
-    study = str(Path(__file__).with_name("tiny.toml"))
-    return {**os.environ, "TORCHCELL_STUDY": study, "TORCHCELL_DATA": str(root), "DAGSTER_HOME": str(root / "dagster")}
+    return main_job.environment(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def tiny_made(tiny_root: dict[str, str]) -> "Made":
+    """That data root after an undisturbed main job. Copy it to change it."""
+    root = Path(tiny_root["TORCHCELL_DATA"])
+    started = time.monotonic()
+    code, said = main_job.run(root)
+    assert code == 0, said
+    return Made(root, time.monotonic() - started, main_job.versions(root), main_job.tables(root))
+
+
+@dataclass(frozen=True)
+class Made:
+    """What the main job made of a data root, and how many seconds that took."""
+
+    root: Path
+    seconds: float
+    versions: dict[str, str]
+    tables: dict[str, str]

@@ -1,5 +1,7 @@
 """One asset per dataset: its bundle, and a build of it in Neo4j. Made by one factory from the list of datasets."""
 
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -13,6 +15,7 @@ from torchcell_assets.steps.datasets import GENOME
 from torchcell_assets.steps.datasets.assets import of_the_study
 from torchcell_assets.steps.datasets.dataset import Dataset
 from torchcell_assets.steps.graph import bundle, load, tables, writer
+from torchcell_assets.storage import alone
 
 POOL = "neo4j_write"
 
@@ -38,9 +41,12 @@ def _genome() -> dg.AssetsDefinition:
         version = _upstream_version(context)
         key = bundle.build_key(GENOME.name, version, ["gene"])
         manifest = bundle.Manifest(key, GENOME.name, "Gene", path.name, {"Gene": genes}, {}, 0)
-        folder = bundle.write(root.place("graph", "bundles", GENOME.name), made, manifest)
-        with store.driver() as driver:
-            load.load_genes(driver, store.database_name, folder)
+        bundles = root.place("graph", "bundles", GENOME.name)
+        with _alone(context, bundles):
+            folder = bundle.write(bundles, made, manifest)
+            with store.driver() as driver:
+                load.load_genes(driver, store.database_name, folder)
+            bundle.delete_others(folder)
         return result(folder, version, metadata={"build": key, "dagster/row_count": genes, **_columns(GENOME)})
 
     return build
@@ -62,13 +68,17 @@ def _records(dataset: Dataset) -> dg.AssetsDefinition:
     def build(context: dg.AssetExecutionContext, root: DataRoot, store: GraphStore) -> dg.MaterializeResult:
         path = root.table("datasets", dataset.name)
         version = _upstream_version(context)
-        folder = bundle.write_records(root.place("graph", "bundles", dataset.name), dataset, version, path)
-        manifest = bundle.read_manifest(folder)
-        with store.driver() as driver:
-            load.load(
-                driver, store.database_name, folder, tick=lambda done, total: context.log.info(f"{done:,} of {total:,}")
-            )
-        bundle.delete_others(folder)
+        bundles = root.place("graph", "bundles", dataset.name)
+
+        def tick(done: int, total: int) -> None:
+            context.log.info(f"{done:,} of {total:,}")
+
+        with _alone(context, bundles):
+            folder = bundle.write_records(bundles, dataset, version, path)
+            with store.driver() as driver:
+                load.load(driver, store.database_name, folder, tick=tick)
+            bundle.delete_others(folder)
+            manifest = bundle.read_manifest(folder)
         return result(
             folder,
             version,
@@ -89,6 +99,11 @@ def _columns(dataset: Dataset) -> dict[str, Any]:
     """A node or an edge carries the fields of its record: the columns are those of the dataset."""
     origin = (dg.AssetKey(["datasets", dataset.name]), as_they_are(dataset.record.columns()))
     return {"dagster/column_schema": column_schema(dataset.record), **column_lineage(origin)}
+
+
+def _alone(context: dg.AssetExecutionContext, bundles: Path) -> AbstractContextManager[None]:
+    """The pool keeps two runs of the UI apart; a command line beside it has no pool. Who waits then finds all made."""
+    return alone(bundles, waits=lambda: context.log.info("Another process writes this dataset: this one waits for it."))
 
 
 def _upstream_version(context: dg.AssetExecutionContext) -> str:

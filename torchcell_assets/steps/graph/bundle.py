@@ -205,5 +205,5 @@ def _check_counts(folder: Path, manifest: Manifest) -> None:
 def delete_others(folder: Path) -> None:
     """Delete the other bundles of the same dataset; a build that is no longer current is never read again."""
     for other in folder.parent.iterdir():
-        if other != folder:
+        if other != folder and other.is_dir():
             shutil.rmtree(other, ignore_errors=True)

@@ -60,6 +60,8 @@ def merged_fitness(context: dg.AssetExecutionContext, root: DataRoot, store: Gra
         read.refuse_other_builds(serves, builds)
         pages = [serves[name] for name in sorted(builds)]
         selected = read.select(driver, store.database_name, STUDY.query, pages)
+        # a load that ended in the meantime has deleted what was being read
+        read.refuse_other_builds(read.current_builds(driver, store.database_name, list(builds)), builds)
     merged = fitness.merge(selected, STUDY.merge_key)
     table = MergedFitness.validate(merged.table, cast=True)
     path = merged_path(root)

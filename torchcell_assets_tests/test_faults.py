@@ -1,0 +1,93 @@
+"""Killed at any moment: the next run ends as if nothing had been, and nothing is left behind. `benchmarks/faults.py` kills
+as often as one likes.
+"""
+
+import os
+import signal
+
+import dagster as dg
+import neo4j
+import pytest
+from polars.testing import assert_frame_equal
+
+from torchcell_assets import killed_runs
+from torchcell_assets.schema import Fitness
+from torchcell_assets.steps.graph import load, local_server, read
+from torchcell_assets.steps.graph.supervisor import read_entry
+from torchcell_assets_tests import main_job
+from torchcell_assets_tests.steps.graph.test_round_trip import DATABASE, fitness_rows, write_bundle
+
+
+def test_a_main_job_killed_three_times_ends_with_the_same_content_and_leaves_nothing(tiny_made, tmp_path):
+    root = tmp_path / "data"
+    assert main_job.kill_again_and_again(root, main_job.moments(1, tiny_made.seconds, 3))
+    code, said = main_job.run(root)
+    assert code == 0, said
+    assert "scoreboard.png" in said
+    assert main_job.versions(root) == tiny_made.versions
+    assert main_job.tables(root) == tiny_made.tables
+    assert main_job.left_behind(root) == []
+
+
+def test_what_is_in_sync_is_not_made_again(tiny_made):
+    code, said = main_job.run(tiny_made.root)
+    assert (code, "Everything is in sync; nothing was made" in said) == (0, True), said
+    assert main_job.tables(tiny_made.root) == tiny_made.tables
+
+
+def test_a_run_that_was_killed_is_closed_and_one_that_lives_is_not(tmp_path, monkeypatch):
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    with dg.DagsterInstance.ephemeral() as here, killed_runs.alive() as tags:
+        (tmp_path / "processes" / "run-killed").touch()
+        by_whom = {
+            "killed": {killed_runs.TAG: "run-killed"},
+            "living": tags,
+            "elsewhere": {killed_runs.TAG: "run-of-another-machine"},
+            "by_the_ui": {},
+        }
+        started = {
+            name: here.create_run_for_job(dg.GraphDefinition(name=name).to_job(), tags=run_tags).run_id
+            for name, run_tags in by_whom.items()
+        }
+        finished = lambda: {name for name, run in started.items() if here.get_run_by_id(run).is_finished}  # noqa: E731
+        assert killed_runs.close(here) == 1
+        assert finished() == {"killed"}
+        assert killed_runs.close(here, of_the_ui=True) == 1
+        assert finished() == {"killed", "by_the_ui"}
+        with killed_runs.ui_alive() as (_, alone), killed_runs.ui_alive() as (_, second):
+            assert alone and not second
+    assert [path.name for path in (tmp_path / "processes").iterdir()] == ["ui"]
+
+
+def test_a_graph_server_killed_in_mid_load_serves_the_old_build_whole_and_the_retry_is_exact(tmp_path, monkeypatch):
+    monkeypatch.setattr(load, "BATCH", 2)
+    home = tmp_path / "neo4j"
+    old, new = fitness_rows(), fitness_rows().with_columns(value=fitness_rows()["value"] + 1)
+    bundle = write_bundle(tmp_path / "new", new, Fitness, "v2")
+
+    def connect(here: local_server.Connection) -> neo4j.Driver:
+        # a driver goes on trying for half a minute unless it is told not to
+        return neo4j.GraphDatabase.driver(here.uri, auth=(here.username, here.password), max_transaction_retry_time=0.5)
+
+    def kill(done: int, total: int) -> None:
+        assert done < total
+        os.kill(read_entry(home)["pid"], signal.SIGKILL)
+
+    try:
+        with connect(local_server.start(home)) as driver:
+            first = load.load(driver, DATABASE, write_bundle(tmp_path / "old", old, Fitness))
+            with pytest.raises(neo4j.exceptions.DriverError):
+                load.load(driver, DATABASE, bundle, tick=kill)
+        with connect(local_server.start(home)) as driver:
+            assert load.current_build(driver, DATABASE, first.dataset) == first.build
+            assert load.differences(driver, DATABASE, first) == []
+            assert_frame_equal(read.records(driver, DATABASE, first.build, Fitness), old)
+            loaded: list[int] = []
+            second = load.load(driver, DATABASE, bundle, tick=lambda done, total: loaded.append(done))
+            assert loaded[0] > 2  # it went on where the killed one had stopped
+            assert load.differences(driver, DATABASE, second) == []
+            assert_frame_equal(read.records(driver, DATABASE, second.build, Fitness), new)
+            counts = "MATCH (e:Experiment) WITH count(e) AS experiments MATCH (b:Build) RETURN experiments, count(b)"
+            assert driver.execute_query(counts, database_=DATABASE).records[0].values() == [new.height, 1]
+    finally:
+        local_server.stop(home)
