@@ -7,13 +7,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from torchcell_assets import study
 from torchcell_assets.definitions import defs
 from torchcell_assets.partitions import GRID, REPRESENTATION, SIZE, cell
-from torchcell_assets.steps.datasets import DATASETS
 
 GRAPH = defs.resolve_asset_graph()
 FAMILIES = ("elastic_net", "support_vector", "random_forest")
-FITNESS = [d.name for d in DATASETS if d.name.startswith("fitness_") and d.name != "fitness_flux_balance"]
+FITNESS = [name for name in study.current().datasets if name.startswith("fitness_")]
 
 
 def key(name: str) -> dg.AssetKey:
