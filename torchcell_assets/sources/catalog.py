@@ -21,7 +21,7 @@ _KUZMIN_2018_LANDING = (
     "https://doi.org/10.5061/dryad.tt367 (or the supplement of https://doi.org/10.1126/science.aao1729)"
 )
 _KUZMIN_2020_LANDING = (
-    "https://www.science.org/doi/suppl/10.1126/science.aaz5667/suppl_file/aaz5667-tables_s1_to_s13.zip (a zip)"
+    "https://www.science.org/doi/suppl/10.1126/science.aaz5667/suppl_file/aaz5667-tables_s1_to_s13.zip, unpack it,"
 )
 _SGD = "Saccharomyces Genome Database; Cherry et al. 2012, Nucleic Acids Research 40:D700"
 _SGD_DOI = "10.1093/nar/gkr1029"
@@ -90,7 +90,7 @@ KUZMIN_2018_CROSSES = Source(
     licence="none stated",
     citation=_KUZMIN_2018,
     doi="10.1126/science.aao1729",
-    landing=f"Data S1 of {_KUZMIN_2018_LANDING}",
+    landing=f"{_KUZMIN_2018_LANDING}, Data S1",
 )
 
 KUZMIN_2018_QUERIES = Source(
@@ -101,7 +101,7 @@ KUZMIN_2018_QUERIES = Source(
     licence="none stated",
     citation=_KUZMIN_2018,
     doi="10.1126/science.aao1729",
-    landing=f"Data S4 of {_KUZMIN_2018_LANDING}",
+    landing=f"{_KUZMIN_2018_LANDING}, Data S4",
 )
 
 KUZMIN_2020_MAIN = Source(

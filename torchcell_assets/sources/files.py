@@ -138,6 +138,10 @@ class Sources:
                 missing.append((source, self._sentence(source, [*problems, answer])))
         return missing
 
+    def absent(self, sources: Iterable[Source]) -> list[Source]:
+        """Which sources are neither in the cache nor in the mirror; looked for by name, not verified."""
+        return [s for s in sources if not any(path and path.is_file() for _, path in self._places(s))]
+
     def _local(self, source: Source) -> tuple[Path | None, list[str]]:
         """The verified file if it is on this machine, and else one clause per place that was looked at."""
         problems = []
