@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import dagster as dg
 import polars as pl
 import pytest
 
+from torchcell_assets.resources import DataRoot
 from torchcell_assets.schema.genotype import with_genotype
 from torchcell_assets.schema.records import Fitness, Interaction
 from torchcell_assets.sources.catalog import (
@@ -15,8 +17,10 @@ from torchcell_assets.sources.catalog import (
     KUZMIN_2020_QUERIES,
 )
 from torchcell_assets.steps.datasets import kuzmin2018, kuzmin2020, sga, tau, trigenic
+from torchcell_assets.steps.datasets.checks import tau_as_published
 from torchcell_assets.steps.datasets.fitness_costanzo2016 import read_strains
 from torchcell_assets.steps.datasets.raw_file import BadRawFile, read_text
+from torchcell_assets_tests.mirror import QUIET
 from torchcell_assets_tests.steps.datasets import damage
 
 BOTH = [kuzmin2018, kuzmin2020]
@@ -153,6 +157,32 @@ def test_tau_by_hand():
     }  # fmt: skip
     # 0.5 - 0.8 x 0.9 - 0.1 x 0.7 + 0.2 x 0.6
     assert pl.select(tau.tau(**{name: pl.lit(part) for name, part in parts.items()})).item() == pytest.approx(-0.17)
+
+
+@PUBLICATIONS
+def test_the_check_of_tau_says_how_well_it_follows(read, tmp_path, publication):
+    pair = (publication.INTERACTION, publication.QUERIES)
+    specs = [dg.AssetSpec(["datasets", dataset.name]) for dataset in pair]
+    job = dg.Definitions(
+        assets=specs, asset_checks=[tau_as_published(*pair)], resources={"root": DataRoot(path=str(tmp_path))}
+    ).resolve_implicit_global_asset_job_def()
+    [before] = job.execute_in_process(run_config=QUIET).get_asset_check_evaluations()
+    assert not before.passed and "never materialized" in before.description
+    (tmp_path / "datasets").mkdir()
+    for dataset in pair:
+        read(dataset).kept.write_parquet(tmp_path / "datasets" / f"{dataset.name}.parquet")
+    [found] = job.execute_in_process(run_config=QUIET).get_asset_check_evaluations()
+    assert found.passed
+    assert {name: found.metadata[name].value for name in ("scores", "complete", "identical")} == {
+        "scores": 3,
+        "complete": 3,
+        "identical": 1.0,
+    }
+    read(publication.QUERIES).kept.with_columns(value=1.0).write_parquet(
+        tmp_path / "datasets" / f"{publication.QUERIES.name}.parquet"
+    )
+    [worse] = job.execute_in_process(run_config=QUIET).get_asset_check_evaluations()
+    assert worse.metadata["identical"].value < 1
 
 
 @pytest.fixture(scope="session")
