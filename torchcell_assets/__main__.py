@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torchcell_assets import study, upkeep
+from torchcell_assets import choosing, study, upkeep
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.storage import refusal
 from torchcell_assets.terminal import WIDE, console, output
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     import dagster as dg
     from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
-    from torchcell_assets.sources import Source
     from torchcell_assets.staleness import Outdated
 
 PROJECT = Path(__file__).parent.parent
@@ -44,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=3000, help="port of the UI (ui)")
     options = parser.parse_args(arguments)
     try:
-        _choose_study()
+        choosing.choose_study()
         _dagster_home()
         commands = {
             "run": _run,
@@ -66,36 +65,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise
 
 
-def _choose_study() -> None:
-    """The study that is named or remembered; on a fresh data root `screens` if its raw files can be had, else `starter`."""
-    name = study.chosen()
-    if name is None:
-        from torchcell_assets.resources import DataRoot, RawFiles
-
-        lacking = RawFiles(root=DataRoot()).sources().probe(_raw_files(study.load(study.DEFAULT)), timeout=5.0)
-        for source, why in lacking:
-            console.print(f"[yellow]{source.name}[/]: {why}", soft_wrap=True)
-        if lacking:
-            console.print(
-                f"The study {study.DEFAULT!r} needs these files: put them into a folder and set TORCHCELL_MIRROR to it, or "
-                f"run again with network. Until then this is the study {study.FALLBACK!r}: SIMULATED growth.",
-                soft_wrap=True,
-            )
-        name = study.FALLBACK if lacking else study.DEFAULT
-    os.environ["TORCHCELL_STUDY"] = name
-    study.remember(study.load(name).place)
-
-
-def _raw_files(wanted: study.Study) -> "list[Source]":
-    """Every raw file that a study reads, each once."""
-    from torchcell_assets.steps.datasets import DATASETS, GENOME
-    from torchcell_assets.steps.representations.recipes import RECIPES
-
-    datasets = [GENOME, *(dataset for dataset in DATASETS if dataset.name in wanted.datasets)]
-    files = [source for key in wanted.representations for source in RECIPES[key].files]
-    return list(dict.fromkeys([source for dataset in datasets for source in dataset.sources] + files))
-
-
 def _dagster_home() -> None:
     """DAGSTER_HOME in the data root, unless it is set; its dagster.yaml is the project's."""
     if not os.environ.get("DAGSTER_HOME"):
@@ -114,6 +83,7 @@ def _run() -> int:
     from torchcell_assets.definitions import defs
 
     current = study.current()
+    choosing.require_raw_files(current)
     console.print(f"[bold]{current.title}[/] (study {current.name}, data root {study.data_root()})", soft_wrap=True)
     made = 0
     with dg.DagsterInstance.get() as instance, contextlib.ExitStack() as servers, killed_runs.alive() as tags:

@@ -2,10 +2,11 @@
 
 import pytest
 
-from torchcell_assets import study
+from torchcell_assets import choosing, study
 from torchcell_assets.steps.datasets import DATASETS
 from torchcell_assets.steps.representations.recipes import RECIPES
 from torchcell_assets.steps.trained.grids import GRIDS
+from torchcell_assets.terminal import console
 
 BUNDLED = sorted(path.stem for path in study.STUDIES.glob("*.toml"))
 
@@ -54,7 +55,7 @@ def test_a_study_of_ones_own_is_remembered_by_its_path_and_finds_its_own_query(t
 
 def test_an_unknown_or_broken_study_is_one_sentence(tmp_path):
     with pytest.raises(
-        study.StudyError, match="There is no study 'nothing': set TORCHCELL_STUDY to one of screens, starter"
+        study.StudyError, match="There is no study 'nothing': set TORCHCELL_STUDY to one of published, screens, starter"
     ):
         study.load("nothing")
     broken = tmp_path / "broken.toml"
@@ -62,3 +63,30 @@ def test_an_unknown_or_broken_study_is_one_sentence(tmp_path):
     with pytest.raises(study.StudyError, match=r"cannot be read: .*; compare it with") as refusal:
         study.load(str(broken))
     assert "\n" not in str(refusal.value)
+
+
+def test_a_study_names_every_file_that_a_person_has_to_download_and_makes_nothing(data_root, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCHCELL_MIRROR", str(tmp_path / "mirror"))
+    monkeypatch.setattr("torchcell_assets.sources.files._ask", lambda urls, timeout: dict.fromkeys(urls, ""))
+    published = study.load("published")
+    by_hand = [source for source in choosing.raw_files(published) if source.landing]
+    assert len(by_hand) == 5
+    with console.capture() as said, pytest.raises(study.StudyError, match="lacks 5 raw files, named above"):
+        choosing.require_raw_files(published)
+    lines = said.get().splitlines()
+    assert len(lines) == 5
+    for line, source in zip(lines, by_hand, strict=True):
+        assert f"Download it from {source.landing}" in line
+        assert f"put it at {data_root / 'raw' / source.name}" in line
+        (tmp_path / "mirror" / source.name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "mirror" / source.name).touch()
+    choosing.require_raw_files(published)
+
+
+def test_a_stored_dataset_asks_for_no_raw_file(data_root):
+    published = study.load("published")
+    for name in published.datasets:
+        (data_root / "datasets").mkdir(parents=True, exist_ok=True)
+        (data_root / "datasets" / f"{name}.parquet").touch()
+    assert not any(source.landing for source in choosing.raw_files(published, stored=False))
+    choosing.require_raw_files(published)

@@ -2,7 +2,8 @@
 
 Belongs here: facts about files. Does not: how they are found (files.py), what is in them (steps/datasets).
 
-Every URL is pinned to a commit. `licence` is that of the repository or package that the copy comes from; `none stated`
+Every URL is pinned to a commit. A file without URL has a `landing`: its publisher lets people download it, not programs.
+`licence` is that of the repository or package that the copy comes from; `none stated`
 where it has no licence file.
 """
 
@@ -14,6 +15,14 @@ _YEAST_PHENOME = f"{_RAW}/yeastphenome/yp-data/6f3294266bb932c01d64364bfec4e3d0e
 
 _COSTANZO_2016 = "Costanzo et al. 2016, Science 353:aaf1420"
 _KUZMIN_2021 = "Kuzmin et al. 2021, Nature Protocols 16:1219"
+_KUZMIN_2018 = "Kuzmin et al. 2018, Science 360:eaao1729"
+_KUZMIN_2020 = "Kuzmin et al. 2020, Science 368:eaaz5667"
+_KUZMIN_2018_LANDING = (
+    "https://doi.org/10.5061/dryad.tt367 (or the supplement of https://doi.org/10.1126/science.aao1729)"
+)
+_KUZMIN_2020_LANDING = (
+    "https://www.science.org/doi/suppl/10.1126/science.aaz5667/suppl_file/aaz5667-tables_s1_to_s13.zip, unpack it,"
+)
 _SGD = "Saccharomyces Genome Database; Cherry et al. 2012, Nucleic Acids Research 40:D700"
 _SGD_DOI = "10.1093/nar/gkr1029"
 
@@ -43,11 +52,12 @@ COSTANZO_2016_PAIRS = tuple(
     Source(
         name=f"costanzo2016/{name}",
         sha256=(sha256,),
-        bytes=0,
+        bytes=None,
         url=None,
         licence="none stated",
         citation=_COSTANZO_2016,
         doi="10.1126/science.aaf1420",
+        landing="https://thecellmap.org/costanzo2016 (Data File S1, pair-wise interaction format), unpack it,",
     )
     for name, sha256 in _COSTANZO_2016_FILES.items()
 )
@@ -78,7 +88,7 @@ SGA_DIGENIC_QUERIES = Source(
     bytes=56_258,
     url=f"{_SGA_PUBLIC}/refdata/dmf_tr_150226_fromSGAonly.txt",
     licence="none stated",
-    citation="Kuzmin et al. 2018, Science 360:eaao1729",
+    citation=_KUZMIN_2018,
     doi="10.1126/science.aao1729",
 )
 
@@ -90,6 +100,61 @@ SGA_TRIGENIC_QUERIES = Source(
     licence="none stated",
     citation=_KUZMIN_2021,
     doi="10.1038/s41596-020-00456-3",
+)
+
+KUZMIN_2018_CROSSES = Source(
+    name="kuzmin2018/aao1729_data_s1.tsv",
+    sha256=("c82b60f98590071fcb07b74b672958a5863b58e03b78631e6235cb664ee82afb",),
+    bytes=None,
+    url=None,
+    licence="none stated",
+    citation=_KUZMIN_2018,
+    doi="10.1126/science.aao1729",
+    landing=f"{_KUZMIN_2018_LANDING}, Data S1",
+)
+
+KUZMIN_2018_QUERIES = Source(
+    name="kuzmin2018/Data File S4_Fitness standard for single and double mutant query strains.xlsx",
+    sha256=("2c9ee77dc6f0a08900158f23cecbcad41db6dc4a2555fbc7100fbca455869d51",),
+    bytes=None,
+    url=None,
+    licence="none stated",
+    citation=_KUZMIN_2018,
+    doi="10.1126/science.aao1729",
+    landing=f"{_KUZMIN_2018_LANDING}, Data S4",
+)
+
+KUZMIN_2020_MAIN = Source(
+    name="kuzmin2020/aaz5667-Table-S1.xlsx",
+    sha256=("4180577d53d5012c6c747227cbeca8a2d09f59bd8028d3bb2f5fd84601c77def",),
+    bytes=None,
+    url=None,
+    licence="none stated",
+    citation=_KUZMIN_2020,
+    doi="10.1126/science.aaz5667",
+    landing=_KUZMIN_2020_LANDING,
+)
+
+KUZMIN_2020_PILOT = Source(
+    name="kuzmin2020/aaz5667-Table-S3.xlsx",
+    sha256=("625420bed5de3563c9f1b4f1909a627aa4d8dd1b629c3f8a3596eb99e132c54f",),
+    bytes=None,
+    url=None,
+    licence="none stated",
+    citation=_KUZMIN_2020,
+    doi="10.1126/science.aaz5667",
+    landing=_KUZMIN_2020_LANDING,
+)
+
+KUZMIN_2020_QUERIES = Source(
+    name="kuzmin2020/aaz5667-Table-S5.xlsx",
+    sha256=("632405396de8e78807c6e94023780344ff53b2bfe4579a2a7609a4309693c6c0",),
+    bytes=None,
+    url=None,
+    licence="none stated",
+    citation=_KUZMIN_2020,
+    doi="10.1126/science.aaz5667",
+    landing=_KUZMIN_2020_LANDING,
 )
 
 BARYSHNIKOVA_2010 = Source(
@@ -196,10 +261,16 @@ CATALOG: dict[str, Source] = {
     source.name: source
     for source in (
         COSTANZO_2016_SINGLES,
+        *COSTANZO_2016_PAIRS,
         SGA_SCORES,
         SGA_DETAILS,
         SGA_DIGENIC_QUERIES,
         SGA_TRIGENIC_QUERIES,
+        KUZMIN_2018_CROSSES,
+        KUZMIN_2018_QUERIES,
+        KUZMIN_2020_MAIN,
+        KUZMIN_2020_PILOT,
+        KUZMIN_2020_QUERIES,
         BARYSHNIKOVA_2010,
         BRESLOW_2008,
         DEUTSCHBAUER_2005,

@@ -1,7 +1,8 @@
 """Where a raw file is found, and whether it is the right one.
 
 Belongs here: `Source` (a file by name and sha256) and `Sources` (a package file, the cache, a mirror folder, the pinned
-URL, in this order). Does not: which files there are (catalog.py), what is in them (steps/datasets).
+URL, in this order; without a URL, the sentence that tells a person what to download). Does not: which files there are
+(catalog.py), what is in them (steps/datasets).
 
 Whatever comes out of `Sources.path` has one of the sha256 of its source. A file of the mirror is used in place; only a
 download is written, under a temporary name, and renamed after its sha256 was checked, so that a good file in the cache
@@ -35,19 +36,21 @@ class Source:
     name: path below the cache and below a mirror folder.
     sha256: accepted digests; the first is that of `url`. More than one where the publisher's file and a re-saved copy
         of it both circulate.
-    bytes: size of the file with the first digest.
+    bytes: size of the file with the first digest; None where only its digest is known.
+    landing: of a file without `url`, the page from which a person downloads it.
     package, member: a file that ships inside an installed package, and its path there; such a file has no `url`.
     """
 
     name: str
     sha256: tuple[str, ...]
-    bytes: int
+    bytes: int | None
     url: str | None
     licence: str
     citation: str
     doi: str
     package: str | None = None
     member: str | None = None
+    landing: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class Sources:
         if found:
             return found
         if source.url is None:
-            raise SourceUnavailable(_package_sentence(source, problems))
+            raise SourceUnavailable(self._sentence(source, problems))
         if self.offline:
             problems.append(f"{source.url} is not asked, because this runs offline")
         else:
@@ -90,9 +93,7 @@ class Sources:
         """Raise SourceUnavailable unless the file is here, without network, and has an accepted sha256."""
         found, problems = self._local(source)
         if not found:
-            raise SourceUnavailable(
-                _package_sentence(source, problems) if source.package else self._sentence(source, problems)
-            )
+            raise SourceUnavailable(self._sentence(source, problems))
 
     def changed_at_url(self, source: Source) -> str:
         """What the URL of a source gives now, if that is another file than the pinned one, and else "".
@@ -100,7 +101,8 @@ class Sources:
         Read to its end and kept nowhere. Raises SourceUnavailable where the URL cannot be asked, or the source has none.
         """
         if source.url is None:
-            raise SourceUnavailable(f"{source.name} ships in the package {source.package} and has no URL.")
+            where = f"ships in the package {source.package}" if source.package else f"is found at {source.landing}"
+            raise SourceUnavailable(f"{source.name} {where} and has no URL that a program could ask.")
         if self.offline:
             raise SourceUnavailable(f"{source.url} is not asked, because this runs offline.")
         try:
@@ -124,7 +126,7 @@ class Sources:
             if found:
                 continue
             if source.url is None:
-                missing.append((source, _package_sentence(source, problems)))
+                missing.append((source, self._sentence(source, problems)))
             elif self.offline:
                 missing.append((source, self._sentence(source, [*problems, "this runs offline"])))
             else:
@@ -135,6 +137,10 @@ class Sources:
             if answer:
                 missing.append((source, self._sentence(source, [*problems, answer])))
         return missing
+
+    def absent(self, sources: Iterable[Source]) -> list[Source]:
+        """Which sources are neither in the cache nor in the mirror; looked for by name, not verified."""
+        return [s for s in sources if not any(path and path.is_file() for _, path in self._places(s))]
 
     def _local(self, source: Source) -> tuple[Path | None, list[str]]:
         """The verified file if it is on this machine, and else one clause per place that was looked at."""
@@ -188,11 +194,12 @@ class Sources:
             return Path(files.fetch(source.name, downloader=downloader))
 
     def _sentence(self, source: Source, problems: list[str]) -> str:
+        cannot = f"The raw file {source.name} cannot be had: {'; '.join(problems)}."
+        if source.package:
+            return f"{cannot} Install {source.package} in the version of requirements.lock (`make install`)."
         mirror = f"in {self.mirror}" if self.mirror else f"in a folder and set {MIRROR_VARIABLE} to that folder"
-        return (
-            f"The raw file {source.name} cannot be had: {'; '.join(problems)}. "
-            f"Put it at {self.cache / source.name}, or as {source.name} {mirror}."
-        )
+        get = f"Download it from {source.landing} and put it" if source.landing else "Put it"
+        return f"{cannot} {get} at {self.cache / source.name}, or as {source.name} {mirror}."
 
 
 def sha256_of(path: Path) -> str:
@@ -207,13 +214,6 @@ def _package_file(package: str, member: str) -> Path | None:
         return Path(str(metadata.distribution(package).locate_file(member)))
     except metadata.PackageNotFoundError:
         return None
-
-
-def _package_sentence(source: Source, problems: list[str]) -> str:
-    return (
-        f"The raw file {source.name} cannot be had: {'; '.join(problems)}. "
-        f"Install {source.package} in the version of requirements.lock (`make install`)."
-    )
 
 
 def _reason(url: str, place: Path, error: Exception) -> str:

@@ -193,3 +193,20 @@ def test_a_url_that_gives_no_whole_file_is_no_change(
         sources.changed_at_url(source)
     with pytest.raises(SourceUnavailable, match="offline"):
         replace(sources, offline=True).changed_at_url(source)
+
+
+def test_a_file_that_only_a_person_may_download_says_what_from_where_and_where_to(source: Source, sources: Sources):
+    by_hand = replace(source, url=None, landing="https://publisher.example/supplement")
+    put(sources.cache, CONTENT)
+    assert sources.path(by_hand) == sources.cache / NAME
+    (sources.cache / NAME).unlink()
+    for ask in (sources.path, sources.verify, lambda it: sources.probe([it])[0][1]):
+        try:
+            sentence = ask(by_hand)
+        except SourceUnavailable as refusal:
+            sentence = str(refusal)
+        assert f"Download it from https://publisher.example/supplement and put it at {sources.cache / NAME}" in sentence
+        assert "TORCHCELL_MIRROR" in sentence
+        assert "\n" not in sentence
+    with pytest.raises(SourceUnavailable, match=r"is found at https://publisher\.example/supplement and has no URL"):
+        sources.changed_at_url(by_hand)

@@ -1,9 +1,13 @@
-"""What must hold of every stored dataset: as many records as published, no more in quarantine than known."""
+"""What must hold of stored datasets: as many records as published, no more in quarantine than known; scores that follow
+from the fitness beside them.
+"""
 
 import dagster as dg
+import polars as pl
 
+from torchcell_assets.resources import DataRoot
 from torchcell_assets.staleness.checks import raw_files_as_pinned
-from torchcell_assets.steps.datasets import GENOME
+from torchcell_assets.steps.datasets import GENOME, kuzmin2018, kuzmin2020, tau
 from torchcell_assets.steps.datasets.assets import of_the_study
 from torchcell_assets.steps.datasets.dataset import Dataset
 
@@ -33,8 +37,37 @@ def _check(dataset: Dataset) -> dg.AssetChecksDefinition:
     return check
 
 
+def tau_as_published(interaction: Dataset, queries: Dataset) -> dg.AssetChecksDefinition:
+    """A warning where the published tau does not follow from the stored digenic scores and query strains."""
+
+    @dg.asset_check(
+        asset=["datasets", interaction.name],
+        additional_deps=[["datasets", queries.name]],
+        name="tau_as_published",
+        description=(
+            "tau = f_ijk - f_ij f_k - epsilon_ik f_j - epsilon_jk f_i, from stored records, correlates with the published score "
+            f"by {MIN_PEARSON} or more; `identical` is the share within {tau.CLOSE}."
+        ),
+    )
+    def check(root: DataRoot) -> dg.AssetCheckResult:
+        tables = [root.table("datasets", dataset.name) for dataset in (interaction, queries)]
+        if lacking := [path.stem for path in tables if not path.is_file()]:
+            return dg.AssetCheckResult(passed=False, description=f"never materialized: {', '.join(lacking)}")
+        found = tau.agreement(tau.recompute(*(pl.read_parquet(path) for path in tables)))
+        return dg.AssetCheckResult(
+            passed=found.pearson is not None and found.pearson >= MIN_PEARSON,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={name: value for name, value in vars(found).items() if value is not None},
+        )
+
+    return check
+
+
+MIN_PEARSON = 0.95
+_TRIGENIC = [(module.INTERACTION, module.QUERIES) for module in (kuzmin2018, kuzmin2020)]
 STORED = (GENOME, *of_the_study())
 CHECKS = [
     *(_check(dataset) for dataset in STORED),
     *(raw_files_as_pinned(dg.AssetKey(["datasets", dataset.name]), dataset.sources) for dataset in STORED),
+    *(tau_as_published(*pair) for pair in _TRIGENIC if all(dataset in STORED for dataset in pair)),
 ]

@@ -6,7 +6,8 @@ Belongs here: how the pair-wise files become records, batch by batch. Does not: 
 What must be known of the files:
 - One row is one query strain crossed to one array strain, at 26 or 30 degrees; A x B and B x A are two rows, in two screens.
 - The allele of a strain is looked up in the strain table. A strain that is not in it keeps the allele name of the pair file.
-- The query fitness is blank where it was not measured; the double mutant's fitness never is.
+- The query fitness is blank where it was not measured; the double mutant's fitness never is. It is then relative to the query
+  strain, which stands with 1 in the product: observed = 1 x array fitness + epsilon.
 - The standard deviation is one over four colonies of the double mutant; epsilon has none of its own.
 """
 
@@ -19,7 +20,7 @@ import polars as pl
 from torchcell_assets.schema.records import Fitness, Interaction
 from torchcell_assets.sources import Source
 from torchcell_assets.sources.catalog import COSTANZO_2016_PAIRS, COSTANZO_2016_SINGLES
-from torchcell_assets.steps.datasets.as_records import completed
+from torchcell_assets.steps.datasets.as_records import as_records
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
 from torchcell_assets.steps.datasets.fitness_costanzo2016 import STRAIN_CODES, SUPPRESSOR_IN_ALLELE, read_strains
 from torchcell_assets.steps.datasets.raw_file import is_blank, number, read_batches
@@ -38,7 +39,7 @@ COLUMNS = [
     "Double mutant fitness",
     "Double mutant fitness standard deviation",
 ]
-_QUERY, _QUERY_ALLELE, _ARRAY, _ARRAY_ALLELE, _PLATE, _EPSILON, _P, _, _, _FITNESS, _SD = COLUMNS
+_QUERY, _QUERY_ALLELE, _ARRAY, _ARRAY_ALLELE, _PLATE, _EPSILON, _P, _QUERY_FITNESS, _, _FITNESS, _SD = COLUMNS
 COLONIES = 4  # of each double mutant, on one plate
 ROWS = 20_705_612
 _DECIMALS = 4  # of every number in the files
@@ -93,14 +94,14 @@ def _records(cls: type[dy.Schema], dataset: str, file: str, batch: pl.DataFrame,
         medium_class=pl.lit("SGA plate"),
         temperature=pl.col(_PLATE).str.extract(r"(\d+)$").cast(pl.Float64, strict=False),
         temperature_source=pl.lit("stated"),
-        reference=pl.lit("wild type"),
+        reference=pl.when(is_blank(_QUERY_FITNESS)).then(pl.lit("query strain")).otherwise(pl.lit("wild type")),
         evidence=pl.lit("measured"),
         publication=pl.lit(COSTANZO_2016_SINGLES.doi),
         uncertainty=number(_SD),
         uncertainty_type=pl.when(is_blank(_SD)).then(pl.lit("none")).otherwise(pl.lit("sample_sd")),
         **phenotype,
     )
-    return Parsed(completed(records, cls, dataset), blank=int(blank.sum()))
+    return Parsed(as_records(records, cls, dataset), blank=int(blank.sum()))
 
 
 def _fitness() -> dict[str, pl.Expr]:
@@ -136,5 +137,5 @@ def _dataset(name: str, record: type[dy.Schema], what: str) -> Dataset:
     )
 
 
-FITNESS = _dataset("fitness_costanzo2016_pairs", Fitness, "the fitness, relative to wild type,")
+FITNESS = _dataset("fitness_costanzo2016_pairs", Fitness, "the fitness")
 INTERACTION = _dataset("interaction_costanzo2016", Interaction, "epsilon, observed minus expected fitness,")

@@ -33,17 +33,21 @@ class BadRawFile(TorchcellError):
         )
 
 
-def read_sheet(path: Path, columns: Sequence[str | None], *, sheet: int | str = 0, header: bool = True) -> pl.DataFrame:
+def read_sheet(
+    path: Path, columns: Sequence[str | None], *, sheet: int | str = 0, header: bool = True, skip: int = 0
+) -> pl.DataFrame:
     """A sheet of a spreadsheet as text, numbered in `row`.
 
     columns: the published header, in order; None where a header cell is empty (such a column is named `column_<n>`, the
         first being 1). Without `header` the sheet's first row is data, and `columns` are the names to give.
+    skip: rows above the header, such as a title.
     """
     import fastexcel
 
     names = _names(columns)
     try:
-        table = fastexcel.read_excel(path).load_sheet(sheet, header_row=None, dtypes="string").to_polars()
+        book = fastexcel.read_excel(path)
+        table = book.load_sheet(sheet, header_row=None, skip_rows=skip, dtypes="string").to_polars()
     except fastexcel.FastExcelError as error:
         raise BadRawFile(path, f"it is no readable spreadsheet ({_first_line(error)})") from error
     if table.width != len(columns):
@@ -54,6 +58,26 @@ def read_sheet(path: Path, columns: Sequence[str | None], *, sheet: int | str = 
         _require_header(path, list(table.row(0)), columns)
         table = table.slice(1)
     return _numbered(path, table.rename(dict(zip(table.columns, names, strict=True))))
+
+
+def read_columns(path: Path, columns: Sequence[str], *, top: int = 5) -> pl.DataFrame:
+    """The named columns of the first sheet as text, numbered in `row`: for a sheet whose header is known in part.
+
+    top: the header is the first of so many rows that holds every name; what is above it is a title.
+    """
+    import fastexcel
+
+    try:
+        table = fastexcel.read_excel(path).load_sheet(0, header_row=None, dtypes="string").to_polars()
+    except fastexcel.FastExcelError as error:
+        raise BadRawFile(path, f"it is no readable spreadsheet ({_first_line(error)})") from error
+    heads = [[(cell or "").strip() for cell in row] for row in table.head(top).rows()]
+    at = next((n for n, head in enumerate(heads) if set(columns) <= set(head)), None)
+    if at is None:
+        best = max(heads, key=lambda head: len(set(columns) & set(head)), default=[])
+        raise BadRawFile(path, f"its first sheet has no column headed {sorted(set(columns) - set(best))[0]!r}")
+    found = {table.columns[heads[at].index(name)]: name for name in columns}
+    return _numbered(path, table.slice(at + 1).select(list(found)).rename(found))
 
 
 def read_text(

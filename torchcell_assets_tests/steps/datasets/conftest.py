@@ -14,6 +14,7 @@ import pytest
 from torchcell_assets.sources import Sources
 from torchcell_assets.steps.datasets import DATASETS, GENOME, Dataset
 from torchcell_assets.study import load
+from torchcell_assets_tests.steps.datasets import trigenic_tables
 
 AT_HAND = [dataset for dataset in DATASETS if dataset.name in {*load("screens").datasets, *load("starter").datasets}]
 """Datasets whose raw files anybody can have; those of the others are brought by the user."""
@@ -35,9 +36,14 @@ class Read:
 
 @pytest.fixture(scope="session")
 def sources(raw_files: None, tmp_path_factory: pytest.TempPathFactory) -> Sources:
-    """The raw files, from the mirror where there is one; continuous integration downloads the others."""
+    """The raw files, from the mirror where there is one; continuous integration downloads the others.
+
+    For those that no program may download, small tables of their layout stand in.
+    """
     mirror = os.environ.get("TORCHCELL_MIRROR")
-    return Sources(cache=tmp_path_factory.mktemp("raw"), mirror=Path(mirror) if mirror else None)
+    made = trigenic_tables.write(tmp_path_factory.mktemp("published"))
+    cache = tmp_path_factory.mktemp("raw")
+    return trigenic_tables.WithStandIns(cache=cache, mirror=Path(mirror) if mirror else None, stand_ins=made)
 
 
 @pytest.fixture(scope="session")

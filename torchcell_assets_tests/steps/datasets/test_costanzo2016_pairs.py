@@ -77,7 +77,8 @@ def test_epsilon_is_observed_minus_expected_also_where_the_query_fitness_is_blan
     raw = pl.concat(pl.read_csv(path, separator="\t", infer_schema=False) for path in samples)
     query, array = (raw[name].cast(pl.Float64, strict=False) for name in pairs.COLUMNS[7:9])
     assert query.null_count() == 17
-    assert ((query * array - interaction["expected"]).abs().drop_nulls() < 1.01e-4).all()
+    assert ((query.fill_null(1.0) * array - interaction["expected"]).abs() < 1.01e-4).all()
+    assert (query.is_null() == (fitness["reference"].cast(pl.String) == "query strain")).all()
 
 
 def test_a_suppressor_is_told_by_its_allele_and_a_ts_allele_by_the_strain_table(singles, samples):
