@@ -80,7 +80,7 @@ def main(records: int) -> None:
         table.add_row(name, f"{wall:.1f}", f"{records / wall:,.0f}", f"{cpu / records * 1e6:.1f}")
 
     with tempfile.TemporaryDirectory() as folder, local_server.serving(Path(folder) / "neo4j") as server:
-        made = tables.record_tables(dataset, rows)
+        made = tables.record_tables(dataset, rows, bundle.build_of(dataset, "1"))
         manifest = bundle.manifest_of(dataset, rows, made, "benchmark", Path("benchmark"))
         files, *cost = measured(lambda: bundle.write(Path(folder) / "bundles", made, manifest))
         add("bundle by BioCypher", *cost)

@@ -29,6 +29,7 @@ from torchcell_assets.steps.graph.writer import DATASET_EDGES, DATASET_NODES, sc
 from torchcell_assets.storage import building
 
 WRITER_VERSION = "2"
+RECORD_LABELS = ("Fitness", "Interaction", "Viability")
 BATCH = 250_000
 """Records rendered at a time: some 500 MB."""
 
@@ -63,6 +64,11 @@ def build_key(dataset: str, data_version: str, labels: list[str]) -> str:
     return f"{dataset}@{digest([data_version, schema_entries(*labels), WRITER_VERSION])}"
 
 
+def build_of(dataset: Dataset, data_version: str) -> str:
+    """The name of the build of a dataset at a data version."""
+    return build_key(dataset.name, data_version, labels_of(dataset))
+
+
 def labels_of(dataset: Dataset) -> list[str]:
     """The input labels of all that a dataset's bundle holds."""
     return [dataset.record.__name__.lower(), *DATASET_NODES, *DATASET_EDGES]
@@ -79,7 +85,7 @@ def manifest_of(dataset: Dataset, records: pl.DataFrame, made: GraphTables, vers
 
 def _manifest(dataset: Dataset, version: str, table: Path, rows: Mapping[str, int], total: int) -> Manifest:
     return Manifest(
-        build=build_key(dataset.name, version, labels_of(dataset)),
+        build=build_of(dataset, version),
         dataset=dataset.name,
         record_class=dataset.record.__name__,
         table=table.name,
@@ -109,20 +115,21 @@ def write_records(folder: Path, dataset: Dataset, version: str, table: Path) -> 
 
     version: the data version of the table. Returns and raises as `write` does.
     """
+    build = build_of(dataset, version)
 
     def fill(temporary: Path) -> Manifest:
         rows: Counter[str] = Counter()
         screens, total = [], 0
         with writing(temporary) as writer:
             for records in _batches(table):
-                experiments = experiment_tables(dataset, records, rows[dataset.record.__name__.lower()])
+                experiments = experiment_tables(dataset, records, build, rows[dataset.record.__name__.lower()])
                 rows.update(writer.write(experiments))
                 screens.append(screens_of(records))
                 total += value_sum(records)
-            rows.update(writer.write(shared_tables(dataset, pl.concat(screens))))
+            rows.update(writer.write(shared_tables(dataset, pl.concat(screens), build)))
         return _manifest(dataset, version, table, rows, total)
 
-    return _build(folder, build_key(dataset.name, version, labels_of(dataset)), fill)
+    return _build(folder, build, fill)
 
 
 def _build(folder: Path, build: str, fill: Callable[[Path], Manifest]) -> Path:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 BATCH = 5_000  # rows a transaction: measured best for nodes with their edges
 DELETE_BATCH = 10_000
+SUMMED_PAGE = 500_000  # experiments whose values are summed in one transaction
 
 CONSTRAINTS = (
     "CREATE CONSTRAINT gene_id IF NOT EXISTS FOR (n:Gene) REQUIRE n.id IS UNIQUE",
@@ -96,11 +97,11 @@ class LoadError(TorchcellError):
     """The server does not hold what the bundle says."""
 
 
-def prepare(driver: "Driver", database: str) -> None:
-    """Constraints and indexes, if they are not there yet."""
+def prepare(driver: "Driver", database: str, patience: int = 120) -> None:
+    """Constraints and indexes, if they are not there yet; waits `patience` seconds until they are made."""
     for statement in CONSTRAINTS:
         driver.execute_query(statement, database_=database)
-    driver.execute_query("CALL db.awaitIndexes(120)", database_=database)
+    driver.execute_query("CALL db.awaitIndexes($patience)", patience=patience, database_=database)
 
 
 def load_genes(driver: "Driver", database: str, folder: Path) -> int:
@@ -156,14 +157,9 @@ def current_build(driver: "Driver", database: str, dataset: str) -> str | None:
 
 def differences(driver: "Driver", database: str, manifest: bundle.Manifest) -> list[str]:
     """What the server holds otherwise than the manifest says: counts per label and type, and the sum of the values."""
-    what = (
-        "toInteger(e.viable)"
-        if manifest.record_class == "Viability"
-        else f"toInteger(floor(e.value * {VALUE_SCALE} + 0.5))"
-    )
     statement = f"""
         MATCH (e:Experiment:{manifest.record_class} {{build: $build}})
-        WITH count(e) AS experiments, count(DISTINCT e.id) AS ids, sum({what}) AS value_sum
+        WITH count(e) AS experiments, count(DISTINCT e.id) AS ids, sum({_summed(manifest)}) AS value_sum
         OPTIONAL MATCH (:Experiment {{build: $build}})-[p:PERTURBS]->(:Gene)
         WITH experiments, ids, value_sum, count(p) AS perturbs
         OPTIONAL MATCH (s:Screen {{build: $build}})-[m:MEASURED]->(:Experiment)
@@ -180,6 +176,27 @@ def differences(driver: "Driver", database: str, manifest: bundle.Manifest) -> l
         "screens": manifest.nodes["Screen"],
     }
     return [f"{name} {found[name]} instead of {value}" for name, value in expected.items() if found[name] != value]
+
+
+def value_differences(driver: "Driver", database: str, manifest: bundle.Manifest) -> list[str]:
+    """What a build holds otherwise than its manifest says: experiments, and the sum of their values, page by page."""
+    statement = f"""
+        MATCH (e:Experiment:{manifest.record_class} {{build: $build}}) WHERE $lo <= e.ordinal AND e.ordinal < $hi
+        RETURN count(e) AS experiments, sum({_summed(manifest)}) AS value_sum
+    """
+    expected = (manifest.nodes[manifest.record_class], manifest.value_sum)
+    experiments = total = 0
+    for lo in range(0, max(1, expected[0]), SUMMED_PAGE):
+        page = {"build": manifest.build, "lo": lo, "hi": lo + SUMMED_PAGE}
+        found = driver.execute_query(statement, page, database_=database).records[0]
+        experiments, total = experiments + found["experiments"], total + found["value_sum"]
+    return [] if (experiments, total) == expected else [f"{(experiments, total)} experiments and sum, not {expected}"]
+
+
+def _summed(manifest: bundle.Manifest) -> str:
+    if manifest.record_class == "Viability":
+        return "toInteger(e.viable)"
+    return f"toInteger(floor(e.value * {VALUE_SCALE} + 0.5))"
 
 
 def delete_build(driver: "Driver", database: str, build: str) -> None:

@@ -34,6 +34,7 @@ from torchcell_assets.steps.graph.server_home import (
     new_entry,
     port_of,
     reason,
+    restore,
     server_command,
     set_initial_password,
 )
@@ -94,6 +95,7 @@ def serving(home: Path, *, browser: bool = False, heap: str = "512m") -> Iterato
 def _start(home: Path, *, browser: bool, heap: str, persistent: bool) -> tuple[Connection, bool]:
     """The connection, and whether there was no server before."""
     home = home.expanduser().resolve()
+    restore(home)
     jars = fetch_jars()  # before the spinner: it has a progress bar of its own
     with _spinner("starting the local Neo4j ..."), _exclusively(home):
         entry = read_entry(home)

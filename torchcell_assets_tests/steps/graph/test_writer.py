@@ -81,14 +81,14 @@ def test_dirty_fields_are_those_of_biocypher(tmp_path):
 @given(data=st.data())
 def test_records_are_written_as_biocypher_writes_them(label, data, tmp_path_factory):
     table = data.draw(records(LOADED[label]))
-    made = tables.record_tables(dataset(LOADED[label]), table)
+    made = tables.record_tables(dataset(LOADED[label]), table, "b@1")
     assert_same_fields(tmp_path_factory.mktemp("both"), made)
 
 
 def test_two_mutations_of_one_gene_are_two_edges(tmp_path):
     rows = fitness_rows().head(1)
     twice = rows.with_columns(perturbations=pl.concat_list("perturbations", "perturbations"))
-    made = tables.record_tables(dataset(Fitness), twice)
+    made = tables.record_tables(dataset(Fitness), twice, "b@1")
     manifest = bundle.manifest_of(dataset(Fitness), twice, made, "v1", tmp_path / "t.parquet")
     folder = bundle.write(tmp_path / "bundle", made, manifest)  # BioCypher itself keeps one edge of each pair of nodes
     assert bundle.read_table(folder, "PERTURBS").height == 2

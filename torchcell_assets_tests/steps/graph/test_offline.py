@@ -1,0 +1,121 @@
+"""All bundles into a new store by the importer, strict; the old store serves until the new one is verified."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import neo4j
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from torchcell_assets.schema import Fitness, Viability
+from torchcell_assets.steps.graph import bundle, load, local_server, offline, read, tables
+from torchcell_assets.steps.graph.jars import GraphUnavailable
+from torchcell_assets_tests.generated import LOADED
+from torchcell_assets_tests.steps.graph.test_round_trip import DATABASE, dataset, fitness_rows, write_bundle
+
+
+def genes(folder: Path) -> Path:
+    nodes = pl.DataFrame({"id": ["YAL001C", "YBR160W"], "name": ["TFC3", "CDC28"], "aliases": [["TSV115"], []]})
+    key = bundle.build_key("genome", "v1", ["gene"])
+    manifest = bundle.Manifest(key, "genome", "Gene", "genome.parquet", {"Gene": 2}, {}, 0)
+    return bundle.write(folder, tables.GraphTables({"gene": nodes}, {}), manifest)
+
+
+def connect(here: local_server.Connection) -> neo4j.Driver:
+    return neo4j.GraphDatabase.driver(here.uri, auth=(here.username, here.password), notifications_min_severity="OFF")
+
+
+@pytest.fixture
+def home(tmp_path) -> Iterator[Path]:
+    yield tmp_path / "neo4j"
+    local_server.stop(tmp_path / "neo4j")
+
+
+def test_a_store_that_was_imported_serves_what_a_live_load_would_and_the_old_one_comes_back(home, tmp_path):
+    rows = fitness_rows()
+    newer = rows.with_columns(value=rows["value"] + 1)
+    old, new = write_bundle(tmp_path / "old", rows, Fitness), write_bundle(tmp_path / "new", newer, Fitness, "v2")
+    told: list[str] = []
+    offline.rebuild(home, [genes(tmp_path / "genes"), old], tell=told.append)
+    assert told[-1] == "switch"
+    assert local_server.connection(home) is None  # nobody had started it
+    with connect(local_server.start(home)) as driver:
+        served = load.current_build(driver, DATABASE, "fitness_made_up")
+        assert served == bundle.read_manifest(old).build
+        assert load.differences(driver, DATABASE, bundle.read_manifest(old)) == []
+        assert_frame_equal(read.records(driver, DATABASE, served, Fitness), rows)
+        names = "MATCH (g:Gene) RETURN g.id AS id, g.name AS name, g.aliases AS aliases ORDER BY id"
+        assert [row.values() for row in driver.execute_query(names, database_=DATABASE).records] == [
+            ["YAL001C", "TFC3", ["TSV115"]],
+            ["YBR160W", "CDC28", None],
+            ["YLR113W", "YLR113W", None],  # not in the genome: kept with its name alone
+        ]
+        password = local_server.connection(home).password
+    offline.rebuild(home, [genes(tmp_path / "genes"), new], tell=told.append)
+    here = local_server.connection(home)  # it ran, so it runs again
+    assert here.password == password
+    with connect(here) as driver:
+        assert_frame_equal(read.records(driver, DATABASE, bundle.read_manifest(new).build, Fitness), newer)
+        third = load.load(driver, DATABASE, write_bundle(tmp_path / "third", rows, Fitness, "v3"))  # and goes on live
+        assert_frame_equal(read.records(driver, DATABASE, third.build, Fitness), rows)
+        count = "MATCH (e:Experiment) RETURN count(e) AS n"
+        assert driver.execute_query(count, database_=DATABASE).records[0]["n"] == rows.height
+    offline.roll_back(home)
+    with connect(local_server.connection(home)) as driver:
+        assert load.current_build(driver, DATABASE, "fitness_made_up") == bundle.read_manifest(old).build
+    assert not home.with_name("neo4j.next").exists()
+
+
+def test_datasets_that_share_a_medium_and_a_publication_become_one_graph(home, tmp_path):
+    one = write_bundle(tmp_path / "one", fitness_rows(), Fitness)
+    lives = (
+        fitness_rows()
+        .head(3)
+        .select(*(c for c in Viability.columns() if c in Fitness.columns()), viable=pl.Series([True, False, True]))
+    )
+    lives = lives.with_columns(
+        dataset=pl.lit("viability_made_up"),
+        id=pl.col("id").str.replace("fitness", "viability"),
+        screen=pl.lit("viability_made_up:1"),
+    )
+    lives = Viability.validate(lives.select(list(Viability.columns())), cast=True)
+    other = _bundle_of(tmp_path / "other", lives, Viability, "viability_made_up")
+    offline.rebuild(home, [genes(tmp_path / "genes"), one, other], tell=lambda line: None)
+    with connect(local_server.start(home)) as driver:
+        shared = (
+            "MATCH (p:Publication)<-[:PUBLISHED_IN]-(d) RETURN count(DISTINCT p) AS publications, count(d) AS datasets"
+        )
+        assert driver.execute_query(shared, database_=DATABASE).records[0].values() == [1, 2]
+        assert_frame_equal(read.records(driver, DATABASE, bundle.read_manifest(other).build, Viability), lives)
+
+
+def _bundle_of(folder: Path, table: pl.DataFrame, cls, name: str) -> Path:
+    from dataclasses import replace
+
+    made_up = replace(dataset(cls), name=name)
+    made = tables.record_tables(made_up, table, bundle.build_of(made_up, "v1"))
+    return bundle.write(folder, made, bundle.manifest_of(made_up, table, made, "v1", folder / "t.parquet"))
+
+
+def test_a_bad_row_fails_the_import_and_the_old_store_stays(home, tmp_path):
+    old = write_bundle(tmp_path / "old", fitness_rows(), Fitness)
+    offline.rebuild(home, [genes(tmp_path / "genes"), old], tell=lambda line: None)
+    broken = write_bundle(tmp_path / "broken", fitness_rows(), Fitness, "v2")
+    part = next(broken.glob("Fitness-part*"))
+    lines = part.read_text().splitlines()
+    part.write_text("\n".join([*lines[:-1], lines[-1].replace('"measured"\t', '"measured"\tnot a number')]) + "\n")
+    with pytest.raises(offline.ImportFailed, match=r"failed: .*not a number"):
+        offline.rebuild(home, [genes(tmp_path / "genes"), broken], tell=lambda line: None)
+    assert not home.with_name("neo4j.next").exists()
+    with connect(local_server.start(home)) as driver:
+        assert load.differences(driver, DATABASE, bundle.read_manifest(old)) == []
+
+
+def test_there_is_nothing_to_go_back_to_before_the_first_rebuild(home):
+    with pytest.raises(GraphUnavailable, match="no previous store"):
+        offline.roll_back(home)
+
+
+def test_every_record_class_has_its_label_added():
+    assert {cls.__name__ for cls in LOADED.values()} == set(bundle.RECORD_LABELS)
