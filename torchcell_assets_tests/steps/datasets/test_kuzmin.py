@@ -137,6 +137,12 @@ def test_query_strains_are_records_of_their_own(read, publication):
     assert found.blank == (2 if publication is kuzmin2018 else 1)
 
 
+@PUBLICATIONS
+def test_a_single_query_mutant_is_derived_because_it_was_measured_elsewhere(read, publication):
+    told = read(publication.QUERIES).kept.select("order", pl.col("evidence").cast(pl.String)).unique()
+    assert set(told.iter_rows()) == {(1, "derived"), (2, "measured")}
+
+
 def test_a_query_strain_without_an_uncertainty_has_none(read):
     row = of(read(kuzmin2018.QUERIES).kept, "YBR160W+YDL227C_tm900")
     assert (row["uncertainty"], row["uncertainty_type"]) == (None, "none")
