@@ -102,8 +102,10 @@ def interaction_records(table: pl.DataFrame, strains: pl.DataFrame, dataset: str
 
 
 def _crosses(table: pl.DataFrame, strains: pl.DataFrame, dataset: str, publication: str) -> pl.DataFrame:
+    # experiments of one screen share their reference, whether or not a query's fitness is blank in every row
+    relative = pl.when("blank_query").then(pl.lit("relative to query"))
     return with_genotypes(table, strains).with_columns(
-        screen=pl.concat_str(pl.lit(dataset), "column", "query", separator=":"),
+        screen=pl.concat_str(pl.lit(dataset), "column", "query", relative, separator=":", ignore_nulls=True),
         strain=pl.concat_str("query", "array", separator=" x "),
         medium=pl.lit(MEDIUM),
         medium_class=pl.lit("SGA plate"),

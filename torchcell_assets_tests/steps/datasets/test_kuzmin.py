@@ -20,6 +20,7 @@ from torchcell_assets.steps.datasets import kuzmin2018, kuzmin2020, sga, tau, tr
 from torchcell_assets.steps.datasets.checks import tau_as_published
 from torchcell_assets.steps.datasets.fitness_costanzo2016 import read_strains
 from torchcell_assets.steps.datasets.raw_file import BadRawFile, read_text
+from torchcell_assets.steps.graph.tables import record_tables
 from torchcell_assets_tests.mirror import QUIET
 from torchcell_assets_tests.steps.datasets import damage
 
@@ -81,6 +82,21 @@ def test_without_a_query_fitness_a_cross_is_relative_to_its_query(read, publicat
     assert (unknown["value"], unknown["reference"]) == (0.8822, "query strain")
     others = kept.filter(~pl.col("strain").str.starts_with("YAL028W"))
     assert set(others["reference"].cast(pl.String)) == {"wild type"}
+
+
+def test_a_query_whose_fitness_is_blank_in_some_rows_has_a_screen_for_each_reference(sources, tmp_path):
+    def blank_once(rows):
+        return [
+            rows[0],
+            (*rows[1][:8], "", rows[1][9], f"{float(rows[1][9]) + float(rows[1][5]):.4f}", rows[1][11]),
+            *rows[2:],
+        ]
+
+    copy = changed(sources.path(KUZMIN_2018_CROSSES), tmp_path / "copy.tsv", blank_once)
+    records = kuzmin2018.parse_fitness(copy, sources.path(COSTANZO_2016_SINGLES)).records.collect()
+    screens = records.filter(pl.col("strain").str.contains("_tm461 ")).select("screen", "reference").unique()
+    assert screens.height == 2
+    assert screens["screen"].is_unique().all()
 
 
 @PUBLICATIONS
@@ -155,6 +171,13 @@ def test_tau_follows_from_the_stored_records(read, publication):
     assert (found.scores, found.complete, found.identical) == (3, 3, 1.0)
     assert found.pearson == pytest.approx(1, abs=1e-4)
     assert found.unadjusted == 0
+
+
+@PUBLICATIONS
+def test_the_graph_takes_the_records(read, publication):
+    for dataset in (publication.FITNESS, publication.INTERACTION, publication.QUERIES):
+        made = record_tables(dataset, read(dataset).kept)
+        assert made.nodes["screen"]["id"].is_unique().all()
 
 
 def test_tau_by_hand():
