@@ -134,8 +134,12 @@ def as_lists(values: pl.Series, numbers: np.ndarray) -> pl.Series:
 
     there = numbers != _NONE
     offsets = np.append(0, there.sum(axis=1).cumsum())
+    # `pa.array` would import pandas, which takes longer than half a million crosses
+    buffer = pa.Array.from_buffers(pa.int64(), len(offsets), [None, pa.py_buffer(offsets.astype(np.int64))])
     items = values.gather(numbers[there]).to_arrow(compat_level=pl.CompatLevel.newest())
-    return pl.Series(pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), items))
+    lists = pl.from_arrow(pa.LargeListArray.from_arrays(buffer, items))
+    assert isinstance(lists, pl.Series)
+    return lists
 
 
 def _numbers(strains: pl.DataFrame, known: pl.DataFrame, key: list[str], most: int) -> pl.DataFrame:

@@ -123,7 +123,8 @@ QUERIES = Dataset(
     sources=(KUZMIN_2020_QUERIES, COSTANZO_2016_SINGLES),
     parse=parse_queries,
     description=(
-        "One row is the fitness of one single- or double-mutant query strain, relative to wild type, as tau is computed with."
+        "One row is the fitness of one single- or double-mutant query strain, relative to wild type, as tau is computed with. "
+        "That of a single mutant is derived: it is the measurement of Costanzo 2016 in another scale."
     ),
     citation=KUZMIN_2020_QUERIES.citation,
     publication=KUZMIN_2020_QUERIES.doi,

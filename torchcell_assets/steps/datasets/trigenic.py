@@ -102,8 +102,10 @@ def interaction_records(table: pl.DataFrame, strains: pl.DataFrame, dataset: str
 
 
 def _crosses(table: pl.DataFrame, strains: pl.DataFrame, dataset: str, publication: str) -> pl.DataFrame:
+    # experiments of one screen share their reference, whether or not a query's fitness is blank in every row
+    relative = pl.when("blank_query").then(pl.lit("relative to query"))
     return with_genotypes(table, strains).with_columns(
-        screen=pl.concat_str(pl.lit(dataset), "column", "query", separator=":"),
+        screen=pl.concat_str(pl.lit(dataset), "column", "query", relative, separator=":", ignore_nulls=True),
         strain=pl.concat_str("query", "array", separator=" x "),
         medium=pl.lit(MEDIUM),
         medium_class=pl.lit("SGA plate"),
@@ -121,6 +123,9 @@ def query_records(queries: pl.DataFrame, strains: int, dataset: str, publication
     queries: `row`, `query`, `perturbations`, and as text `Fitness` and `St.dev.`. strains: rows of the published table;
     those that are not in `queries`, or have no fitness there, are its blank cells. The screen is that of the crosses of
     the query. How many measurements stand behind the fitness is not printed; its SD is a bootstrap one.
+
+    A single mutant is derived: in the reference file of these screens (dmf_tr_150226) its fitness is that of Costanzo 2016
+    over 1.011 (median of 425 strains, SD 0.006), the same measurement in another scale, and not to be pooled with it.
     """
     held = queries.filter(~is_blank("Fitness"))
     records = held.with_columns(
@@ -132,7 +137,7 @@ def query_records(queries: pl.DataFrame, strains: int, dataset: str, publication
         temperature=pl.lit(TEMPERATURE),
         temperature_source=pl.lit("stated"),
         reference=pl.lit("wild type"),
-        evidence=pl.lit("measured"),
+        evidence=pl.when(pl.col("perturbations").list.len() == 1).then(pl.lit("derived")).otherwise(pl.lit("measured")),
         publication=pl.lit(publication),
         value=number("Fitness"),
         uncertainty=number("St.dev."),

@@ -20,6 +20,7 @@ from torchcell_assets.steps.datasets import kuzmin2018, kuzmin2020, sga, tau, tr
 from torchcell_assets.steps.datasets.checks import tau_as_published
 from torchcell_assets.steps.datasets.fitness_costanzo2016 import read_strains
 from torchcell_assets.steps.datasets.raw_file import BadRawFile, read_text
+from torchcell_assets.steps.graph.tables import record_tables
 from torchcell_assets_tests.mirror import QUIET
 from torchcell_assets_tests.steps.datasets import damage
 
@@ -83,6 +84,21 @@ def test_without_a_query_fitness_a_cross_is_relative_to_its_query(read, publicat
     assert set(others["reference"].cast(pl.String)) == {"wild type"}
 
 
+def test_a_query_whose_fitness_is_blank_in_some_rows_has_a_screen_for_each_reference(sources, tmp_path):
+    def blank_once(rows):
+        return [
+            rows[0],
+            (*rows[1][:8], "", rows[1][9], f"{float(rows[1][9]) + float(rows[1][5]):.4f}", rows[1][11]),
+            *rows[2:],
+        ]
+
+    copy = changed(sources.path(KUZMIN_2018_CROSSES), tmp_path / "copy.tsv", blank_once)
+    records = kuzmin2018.parse_fitness(copy, sources.path(COSTANZO_2016_SINGLES)).records.collect()
+    screens = records.filter(pl.col("strain").str.contains("_tm461 ")).select("screen", "reference").unique()
+    assert screens.height == 2
+    assert screens["screen"].is_unique().all()
+
+
 @PUBLICATIONS
 def test_a_standard_deviation_of_zero_is_stored(read, publication):
     row = of(read(publication.FITNESS).kept, "YAL015C+YDL227C_tm461 x YBL023C_tsa111")
@@ -137,6 +153,12 @@ def test_query_strains_are_records_of_their_own(read, publication):
     assert found.blank == (2 if publication is kuzmin2018 else 1)
 
 
+@PUBLICATIONS
+def test_a_single_query_mutant_is_derived_because_it_was_measured_elsewhere(read, publication):
+    told = read(publication.QUERIES).kept.select("order", pl.col("evidence").cast(pl.String)).unique()
+    assert set(told.iter_rows()) == {(1, "derived"), (2, "measured")}
+
+
 def test_a_query_strain_without_an_uncertainty_has_none(read):
     row = of(read(kuzmin2018.QUERIES).kept, "YBR160W+YDL227C_tm900")
     assert (row["uncertainty"], row["uncertainty_type"]) == (None, "none")
@@ -149,6 +171,13 @@ def test_tau_follows_from_the_stored_records(read, publication):
     assert (found.scores, found.complete, found.identical) == (3, 3, 1.0)
     assert found.pearson == pytest.approx(1, abs=1e-4)
     assert found.unadjusted == 0
+
+
+@PUBLICATIONS
+def test_the_graph_takes_the_records(read, publication):
+    for dataset in (publication.FITNESS, publication.INTERACTION, publication.QUERIES):
+        made = record_tables(dataset, read(dataset).kept)
+        assert made.nodes["screen"]["id"].is_unique().all()
 
 
 def test_tau_by_hand():
