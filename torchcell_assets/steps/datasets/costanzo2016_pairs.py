@@ -87,9 +87,11 @@ def _records(cls: type[dy.Schema], dataset: str, file: str, batch: pl.DataFrame,
     held = batch.filter(~blank) if blank.any() else batch
     crosses = of_crosses(strains, strains.numbers(held[_QUERY]), strains.numbers(held[_ARRAY]))
     phenotype = _fitness() if cls is Fitness else _interaction()
+    relative = pl.when(is_blank(_QUERY_FITNESS)).then(pl.lit("relative to query"))
     records = pl.concat([held, crosses], how="horizontal").with_columns(
         column=pl.lit(file),
-        screen=pl.concat_str(pl.lit(dataset), _QUERY, _PLATE, separator=":"),
+        # experiments of one screen share their reference, whether or not a query's fitness is blank in every row
+        screen=pl.concat_str(pl.lit(dataset), _QUERY, _PLATE, relative, separator=":", ignore_nulls=True),
         medium=pl.lit("SGA selection plate"),
         medium_class=pl.lit("SGA plate"),
         temperature=pl.col(_PLATE).str.extract(r"(\d+)$").cast(pl.Float64, strict=False),

@@ -33,7 +33,9 @@ SLOW = 0.995  # relative growth below which a living deletion is slow: 52 genes;
 DECIMALS = 5  # what is stored: GLPK and HiGHS agree to 2e-7
 TOLERANCE = 1e-9  # of the linear programs, in units of flux (mmol per g dry weight and hour)
 NO_FLUX = 1e-12
-PATIENCE = (2, 60)  # seconds of one linear program, which takes 0.05; a cycling one is then solved afresh with presolve
+ITERATIONS = 10_000
+"""Of one linear program, which takes some hundred; a cycling one is then solved afresh. No limit of time: where that ends a
+program, the optimum found next, and so the numbers, would depend on how busy the machine is."""
 
 Genes = tuple[str, ...]
 
@@ -120,6 +122,7 @@ def _read_model(path: Path) -> Any:
     swiglpk.glp_term_out(swiglpk.GLP_OFF)
     swiglpk.glp_scale_prob(model.solver.problem, swiglpk.GLP_SF_AUTO)
     model.tolerance = TOLERANCE
+    model.solver.configuration._smcp.it_lim = ITERATIONS  # optlang has no name for it
     return model
 
 
@@ -152,14 +155,12 @@ class _RelativeGrowth:
 
     def _optimum(self, genes: Genes) -> float:
         """Growth rate; 0 where the program is infeasible: not even maintenance is possible."""
-        for seconds in PATIENCE:  # on a busy machine the time runs out, and that is no growth of 0
-            self._model.solver.configuration.timeout = seconds
-            rate = self._model.slim_optimize(error_value=0.0)
-            if self._model.solver.status in ("optimal", "infeasible"):
-                return rate
-        raise NoGrowth(
-            f"The growth without {'+'.join(genes) or 'deletions'} was not found within {seconds} s: run it again."
-        )
+        rate = self._model.slim_optimize(error_value=0.0)
+        if self._model.solver.status not in ("optimal", "infeasible"):  # and that is no growth of 0
+            raise NoGrowth(
+                f"The growth without {'+'.join(genes) or 'deletions'} was not found in {ITERATIONS:,} steps."
+            )
+        return rate
 
     def _rate_of_fewer(self, genes: Genes, lost: set[str]) -> float | None:
         for size in range(len(genes)):

@@ -20,7 +20,7 @@ import polars as pl
 
 from torchcell_assets.steps.graph import bundle, load, local_server
 from torchcell_assets.steps.graph.jars import GraphUnavailable, fetch_jars
-from torchcell_assets.steps.graph.server_home import admin_command, configure, environment, new_entry
+from torchcell_assets.steps.graph.server_home import admin_command, configure, environment, new_entry, reason
 from torchcell_assets.steps.graph.supervisor import read_entry, write_entry
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ ONLINE_RECORDS = 1_000_000
 """Datasets up to this many records are loaded into the live graph; to delete a larger old build takes longer than an import."""
 
 _SHARED = ("Dataset", "Publication", "Environment")  # bundles may hold the same one
-_WHY = ("Caused by", "data source", "original error", "Detected field", "The database is in use", "WARNING Import")
+_SIGNS = ("original error", "data source", "Detected field")  # by which the importer tells of a bad row
 
 SET_BUILD = """
 MERGE (b:Build {id: $build})
@@ -139,10 +139,9 @@ def _import(
                 tell(line.strip())
     if process.wait():
         lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
-        why = [line for line in lines if line.startswith(_WHY)] or lines[-3:]
-        raise ImportFailed(
-            f"The import into {home} failed: {' / '.join(dict.fromkeys(why))[:600]}. The old store stays."
-        )
+        found = [line for sign in _SIGNS for line in dict.fromkeys(lines) if line.startswith(sign)]
+        why = "; ".join(found) or reason("\n".join(lines))
+        raise ImportFailed(f"The import of the bundles failed: {why}. The old store stays.")
     shutil.rmtree(staged)
 
 
