@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from torchcell_assets import study, upkeep
 from torchcell_assets.errors import TorchcellError
-from torchcell_assets.storage import refusal
+from torchcell_assets.storage import refusal, replacing
 from torchcell_assets.terminal import WIDE, console, output
 
 if TYPE_CHECKING:
@@ -102,9 +102,9 @@ def _dagster_home() -> None:
     if not os.environ.get("DAGSTER_HOME"):
         os.environ["DAGSTER_HOME"] = str(study.data_root() / "dagster")
     home = Path(os.environ["DAGSTER_HOME"])
-    home.mkdir(parents=True, exist_ok=True)
     if not (home / "dagster.yaml").exists():
-        shutil.copy(PROJECT / "dagster.yaml", home / "dagster.yaml")
+        with replacing(home / "dagster.yaml") as temporary:
+            shutil.copy(PROJECT / "dagster.yaml", temporary)
 
 
 def _run() -> int:

@@ -45,8 +45,8 @@ def disk(place: Path) -> Iterator[bool]:
             subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
-def limited() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+def limited(size: int = 50_000) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
 def bound_by_rights() -> None:
@@ -81,7 +81,7 @@ def forbidden(tiny_made, tmp_path) -> Iterator[list[Refusing]]:
         if mounted:
             shutil.copytree(tiny_made.root, place / "data")
             subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
-            found.append(Refusing(place / "data", "the file system is read-only"))
+            found.append(Refusing(place / "data", "it is read-only"))
         yield found
         subprocess.run(["chmod", "-R", "u+w", str(root)], check=True)
 
@@ -124,7 +124,13 @@ def test_a_read_only_data_root_is_one_sentence(tiny_made, forbidden):
         assert main_job.tables(one.root) == tiny_made.tables
 
 
-def test_a_limit_on_the_size_of_files_is_one_sentence(tmp_path):
+def test_a_limit_on_the_size_of_files_is_one_sentence_and_spoils_no_data_root(tmp_path):
+    code, said = main_job.run(tmp_path / "data", preexec_fn=lambda: limited(0))
+    assert code == 1
+    refused(said, "it is larger than this process may write")
+    assert [
+        path for path in tmp_path.rglob("*") if path.is_file()
+    ] == []  # as what an empty file would the next run take?
     code, said = main_job.run(tmp_path / "data", preexec_fn=limited)
     assert code == 1
     refused(said, "cannot be written: the disk is full or broken")  # so SQLite calls it, which meets the limit first
