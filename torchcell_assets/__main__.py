@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from torchcell_assets import choosing, study, upkeep
 from torchcell_assets.errors import TorchcellError
-from torchcell_assets.storage import refusal
+from torchcell_assets.storage import alone, refusal, replacing
 from torchcell_assets.terminal import WIDE, console, output
 
 if TYPE_CHECKING:
@@ -66,13 +66,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _dagster_home() -> None:
-    """DAGSTER_HOME in the data root, unless it is set; its dagster.yaml is the project's."""
+    """DAGSTER_HOME in the data root, unless it is set; its dagster.yaml is the project's, and comes after its databases:
+    two first commands at once would each number the tables of a new one, and no command could open it again.
+    """
     if not os.environ.get("DAGSTER_HOME"):
         os.environ["DAGSTER_HOME"] = str(study.data_root() / "dagster")
     home = Path(os.environ["DAGSTER_HOME"])
-    home.mkdir(parents=True, exist_ok=True)
     if not (home / "dagster.yaml").exists():
-        shutil.copy(PROJECT / "dagster.yaml", home / "dagster.yaml")
+        import dagster as dg
+
+        with alone(home), replacing(home / "dagster.yaml") as temporary:
+            shutil.copy(PROJECT / "dagster.yaml", temporary)
+            with dg.DagsterInstance.from_config(str(home), str(temporary.relative_to(home))):
+                pass
 
 
 def _run() -> int:

@@ -21,7 +21,7 @@ _REASONS = {
     errno.ENOSPC: "the disk is full; free some space and run it again",
     errno.EDQUOT: "the quota is used up; free some space and run it again",
     errno.EFBIG: "it is larger than this process may write; raise the limit (`ulimit -f`) and run it again",
-    errno.EROFS: "the file system is read-only; set TORCHCELL_DATA to a folder that can be written",
+    errno.EROFS: "it is read-only; set TORCHCELL_DATA to a folder that can be written",
     errno.ENOTDIR: "a part of its path is a file; set TORCHCELL_DATA to a folder",
     errno.EIO: "the disk is full or broken; free some space and run it again",
     errno.EACCES: "it is not allowed; set TORCHCELL_DATA to a folder that you may write",

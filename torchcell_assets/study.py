@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from torchcell_assets.errors import TorchcellError
+from torchcell_assets.storage import replacing
 
 STUDIES = Path(__file__).parent / "studies"
 QUERIES = Path(__file__).parent / "steps" / "graph" / "queries"
@@ -105,13 +106,16 @@ def chosen() -> str | None:
 def remember(name: str) -> None:
     """Note the study in the data root, so that a later run without network does not switch to another."""
     memory = data_root() / "study"
-    if memory.is_file() and memory.read_text().strip() != name:
+    known = memory.read_text().strip() if memory.is_file() else None
+    if known == name:
+        return
+    if known is not None:
         raise StudyError(
-            f"The data root {data_root()} belongs to the study {memory.read_text().strip()!r}, not {name!r}: "
+            f"The data root {data_root()} belongs to the study {known!r}, not {name!r}: "
             f"set TORCHCELL_DATA to another folder for {name!r}."
         )
-    memory.parent.mkdir(parents=True, exist_ok=True)
-    memory.write_text(name + "\n")
+    with replacing(memory) as temporary:
+        temporary.write_text(name + "\n")
 
 
 @cache

@@ -1,9 +1,11 @@
 """Where the command line writes: what is asked for to standard output, what is said beside it to standard error.
 
-Belongs here: the two consoles. Does not: what is written.
+Belongs here: the two consoles, and the sign that something takes its time. Does not: what is written.
 """
 
+import contextlib
 import sys
+from typing import Any
 
 from rich.console import Console
 
@@ -15,3 +17,9 @@ console = Console(stderr=True)
 def output() -> Console:
     """Standard output, as wide as its terminal, or WIDE where it goes to a file."""
     return Console(width=None if sys.stdout.isatty() else WIDE)
+
+
+def spinner(text: str) -> contextlib.AbstractContextManager[Any]:
+    """A sign of life while the block runs, where somebody looks."""
+    own = Console(stderr=True)  # one console shows one living thing at a time
+    return own.status(text) if own.is_terminal else contextlib.nullcontext()

@@ -58,6 +58,16 @@ def at_once(root: Path, cells: Sequence[tuple[str, str | None]]) -> None:
             assert stored.count(dg.DagsterEventType.STEP_SUCCESS) == len(steps)  # the asset and its checks
 
 
+def test_the_first_two_commands_of_a_data_root_do_not_spoil_it(tmp_path):
+    root = tmp_path / "data"
+    for process in [main_job.start(root, "torchcell_assets", "status") for _ in range(2)]:
+        said, _ = process.communicate()
+        assert process.returncode == 0, said
+    with main_job.instance(root) as here:
+        assert here.get_run_ids() == []
+    assert main_job.left_behind(root) == []
+
+
 def test_two_loads_of_one_dataset_leave_one_bundle_and_one_exact_build(root, tiny_made):
     shutil.rmtree(root / "graph" / "bundles" / "fitness_sga")
     with GraphStore(root=DataRoot(path=str(root))).driver() as driver:

@@ -27,7 +27,7 @@ class Refusing:
     """A data root that cannot be written by a process that is started with these options."""
 
     root: Path
-    why: str
+    why: str = "; set TORCHCELL_DATA to a folder that"
     relief: Callable[[], None] = lambda: None
     options: dict = field(default_factory=dict)
 
@@ -45,8 +45,8 @@ def disk(place: Path) -> Iterator[bool]:
             subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
-def limited() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+def limited(size: int = 50_000) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
 def bound_by_rights() -> None:
@@ -77,11 +77,11 @@ def forbidden(tiny_made, tmp_path) -> Iterator[list[Refusing]]:
     with disk(place) as mounted:
         shutil.copytree(tiny_made.root, root)
         subprocess.run(["chmod", "-R", "a-w", str(root)], check=True)
-        found = [Refusing(root, "it is not allowed", options={"preexec_fn": bound_by_rights})]
+        found = [Refusing(root, options={"preexec_fn": bound_by_rights})]
         if mounted:
             shutil.copytree(tiny_made.root, place / "data")
             subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
-            found.append(Refusing(place / "data", "the file system is read-only"))
+            found.append(Refusing(place / "data"))
         yield found
         subprocess.run(["chmod", "-R", "u+w", str(root)], check=True)
 
@@ -120,11 +120,17 @@ def test_a_read_only_data_root_is_one_sentence(tiny_made, forbidden):
         for command in ("run", "ui"):
             code, said = main_job.run(one.root, "torchcell_assets", command, **one.options)
             assert code == 1
-            refused(said, f"{one.why}; set TORCHCELL_DATA to a folder that")
+            refused(said, one.why)
         assert main_job.tables(one.root) == tiny_made.tables
 
 
-def test_a_limit_on_the_size_of_files_is_one_sentence(tmp_path):
+def test_a_limit_on_the_size_of_files_is_one_sentence_and_spoils_no_data_root(tmp_path):
+    code, said = main_job.run(tmp_path / "data", preexec_fn=lambda: limited(0))
+    assert code == 1
+    refused(said, "it is larger than this process may write")
+    assert [
+        path for path in tmp_path.rglob("*") if path.is_file()
+    ] == []  # as what an empty file would the next run take?
     code, said = main_job.run(tmp_path / "data", preexec_fn=limited)
     assert code == 1
     refused(said, "cannot be written: the disk is full or broken")  # so SQLite calls it, which meets the limit first

@@ -126,12 +126,16 @@ def test_a_suppressor_is_no_deletion_genotype(platform):
     assert not set(suppressors) & set(sample["records"].explode())
 
 
-def test_making_it_again_changes_no_data_version(platform):
+def test_making_it_again_changes_no_data_version_and_leaves_one_bundle(platform):
     before = {name: platform.version(name) for name in ("datasets/fitness_sga", "graph/fitness_sga", "merged/fitness")}
+    bundles = [platform.root.place("graph", "bundles", name) for name in ("genome", "fitness_sga")]
+    for folder in bundles:
+        (folder / "of_an_older_build").mkdir()
     platform.make("datasets/fitness_sga")
-    platform.make("graph/fitness_sga")
+    platform.make("graph/genome", "graph/fitness_sga")
     platform.make("merged/fitness")
     assert {name: platform.version(name) for name in before} == before
+    assert [len([path for path in folder.iterdir() if path.is_dir()]) for folder in bundles] == [1, 1]
 
 
 def test_nothing_that_was_made_is_outdated(platform):

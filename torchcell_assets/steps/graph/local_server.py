@@ -8,12 +8,13 @@ server that a person runs elsewhere, loading or asking anything. Dagster only ev
 A *home* is one folder: conf, data, logs and `connection.json`. Its Java process is the child of a supervisor, which
 runs in a session of its own (so that Ctrl-C reaches the users of the server and not the server) and holds the read end
 of a pipe whose write end is in the process that called `start`. When that process ends, however it ends, the pipe
-closes and the supervisor stops Neo4j with a checkpoint. A persistent server has no such lifeline.
+closes and the supervisor stops Neo4j with a checkpoint, once nobody else is `serving` it. A persistent server has no
+such lifeline.
 """
 
 import argparse
 import contextlib
-import dataclasses
+import fcntl
 import os
 import signal
 import subprocess
@@ -21,13 +22,15 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.steps.graph import supervisor
 from torchcell_assets.steps.graph.jars import GraphUnavailable, fetch_jars, locked
 from torchcell_assets.steps.graph.server_home import (
+    Connection,
     configure,
+    connection_of,
     environment,
     free_port,
     listens,
@@ -38,22 +41,12 @@ from torchcell_assets.steps.graph.server_home import (
     server_command,
     set_initial_password,
 )
-from torchcell_assets.steps.graph.supervisor import STOP_SECONDS, is_of, read_entry, write_entry
+from torchcell_assets.steps.graph.supervisor import STOP_SECONDS, is_of, read_entry, users, write_entry
+from torchcell_assets.terminal import spinner
 
 CONSOLE = Path("logs", "console.log")  # of the running server, or of the last one
 START_SECONDS = 180  # 9 s for an empty home; recovery of a million experiments after a power cut took 28 s
 _lifelines: dict[Path, tuple[subprocess.Popen[bytes], int]] = {}  # homes started by this process
-
-
-@dataclasses.dataclass(frozen=True)
-class Connection:
-    """What a Bolt driver needs, and the address of the Neo4j Browser page where it is served."""
-
-    uri: str
-    username: str
-    password: str = dataclasses.field(repr=False)
-    database: str
-    http: str | None = None
 
 
 def start(home: Path, *, browser: bool = False, heap: str = "512m", persistent: bool = False) -> Connection:
@@ -78,18 +71,34 @@ def connection(home: Path) -> Connection | None:
     home = home.expanduser().resolve()
     entry = read_entry(home)
     running = is_of(home, entry.get("pid")) and not entry.get("stopping")
-    return _connection(entry) if running and listens(port_of(entry["uri"])) else None
+    return connection_of(entry) if running and listens(port_of(entry["uri"])) else None
 
 
 @contextlib.contextmanager
 def serving(home: Path, *, browser: bool = False, heap: str = "512m") -> Iterator[Connection]:
-    """`start`, and at exit `stop` unless the server was running before."""
-    here, started = _start(home, browser=browser, heap=heap, persistent=False)
+    """`start`, and at exit `stop` unless the server was running before, is persistent by now or has other users."""
+    home = home.expanduser().resolve()
+    with contextlib.ExitStack() as held:
+        with _exclusively(home):
+            use = held.enter_context(users(home))
+        fcntl.flock(use, fcntl.LOCK_SH)  # waits for a server that is just going down
+        here, started = _start(home, browser=browser, heap=heap, persistent=False)
+        try:
+            yield here
+        finally:
+            if started and not read_entry(home).get("persistent"):
+                _leave(home, use)
+
+
+def _leave(home: Path, use: IO[str]) -> None:
+    """Stop the server if nobody else uses it; else its supervisor stops it at the end of the last user."""
     try:
-        yield here
-    finally:
-        if started:
-            stop(home)
+        fcntl.flock(use, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        if home in _lifelines:
+            os.close(_lifelines.pop(home)[1])
+    else:
+        stop(home)
 
 
 def _start(home: Path, *, browser: bool, heap: str, persistent: bool) -> tuple[Connection, bool]:
@@ -97,7 +106,7 @@ def _start(home: Path, *, browser: bool, heap: str, persistent: bool) -> tuple[C
     home = home.expanduser().resolve()
     restore(home)
     jars = fetch_jars()  # before the spinner: it has a progress bar of its own
-    with _spinner("starting the local Neo4j ..."), _exclusively(home):
+    with spinner("starting the local Neo4j ..."), _exclusively(home):
         entry = read_entry(home)
         if entry.get("stopping") or not _answers(home, entry):
             _stop(home)
@@ -107,7 +116,7 @@ def _start(home: Path, *, browser: bool, heap: str, persistent: bool) -> tuple[C
             return _launch(home, jars, browser, heap, persistent or entry["persistent"]), False
         if persistent and not entry["persistent"]:
             _make_persistent(home, entry)
-        return _connection(entry), False
+        return connection_of(entry), False
 
 
 @contextlib.contextmanager
@@ -146,7 +155,7 @@ def _launch(home: Path, jars: Path, browser: bool, heap: str, persistent: bool) 
             bolt, http = bolt + 1, http + 1
     if persistent:
         _make_persistent(home, read_entry(home))
-    return _connection(entry)
+    return connection_of(entry)
 
 
 def _spawn(home: Path, heap: str, jars: Path) -> None:
@@ -219,6 +228,7 @@ def _let_go(home: Path) -> None:
     if home in _lifelines:
         parent, lifeline = _lifelines.pop(home)
         os.close(lifeline)
+        parent.terminate()  # by the lifeline alone it would wait for the other users
         parent.wait()  # it ends by itself: it kills Java after STOP_SECONDS
 
 
@@ -240,22 +250,11 @@ def _stop(home: Path) -> None:
         write_entry(home, {**entry, "pid": None, "supervisor": None, "stopping": False, "persistent": False})
 
 
-def _connection(entry: dict[str, Any]) -> Connection:
-    return Connection(**{field.name: entry[field.name] for field in dataclasses.fields(Connection)})
-
-
 def _until(seconds: float) -> Iterator[None]:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         yield
         time.sleep(0.05)
-
-
-def _spinner(text: str) -> contextlib.AbstractContextManager[Any]:
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    return console.status(text) if console.is_terminal else contextlib.nullcontext()
 
 
 def main(arguments: list[str] | None = None) -> int:

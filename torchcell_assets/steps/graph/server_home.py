@@ -5,6 +5,7 @@ Does not: processes that go on running (`local_server`, `supervisor`).
 """
 
 import contextlib
+import dataclasses
 import os
 import secrets
 import shutil
@@ -24,6 +25,22 @@ JAVA_FLAGS = (
     "-Dlog4j2.disable.jmx=true",
     "-Dfile.encoding=UTF-8",
 )
+
+
+@dataclasses.dataclass(frozen=True)
+class Connection:
+    """What a Bolt driver needs, and the address of the Neo4j Browser page where it is served."""
+
+    uri: str
+    username: str
+    password: str = dataclasses.field(repr=False)
+    database: str
+    http: str | None = None
+
+
+def connection_of(entry: dict[str, Any]) -> Connection:
+    """What the entry of a running server says about logging in."""
+    return Connection(**{field.name: entry[field.name] for field in dataclasses.fields(Connection)})
 
 
 def new_entry(home: Path) -> dict[str, Any]:

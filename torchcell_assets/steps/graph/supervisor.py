@@ -8,6 +8,7 @@ its path (`python -I supervisor.py HOME JAVA ...`) in a process that should be s
 
 import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import signal
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 STOP_SECONDS = 30  # a clean stop takes about 1 s, the checkpoint after a large load some more
 _PR_SET_PDEATHSIG = 1
@@ -39,6 +40,11 @@ def write_entry(home: Path, entry: dict[str, Any]) -> None:
     part.replace(home / "connection.json")
 
 
+def users(home: Path) -> IO[str]:
+    """The file that each user of the server holds shared; who holds it alone knows that nobody needs the server."""
+    return (home / "users.lock").open("a")
+
+
 def is_of(home: Path, pid: int | None) -> bool:
     """Whether `pid` is the Java process of this home or its supervisor, and not one that got the number later."""
     if not pid:
@@ -56,7 +62,7 @@ def is_of(home: Path, pid: int | None) -> bool:
 
 
 def supervise(home: Path, command: list[str]) -> None:
-    """Run `command` until it ends, a signal asks for its end, or standard input (the lifeline) closes.
+    """Run `command` until it ends, a signal asks for its end, or standard input (the lifeline) closes and nobody uses it.
 
     SIGUSR1 makes the server persistent: from then on the lifeline means nothing.
     """
@@ -87,8 +93,11 @@ def supervise(home: Path, command: list[str]) -> None:
     def watch() -> None:
         while os.read(0, 1):
             pass
-        if not persistent.is_set():
-            end()
+        with users(home) as others:
+            fcntl.flock(others, fcntl.LOCK_EX)  # who started the server may leave before those who found it running
+            if not persistent.is_set():
+                end()
+                java.wait()
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)

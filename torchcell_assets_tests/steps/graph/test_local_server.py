@@ -128,6 +128,17 @@ def test_two_starts_at_once_give_one_server_though_a_stale_pid_belongs_to_anothe
     stop(home)
 
 
+def test_who_started_the_server_may_leave_before_those_who_found_it_running(home):
+    with contextlib.ExitStack() as first:
+        first.enter_context(local_server.serving(home))
+        with local_server.serving(home) as here:
+            pid = read_entry(home)["pid"]
+            first.close()
+            assert ask(here, "MATCH (g:Gene) RETURN g.name") == [["YAL001C"]]
+            assert read_entry(home)["pid"] == pid
+    assert gone(home, pid)
+
+
 def test_a_persistent_server_outlives_its_starter_and_gets_its_page_by_a_restart(home, capsys):
     command = [sys.executable, "-m", "torchcell_assets.steps.graph.local_server"]
     up = subprocess.run([*command, "up", "--home", str(home)], cwd=ROOT, capture_output=True, text=True, check=True)
