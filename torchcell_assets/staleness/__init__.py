@@ -4,7 +4,7 @@
 stored with what is deployed; `schema_in_sync` shows that in the UI.
 """
 
-from torchcell_assets.staleness.content import content_hash
+from torchcell_assets.staleness.content import columns_hash, content_hash
 from torchcell_assets.staleness.outdated import Outdated, Standing, State, outdated, survey
 from torchcell_assets.staleness.publish import publish, result
 from torchcell_assets.staleness.step import Policy, step
@@ -14,6 +14,7 @@ __all__ = [
     "Policy",
     "Standing",
     "State",
+    "columns_hash",
     "content_hash",
     "outdated",
     "publish",

@@ -6,7 +6,8 @@ and Arrow and the bytes of Parquet all change between versions.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import polars as pl
 
@@ -19,12 +20,27 @@ def content_hash(frame: pl.DataFrame, sort_by: Sequence[str]) -> str:
     frame: any table; the order of its rows and columns does not matter.
     sort_by: columns that together identify a row.
     """
-    ordered = frame.select(sorted(frame.columns)).sort(*sort_by)
+    ordered = frame.sort(*sort_by)
+
+    def chunks(name: str, rows: int) -> Iterator[pl.Series]:
+        column = ordered[name]
+        return (column.slice(start, rows) for start in range(0, len(column), rows))
+
+    return columns_hash(frame.schema, frame.height, chunks)
+
+
+def columns_hash(schema: Mapping[str, Any], rows: int, chunks: Callable[[str, int], Iterable[pl.Series]]) -> str:
+    """The hash that `content_hash` gives, of a table too large for memory.
+
+    schema: column -> type. rows: of the table.
+    chunks: called with a column and a number of rows, gives its values in pieces of so many rows, the last one shorter,
+        in the order of the columns that identify a row.
+    """
     digest = hashlib.sha256()
-    for column in ordered.iter_columns():
-        digest.update(f"\x00{column.name}\x00{_kind(column.dtype)}\x00{len(column)}\x00".encode())
-        for start in range(0, len(column), _CHUNK):
-            for part in _encode(column.slice(start, _CHUNK)):
+    for name in sorted(schema):
+        digest.update(f"\x00{name}\x00{_kind(schema[name])}\x00{rows}\x00".encode())
+        for chunk in chunks(name, _CHUNK):
+            for part in _encode(chunk):
                 digest.update(part)
     return digest.hexdigest()[:16]
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing.parametric import dataframes
 
-from torchcell_assets.staleness import content_hash
+from torchcell_assets.staleness import columns_hash, content_hash
 
 ROWS = pl.DataFrame(
     {
@@ -40,6 +40,17 @@ def test_storage_types_that_hold_the_same_values_do_not_matter():
 
 def test_the_hash_is_the_same_on_every_machine():
     assert content_hash(ROWS, ["id"]) == "fdd13a6f19429816"
+
+
+@given(tables)
+def test_a_column_at_a_time_gives_the_same_hash(table):
+    numbered = table.with_row_index("row")
+
+    def chunks(name, rows):
+        assert rows == 1_000_000
+        return [numbered[name]] if table.height else []
+
+    assert columns_hash(numbered.schema, table.height, chunks) == content_hash(numbered, ["row"])
 
 
 @given(tables)
