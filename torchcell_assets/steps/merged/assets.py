@@ -54,7 +54,8 @@ def merged_fitness(context: dg.AssetExecutionContext, root: DataRoot, store: Gra
     """One row is one genotype at one temperature, in one class of media, pooled over independent measurements.
 
     Selected by the study's Cypher query from the graph, page by page; de-duplicated in DuckDB. Open it with
-    `duckdb data/merged/fitness.duckdb`. Used by `merged/subset`.
+    `duckdb data/merged/fitness.duckdb`; beside the table `fitness` it holds `replicates`, the pairs of publications
+    that measured one genotype. Used by `merged/subset`.
     """
     builds = {d.name: materialized_build(context.instance, d.name) or "" for d in FITNESS_DATASETS}
     pages = root.place("merged", "pages")

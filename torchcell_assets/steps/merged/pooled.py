@@ -16,6 +16,9 @@ from torchcell_assets.schema.records import MergedFitness, polars_schema
 from torchcell_assets.steps.merged.identities import DELETION, HAPLOID, texts
 from torchcell_assets.steps.merged.runs import Survey
 
+_TINY = 1e-300
+"""An uncertainty of no more may become a standard error of zero."""
+
 POOLING = Path(__file__).with_name("pooling.sql")
 REPLICATES = Path(__file__).with_name("replicates.sql")
 PAIRS: dict[str, Any] = {
@@ -43,6 +46,7 @@ def pooled(bucket: pl.DataFrame, known: Survey, connection: duckdb.DuckDBPyConne
     twice = counts > 2
     two = counts == 2
     twice[two] = values[starts[two]] == values[starts[two] + 1]
+    zero = np.logical_or.reduceat((bucket["uncertainty"] <= _TINY).fill_null(False).to_numpy(), starts)
     rows = bucket.select(
         "publication",
         "value",
@@ -52,6 +56,7 @@ def pooled(bucket: pl.DataFrame, known: Survey, connection: duckdb.DuckDBPyConne
         place=pl.Series(place),
         alone=pl.Series(np.repeat(counts == 1, counts)),
         twice=pl.Series(np.repeat(twice, counts)),
+        zero=pl.Series(np.repeat(zero, counts)),
     )
     numbers = _query(POOLING, rows, connection)
     named = known.conditions[conditions[starts]]

@@ -1,11 +1,11 @@
 -- Records of one bucket -> one row per genotype and condition. Input table: selected, where `place` numbers genotype
--- and condition, `alone` says that a place has one record, `twice` that it may hold one number twice (see buckets.py).
--- Parameters: none.
+-- and condition, `alone` says that a place has one record, `twice` that it may hold one number twice, `zero` that one of
+-- its standard errors may be zero (see pooled.py). Parameters: none.
 --
 -- Sums run over scaled integers: a float mean differs between two runs of the same query in 3-8 % of the groups.
 -- Scale of a value: 1e9. Weight of a measurement with standard error s: round(1e6 / s^2).
 WITH measured AS (
-    SELECT place, alone, twice, publication, value, uncertainty, samples,
+    SELECT place, alone, twice, zero, publication, value, uncertainty, samples,
            CAST(round(value * 1e9) AS BIGINT) AS scaled,
            CASE uncertainty_type
                WHEN 'sample_sd' THEN CASE WHEN samples > 0 THEN uncertainty / sqrt(samples) END
@@ -17,9 +17,9 @@ WITH measured AS (
 -- The same number published twice is one measurement: 3,114 of 3,157 ORFs with both a dma and an sn strain in
 -- Costanzo 2016 carry the same value.
 independent AS (
-    SELECT place, se, samples, scaled FROM measured WHERE NOT alone AND NOT twice
+    SELECT place, zero, se, samples, scaled FROM measured WHERE NOT alone AND NOT twice
     UNION ALL
-    SELECT place, min(se) AS se, max(samples) AS samples, any_value(scaled) AS scaled
+    SELECT place, any_value(zero) AS zero, min(se) AS se, max(samples) AS samples, any_value(scaled) AS scaled
     FROM measured WHERE twice
     GROUP BY place, publication, value, uncertainty
 ),
@@ -39,7 +39,10 @@ pooled AS (
            sum(scaled) AS total, sum(CAST(scaled AS HUGEINT) * scaled) AS squares,
            sum(precision_weight) AS precision_sum, sum(precision_weight * scaled) AS precision_total,
            sum(sample_weight) AS sample_sum, sum(CAST(sample_weight AS HUGEINT) * scaled) AS sample_total,
-           sum(CAST(round(CAST(sample_weight AS DOUBLE) * sample_weight * se * se * 1e18) AS HUGEINT)) AS error_total
+           -- asked for only where not every standard error is positive
+           sum(CASE WHEN zero THEN
+               CAST(round(CAST(sample_weight AS DOUBLE) * sample_weight * se * se * 1e18) AS HUGEINT)
+           END) AS error_total
     FROM weighted
     GROUP BY place
 )
