@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import dataframely as dy
+import numpy as np
 import polars as pl
 
 from torchcell_assets.errors import TorchcellError
@@ -241,17 +242,20 @@ def _page(
     with driver.session(database=database) as session:
         text = f"CALL () {{ {query} \n}} RETURN {returned}"
         found = session.execute_read(lambda transaction: list(transaction.run(text, **bounds)))
-    parts = [pl.DataFrame(schema=dict(columns))]
+    collected: dict[str, list] = {name: [] for name in columns if name not in shared}
+    rows = []
     for record in found:
-        listed = {name: record[name] for name in columns if name not in shared}
-        lengths = {len(values) for values in listed.values()}
+        lengths = {len(record[name]) for name in collected}
         if len(lengths) != 1:
             raise QueryError(f"The server returned columns of different lengths ({sorted(lengths)}); nothing was read.")
-        table = pl.DataFrame(listed, schema={name: columns[name] for name in listed})
-        restored = table.with_columns(_restored(name, columns[name]) for name in listed)
-        constant = (pl.lit(record[name], dtype=columns[name]).alias(name) for name in shared)
-        parts.append(restored.with_columns(constant).select(list(columns)))
-    return pl.concat(parts)
+        rows.append(lengths.pop())
+        for name, values in collected.items():
+            values.extend(record[name])
+    table = pl.DataFrame(collected, schema={name: columns[name] for name in collected})
+    of_record = pl.Series(np.repeat(np.arange(len(rows)), rows))
+    constant = {name: pl.Series([record[name] for record in found], dtype=columns[name])[of_record] for name in shared}
+    restored = table.with_columns(_restored(name, columns[name]) for name in collected)
+    return restored.with_columns(**constant).select(list(columns))
 
 
 def _keep(table: pl.DataFrame, path: Path) -> None:

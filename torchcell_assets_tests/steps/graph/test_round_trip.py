@@ -155,7 +155,8 @@ def test_a_reading_that_was_killed_goes_on_and_pages_of_another_build_go(empty_g
         read.select(
             empty_graph, DATABASE, QUERIES / "fitness.cypher", [(manifest.build, 5)], folder, page=2, sessions=1
         )
-    assert [rows.name for rows, _ in read.pages_in(folder)] == [f"{0:012d}{read.ROWS}"]
+    there = [int(rows.name.removesuffix(read.ROWS)) for rows, _ in read.pages_in(folder)]
+    assert 0 in there and 2 not in there
     asked.extend([-1] * 6)
     assert select(empty_graph, manifest.build, folder) == 5
     assert 0 not in asked[asked.index(-1) :]
