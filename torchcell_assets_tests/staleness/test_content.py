@@ -1,7 +1,7 @@
 """The data version of a table depends on its logical rows and on nothing else."""
 
 import polars as pl
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing.parametric import dataframes
 
@@ -26,6 +26,7 @@ tables = dataframes(
 )
 
 
+@settings(deadline=None)
 @given(st.permutations(range(3)), st.permutations(ROWS.columns))
 def test_order_of_rows_and_columns_does_not_matter(rows, columns):
     assert content_hash(ROWS[list(rows)].select(columns), ["id"]) == content_hash(ROWS, ["id"])
@@ -42,6 +43,7 @@ def test_the_hash_is_the_same_on_every_machine():
     assert content_hash(ROWS, ["id"]) == "fdd13a6f19429816"
 
 
+@settings(deadline=None)
 @given(tables)
 def test_a_column_at_a_time_gives_the_same_hash(table):
     numbered = table.with_row_index("row")
@@ -53,6 +55,7 @@ def test_a_column_at_a_time_gives_the_same_hash(table):
     assert columns_hash(numbered.schema, table.height, chunks) == content_hash(numbered, ["row"])
 
 
+@settings(deadline=None)
 @given(tables)
 def test_every_changed_cell_changes_the_hash(table):
     numbered = table.with_row_index("row")
