@@ -90,12 +90,14 @@ def main(records: int) -> None:
             add("load, verify, make current", *cost)
             slow, *slow_cost = measured(lambda: row_by_row(driver, manifest.build))
             add("out, row by row", *slow_cost)
-            for page in (1_000, read.PAGE):
-                fast, *cost = measured(
+            pages = Path(folder) / "pages"
+            for page in (1_000, 20_000, read.PAGE):
+                _, *cost = measured(
                     lambda page=page: read.select(
-                        driver, DATABASE, QUERIES / "fitness.cypher", [(manifest.build, records)], page=page
+                        driver, DATABASE, QUERIES / "fitness.cypher", [(manifest.build, records)], pages, page=page
                     )
                 )
+                fast = pl.concat(pl.read_parquet(rows) for rows, _ in read.pages_in(pages))
                 assert fast["id"].equals(slow["id"]) and fast["value"].equals(slow["value"])
                 add(f"out, pages of {page:,} ({slow_cost[0] / cost[0]:.1f}x)", *cost)
             _, *cost = measured(lambda: load.delete_build(driver, DATABASE, manifest.build))

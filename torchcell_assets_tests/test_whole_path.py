@@ -11,6 +11,7 @@ import dagster as dg
 import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 from scipy import stats
 
 import torchcell_assets
@@ -19,12 +20,13 @@ from torchcell_assets.definitions import ASSETS, CHECKS, defs
 from torchcell_assets.partitions import cell
 from torchcell_assets.resources import DataRoot, GraphStore, RawFiles
 from torchcell_assets.schema import Fitness, MergedFitness
-from torchcell_assets.staleness import outdated
+from torchcell_assets.staleness import content_hash, outdated
 from torchcell_assets.steps.graph import load
-from torchcell_assets.steps.graph.read import QueryError
-from torchcell_assets.steps.merged import subsets
+from torchcell_assets.steps.graph.read import SELECTION, QueryError
+from torchcell_assets.steps.merged import fitness, subsets
 from torchcell_assets.steps.merged.assets import FITNESS_DATASETS
 from torchcell_assets.study import current
+from torchcell_assets_tests.steps.merged import reference
 
 REPRESENTATIONS = ("one_hot", "random_10")
 
@@ -99,6 +101,19 @@ def test_every_selected_record_is_accounted_for(platform):
     assert told["loaded"] == 20_484 + 10_432 + 6_023 + 4_204 + 20_858
     assert told["selected"] == told["loaded"] - told["not_selected_by_the_query"] == told["pooled"] + 3
     assert told["excluded"] == {"censored (below a bound, no value)": 3}
+
+
+def test_the_merged_table_is_what_the_reference_makes_of_all_records(platform):
+    tables = [pl.read_parquet(platform.root.table("datasets", dataset.name)) for dataset in FITNESS_DATASETS]
+    columns = ["perturbations", *(name for name in SELECTION if name != "ordinal")]
+    selected = pl.concat(table.select(columns) for table in tables).with_columns(
+        pl.col(name).cast(pl.String) for name in ("reference", "medium_class", "evidence", "uncertainty_type")
+    )
+    expected = reference.merged(selected)
+    assert_frame_equal(fitness.read(merged(platform)), expected, check_exact=True)
+    version = content_hash(expected, list(MergedFitness.primary_key()))
+    assert version == fitness.content(merged(platform)) == platform.version("merged/fitness")
+    assert not platform.root.place("merged", "pages").exists()
 
 
 def test_a_strain_published_as_query_and_as_array_with_one_number_counts_once(platform):

@@ -9,12 +9,30 @@ temperature-sensitive, DAmP or suppressor allele keeps its name, because alleles
 fitness at 30 C over the 220 ORFs of Costanzo 2016 that have several).
 """
 
+from collections.abc import Callable
+
 import polars as pl
 
 DELETION_ALLELE = "delta"
 PERTURBATION_SEPARATOR = " + "
 FIELD_SEPARATOR = ":"
 GENE_SEPARATOR = "+"
+
+
+def identity(field: Callable[[str], pl.Expr]) -> pl.Expr:
+    """The text that identifies one perturbation, such as `YAL001C:deletion:delta:haploid`.
+
+    field: gives the expression of a field of `Perturbation` by its name: `pl.col` for rows that are perturbations.
+    No identity is the beginning of another, so genotypes sort as the lists of their sorted identities do.
+    """
+    is_deletion = field("kind").cast(pl.String) == "deletion"
+    return pl.concat_str(
+        field("gene"),
+        field("kind").cast(pl.String),
+        pl.when(is_deletion).then(pl.lit(DELETION_ALLELE)).otherwise(field("allele")),
+        field("zygosity").cast(pl.String),
+        separator=FIELD_SEPARATOR,
+    )
 
 
 def with_genotype(frame: pl.LazyFrame | pl.DataFrame) -> pl.LazyFrame:
@@ -26,21 +44,14 @@ def with_genotype(frame: pl.LazyFrame | pl.DataFrame) -> pl.LazyFrame:
     straddle two splits); `order` is the number of distinct perturbed genes.
     """
     field = pl.element().struct.field
-    is_deletion = field("kind").cast(pl.String) == "deletion"
-    identity = pl.concat_str(
-        field("gene"),
-        field("kind").cast(pl.String),
-        pl.when(is_deletion).then(pl.lit(DELETION_ALLELE)).otherwise(field("allele")),
-        field("zygosity").cast(pl.String),
-        separator=FIELD_SEPARATOR,
-    )
+    perturbed = identity(field)
     perturbations = pl.col("perturbations")
     genes = perturbations.list.eval(field("gene")).list.unique().list.sort()
     return (
         frame.lazy()
-        .with_columns(perturbations.list.eval(pl.element().sort_by(identity)))
+        .with_columns(perturbations.list.eval(pl.element().sort_by(perturbed)))
         .with_columns(
-            genotype=perturbations.list.eval(identity).list.sort().list.join(PERTURBATION_SEPARATOR),
+            genotype=perturbations.list.eval(perturbed).list.sort().list.join(PERTURBATION_SEPARATOR),
             genes=genes.list.join(GENE_SEPARATOR),
             order=genes.list.len().cast(pl.UInt8),
         )

@@ -89,10 +89,13 @@ def result(
     )
 
 
-def table_metadata(cls: type[dy.Schema], table: pl.DataFrame) -> dict[str, Any]:
-    """Row count, column schema with descriptions, and a preview of a stored table."""
+def table_metadata(cls: type[dy.Schema], table: pl.DataFrame, rows: int | None = None) -> dict[str, Any]:
+    """Row count, column schema with descriptions, and a preview of a stored table.
+
+    rows: of the stored table, where `table` is only some of it.
+    """
     return {
-        "dagster/row_count": table.height,
+        "dagster/row_count": table.height if rows is None else rows,
         "dagster/column_schema": column_schema(cls),
         "preview": preview(table),
     }

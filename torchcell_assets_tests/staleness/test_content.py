@@ -1,12 +1,11 @@
 """The data version of a table depends on its logical rows and on nothing else."""
 
 import polars as pl
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing.parametric import dataframes
 
-from torchcell_assets.staleness import content_hash
-from torchcell_assets.staleness.content import ContentHash
+from torchcell_assets.staleness import ContentHash, content_hash
 
 ROWS = pl.DataFrame(
     {
@@ -27,6 +26,7 @@ tables = dataframes(
 )
 
 
+@settings(deadline=None)
 @given(st.permutations(range(3)), st.permutations(ROWS.columns))
 def test_order_of_rows_and_columns_does_not_matter(rows, columns):
     assert content_hash(ROWS[list(rows)].select(columns), ["id"]) == content_hash(ROWS, ["id"])
@@ -43,6 +43,7 @@ def test_the_hash_is_the_same_on_every_machine():
     assert content_hash(ROWS, ["id"]) == "e094bf73e41331a7"
 
 
+@settings(deadline=None)
 @given(tables)
 def test_every_changed_cell_changes_the_hash(table):
     numbered = table.with_row_index("row")
@@ -55,6 +56,7 @@ def test_every_changed_cell_changes_the_hash(table):
                 assert content_hash(other, ["row"]) != before
 
 
+@settings(deadline=None)
 @given(tables, st.integers(1, 9))
 def test_where_a_batch_ends_does_not_matter(table, rows):
     batches = ContentHash()

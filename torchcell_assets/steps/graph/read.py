@@ -1,26 +1,36 @@
-"""Reading the graph back: Cypher over Bolt, in key-range pages, one Bolt record of columns per page.
+"""Reading the graph back: Cypher over Bolt, in key-range pages, few Bolt records of columns per page.
 
 A page of columns costs the client a tenth of what row by row costs, can be retried, and bounds the memory of both sides.
+What the merge reads goes page by page to Parquet, so that memory does not grow with the graph.
 
 Belongs here: running `queries/*.cypher` and a study's own query, reading whole records. Does not: pooling (merged).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import hashlib
+import os
+import shutil
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import dataframely as dy
+import numpy as np
 import polars as pl
 
 from torchcell_assets.errors import TorchcellError
-from torchcell_assets.schema import Perturbation
+from torchcell_assets.schema import Perturbation, with_genotype
 from torchcell_assets.schema.records import polars_schema
 
 if TYPE_CHECKING:
     from neo4j import Driver
 
-PAGE = 20_000
-"""Experiments a page."""
+PAGE = 50_000
+"""Experiments a page: the server takes as long for smaller ones, and each costs the merge some milliseconds."""
+
+ROWS, EDGES = ".rows.parquet", ".edges.parquet"
+"""How the names of a page's two files end."""
 
 SELECTION: dict[str, Any] = {
     "ordinal": pl.Int64,
@@ -38,6 +48,27 @@ SELECTION: dict[str, Any] = {
     "samples": pl.Int64,
 }
 """What a query of fitness has to return, one row an experiment: column -> type."""
+
+_SCREENS_SHARE = (
+    "dataset",
+    "publication",
+    "reference",
+    "medium_class",
+    "temperature",
+    "evidence",
+    "uncertainty_type",
+)
+"""Columns of SELECTION that hold few values a page: the rows of a page are grouped by them on the server."""
+
+EDGE: dict[str, Any] = {
+    "ordinal": pl.Int64,
+    "gene": pl.String,
+    "kind": pl.String,
+    "allele": pl.String,
+    "zygosity": pl.String,
+}
+"""What a page holds of each PERTURBS edge: what is no part of the genotype's identity does not travel."""
+_EDGES_SHARE = ("kind", "allele", "zygosity")
 
 PERTURBATION_COLUMNS = {"ordinal": pl.Int64, "position": pl.Int64, **dict.fromkeys(Perturbation.columns(), pl.String)}
 PERTURBATIONS = Path(__file__).parent / "queries" / "perturbations.cypher"
@@ -76,16 +107,60 @@ def refuse_other_builds(serves: Mapping[str, tuple[str, int]], wanted: Mapping[s
 
 
 def select(
-    driver: "Driver", database: str, query: Path, builds: Iterable[tuple[str, int]], *, page: int = PAGE
-) -> pl.DataFrame:
-    """Run the fitness query in `query` over each build, page by page.
+    driver: "Driver",
+    database: str,
+    query: Path,
+    builds: Iterable[tuple[str, int]],
+    folder: Path,
+    *,
+    page: int = PAGE,
+    sessions: int = 2,
+) -> int:
+    """Run the fitness query in `query` over each build and keep what it selects as pages of Parquet in `folder`.
 
-    builds: (build, number of experiments). Columns and types as in SELECTION, and `perturbations`, read along the edges.
+    builds: (build, number of experiments). page: experiments a page. sessions: pages read at a time.
+    A page is two files: experiments with the columns of SELECTION, and their edges with those of EDGE, read along
+    PERTURBS. A reading that was killed goes on with the pages that are there; pages of another build, query or size
+    are removed. Returns the number of experiments selected.
     Raises QueryError, naming the columns that the query lacks.
     """
     text = query.read_text()
     _require_columns(driver, database, query, text)
-    return _pages(driver, database, text, columns=SELECTION, builds=builds, page=page)
+    wanted = [
+        (folder / _name(build, text, page) / f"{lo:012d}{ROWS}", {"build": build, "lo": lo, "hi": lo + page})
+        for build, experiments in builds
+        for lo in range(0, experiments, page)
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = {path.parent for path, _ in wanted}
+    for other in set(folder.iterdir()) - kept:
+        shutil.rmtree(other)
+    for place in kept:
+        place.mkdir(exist_ok=True)
+
+    def fetch(path: Path, bounds: dict[str, Any]) -> None:
+        _keep(_page(driver, database, PERTURBATIONS.read_text(), EDGE, _EDGES_SHARE, **bounds), edges_beside(path))
+        # last, because a page is there when its experiments are
+        _keep(_page(driver, database, text, SELECTION, _SCREENS_SHARE, **bounds), path)
+
+    with ThreadPoolExecutor(sessions) as pool:
+        for reading in [pool.submit(fetch, path, bounds) for path, bounds in wanted if not path.exists()]:
+            try:
+                reading.result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    return sum(pl.scan_parquet(path).select(pl.len()).collect().item() for path, _ in wanted)
+
+
+def pages_in(folder: Path) -> list[tuple[Path, Path]]:
+    """The pages that `select` wrote: for each its file of experiments and its file of edges."""
+    return [(rows, edges_beside(rows)) for rows in sorted(folder.rglob(f"*{ROWS}"))]
+
+
+def edges_beside(rows: Path) -> Path:
+    """The file of edges of a page, from that of its experiments."""
+    return rows.with_name(rows.name.removesuffix(ROWS) + EDGES)
 
 
 def records(driver: "Driver", database: str, build: str, cls: type[dy.Schema], page: int = PAGE) -> pl.DataFrame:
@@ -95,7 +170,8 @@ def records(driver: "Driver", database: str, build: str, cls: type[dy.Schema], p
         **dict.fromkeys(("dataset", "reference", "publication"), "s."),
         **dict.fromkeys(("medium", "medium_class", "temperature", "temperature_source"), "v."),
     }
-    plain = [name for name in schema if name not in ("perturbations", "screen")]
+    # what follows from the perturbations is not asked for: the text of a genotype need not be in the graph
+    plain = [name for name in schema if name not in ("perturbations", "screen", "genotype", "genes", "order")]
     columns = ", ".join(
         [f"{places.get(name, 'e.')}`{name}` AS `{name}`" for name in ("ordinal", *plain)] + ["s.id AS screen"]
     )
@@ -103,7 +179,8 @@ def records(driver: "Driver", database: str, build: str, cls: type[dy.Schema], p
     wire = {"ordinal": pl.Int64, **{name: _on_the_wire(schema[name]) for name in [*plain, "screen"]}}
     found = driver.execute_query("MATCH (b:Build {id: $build}) RETURN b.expected AS n", build=build, database_=database)
     total = found.records[0]["n"] if found.records else 0
-    table = _pages(driver, database, query, columns=wire, builds=[(build, total)], page=page)
+    read = _pages(driver, database, query, columns=wire, builds=[(build, total)], page=page)
+    table = with_genotype(read).collect()
     return table.select(pl.col(name).cast(dtype) for name, dtype in schema.items()).sort("row", "id")
 
 
@@ -121,7 +198,7 @@ def _pages(
     tables = []
     for build, experiments in builds:
         for lo in range(0, experiments, page):
-            bounds = {"build": build, "lo": lo, "hi": lo + page}
+            bounds: dict[str, Any] = {"build": build, "lo": lo, "hi": lo + page}
             rows = _page(driver, database, query, columns, **bounds)
             perturbations = _page(driver, database, edges, PERTURBATION_COLUMNS, **bounds)
             grouped = (
@@ -151,22 +228,47 @@ def _require_columns(driver: "Driver", database: str, query: Path, text: str) ->
         )
 
 
-def _page(driver: "Driver", database: str, query: str, columns: Mapping[str, Any], **parameters: Any) -> pl.DataFrame:
-    """One page as one record of columns.
+def _page(
+    driver: "Driver", database: str, query: str, columns: Mapping[str, Any], shared: Collection[str] = (), **bounds: Any
+) -> pl.DataFrame:
+    """One page, as one record of columns for each combination of the `shared` ones, which travel once.
 
     `collect` drops nulls, which would misalign columns: they travel as a value that the record classes do not allow.
     """
-    collected = ", ".join(
-        f"collect(coalesce(`{name}`, {_absent(dtype)})) AS `{name}`" for name, dtype in columns.items()
+    returned = ", ".join(
+        f"`{name}`" if name in shared else f"collect(coalesce(`{name}`, {_absent(dtype)})) AS `{name}`"
+        for name, dtype in columns.items()
     )
     with driver.session(database=database) as session:
-        text = f"CALL () {{ {query} \n}} RETURN {collected}"
-        found = session.execute_read(lambda transaction: transaction.run(text, **parameters).single(strict=True))
-    lengths = {len(found[name]) for name in columns}
-    if len(lengths) != 1:
-        raise QueryError(f"The server returned columns of different lengths ({sorted(lengths)}); nothing was read.")
-    table = pl.DataFrame({name: found[name] for name in columns}, schema=dict(columns))
-    return table.with_columns(_restored(name, dtype) for name, dtype in columns.items())
+        text = f"CALL () {{ {query} \n}} RETURN {returned}"
+        found = session.execute_read(lambda transaction: list(transaction.run(text, **bounds)))
+    collected: dict[str, list] = {name: [] for name in columns if name not in shared}
+    rows = []
+    for record in found:
+        lengths = {len(record[name]) for name in collected}
+        if len(lengths) != 1:
+            raise QueryError(f"The server returned columns of different lengths ({sorted(lengths)}); nothing was read.")
+        rows.append(lengths.pop())
+        for name, values in collected.items():
+            values.extend(record[name])
+    table = pl.DataFrame(collected, schema={name: columns[name] for name in collected})
+    of_record = pl.Series(np.repeat(np.arange(len(rows)), rows))
+    constant = {name: pl.Series([record[name] for record in found], dtype=columns[name])[of_record] for name in shared}
+    restored = table.with_columns(_restored(name, columns[name]) for name in collected)
+    return restored.with_columns(**constant).select(list(columns))
+
+
+def _keep(table: pl.DataFrame, path: Path) -> None:
+    """Write one file of a page; who is killed leaves none that is half. Nothing is synced: pages do not outlive a merge."""
+    temporary = path.with_name(f".writing-{os.getpid()}-{path.name}")
+    table.sort("ordinal").write_parquet(temporary, compression="zstd")
+    temporary.replace(path)
+
+
+def _name(build: str, query: str, page: int) -> str:
+    """The folder of the pages of one build, as one query selects them."""
+    asked = hashlib.sha256(f"{build}\0{query}\0{PERTURBATIONS.read_text()}\0{page}".encode()).hexdigest()[:12]
+    return f"{quote(build, safe='@')}-{asked}"
 
 
 def _absent(dtype: Any) -> str:

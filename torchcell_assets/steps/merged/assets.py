@@ -1,5 +1,6 @@
 """What the query selects, de-duplicated; and nested samples of it, one per SIZE."""
 
+import shutil
 from pathlib import Path
 
 import dagster as dg
@@ -11,11 +12,12 @@ from torchcell_assets.resources import DataRoot, GraphStore
 from torchcell_assets.schema import Fitness, MergedFitness
 from torchcell_assets.staleness import Policy, content_hash, result, step
 from torchcell_assets.staleness.publish import as_they_are, column_lineage, table_metadata
+from torchcell_assets.staleness.stored import PREVIEW_ROWS
 from torchcell_assets.steps.datasets.assets import of_the_study
 from torchcell_assets.steps.datasets.dataset import Dataset
 from torchcell_assets.steps.graph import read
 from torchcell_assets.steps.graph.checks import materialized_build
-from torchcell_assets.steps.merged import figures, fitness, subsets
+from torchcell_assets.steps.merged import figures, fitness, pooled, subsets
 from torchcell_assets.storage import replacing
 from torchcell_assets.study import current
 
@@ -41,7 +43,8 @@ def merged_path(root: DataRoot) -> Path:
         MergedFitness,
         STUDY.query,
         read.PERTURBATIONS,
-        fitness.POOLING,
+        pooled.POOLING,
+        pooled.REPLICATES,
         Policy("merge_key", STUDY.merge_key),
     ],
     deps=[graph_key(dataset) for dataset in FITNESS_DATASETS],
@@ -52,36 +55,38 @@ def merged_fitness(context: dg.AssetExecutionContext, root: DataRoot, store: Gra
     """One row is one genotype at one temperature, in one class of media, pooled over independent measurements.
 
     Selected by the study's Cypher query from the graph, page by page; de-duplicated in DuckDB. Open it with
-    `duckdb data/merged/fitness.duckdb`. Used by `merged/subset`.
+    `duckdb data/merged/fitness.duckdb`; beside the table `fitness` it holds `replicates`, the pairs of publications
+    that measured one genotype. Used by `merged/subset`.
     """
     builds = {d.name: materialized_build(context.instance, d.name) or "" for d in FITNESS_DATASETS}
+    pages = root.place("merged", "pages")
     with store.driver() as driver:
         serves = read.current_builds(driver, store.database_name, list(builds))
         read.refuse_other_builds(serves, builds)
-        pages = [serves[name] for name in sorted(builds)]
-        selected = read.select(driver, store.database_name, STUDY.query, pages)
-        # a load that ended in the meantime has deleted what was being read
+        wanted = [serves[name] for name in sorted(builds)]
+        read.select(driver, store.database_name, STUDY.query, wanted, pages)
+        # a build that was replaced while it was read came in parts
         read.refuse_other_builds(read.current_builds(driver, store.database_name, list(builds)), builds)
-    merged = fitness.merge(selected, STUDY.merge_key)
-    table = MergedFitness.validate(merged.table, cast=True)
     path = merged_path(root)
     with replacing(path) as temporary:
-        fitness.write(temporary, table)
+        merged = fitness.merge(pages, temporary, STUDY.merge_key)
+    shutil.rmtree(pages)
     names = {dataset.publication: dataset.name.split("_", 1)[1] for dataset in FITNESS_DATASETS}
-    scatter, r = figures.replicate_scatter(fitness.replicates(selected), names)
-    loaded = sum(experiments for _, experiments in pages)
+    scatter, r = figures.replicate_scatter(fitness.replicates(path), names)
+    loaded = sum(experiments for _, experiments in wanted)
+    shown = fitness.read(path, "haploid AND deletions_only", columns=["order", "value", "haploid", "deletions_only"])
     return result(
         path,
-        content_hash(table, list(MergedFitness.primary_key())),
+        fitness.content(path),
         metadata={
-            **table_metadata(MergedFitness, table),
+            **table_metadata(MergedFitness, fitness.spread(path, PREVIEW_ROWS), merged.rows),
             **column_lineage(*((graph_key(d), fitness.COLUMNS_FROM) for d in FITNESS_DATASETS)),
             "loaded": loaded,
             "selected": merged.selected,
             "not_selected_by_the_query": loaded - merged.selected,
             "pooled": merged.pooled,
             "excluded": dg.MetadataValue.json(merged.excluded),
-            "by_order": embedded(figures.fitness_by_order(table), "fitness by order"),
+            "by_order": embedded(figures.fitness_by_order(shown), "fitness by order"),
             "replicates": embedded(scatter, "replicates"),
             **({"replicate_pearson": r} if r is not None else {}),
         },

@@ -5,23 +5,27 @@ is selected (graph/queries), samples of the result (subsets.py).
 
 The merge key is genotype, temperature, medium class, reference and kind of evidence: two alleles of one gene, two
 temperatures, zygosities or references never pool. `paper` is the gene-only key of the system described in 2024,
-offered for comparison.
+offered for comparison. Records are merged as integers (identities.py), in buckets that fit in memory (runs.py).
 """
 
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import polars as pl
 
-from torchcell_assets.errors import TorchcellError
-from torchcell_assets.schema import with_genotype
 from torchcell_assets.schema.records import MergedFitness, polars_schema
+from torchcell_assets.staleness import ContentHash
+from torchcell_assets.steps.graph.read import pages_in
+from torchcell_assets.steps.merged import pooled, runs
+from torchcell_assets.steps.merged.identities import MergeError
+from torchcell_assets.storage import building
 
-POOLING = Path(__file__).with_name("pooling.sql")
-NO_TEMPERATURE = -1.0
-"""Stands for `none` in the merge key, where a null would not be a key."""
 TABLE = "fitness"
+REPLICATES = "replicates"
+_HASHED = 500_000  # rows read at a time
 
 KEYS = ("genotype", "paper")
 
@@ -42,98 +46,121 @@ COLUMNS_FROM: dict[str, tuple[str, ...]] = {
 """Column of the merged table -> columns of the records that decide it."""
 
 
-class MergeError(TorchcellError):
-    """The selected records cannot be merged, or a merged table cannot be read."""
-
-
 @dataclass(frozen=True)
 class Merged:
-    """The merged table, and what became of every selected record: the counts add up to `selected`.
+    """What became of the selected records: the counts add up to `selected`.
 
-    excluded: reason -> records. pooled: records that stand behind some row.
+    rows: of the merged table. excluded: reason -> records. pooled: records that stand behind some row.
     """
 
-    table: pl.DataFrame
+    rows: int
     selected: int
     pooled: int
     excluded: dict[str, int]
 
 
-def merge(selected: pl.DataFrame, key: str = "genotype", threads: int = 2) -> Merged:
-    """Pool the selected records.
+def merge(folder: Path, path: Path, key: str = "genotype", *, threads: int = 2, memory_limit: str = "800MB") -> Merged:
+    """Pool the selected records and write them to `path`, a DuckDB file, in the order of the merge key.
 
-    selected: what graph/read.py::select gives, one row per experiment, in any order.
+    folder: pages, as graph/read.py::select writes them; the order of the records does not matter.
+    memory_limit: of DuckDB; what Python holds of a bucket comes on top, about as much.
     Independent measurements are pooled by inverse variance where each has a positive standard error (the sample SD
     over the square root of n; a bootstrap SE as it is), otherwise by number of samples. Equal value and uncertainty
     of the same genotype in the same publication count once. Heterogeneity is the sample SD between measurements.
+    Raises MergeError if there is no such key or no page, or if a record has no genotype; dataframely's ValidationError if a
+    merged row breaks a rule of MergedFitness.
     """
     if key not in KEYS:
         raise MergeError(f"There is no merge key {key!r}: set `merge_key` of the study to one of {', '.join(KEYS)}.")
-    rows = _with_key(selected, key)
-    censored = rows.filter(pl.col("value").is_null()).height
-    with duckdb.connect(config={"threads": threads}) as connection:
-        connection.register("selected", rows.to_arrow())
-        pooled = connection.sql(POOLING.read_text()).pl()
-        connection.unregister("selected")
-    columns = [pl.col(name).cast(dtype) for name, dtype in polars_schema(MergedFitness).items()]
-    table = pooled.select(columns)
-    kept = int(table["records"].list.len().sum())
-    return Merged(table, rows.height, kept, {"censored (below a bound, no value)": censored})
-
-
-def _with_key(selected: pl.DataFrame, key: str) -> pl.DataFrame:
-    rows = with_genotype(selected).collect()
-
-    def every(name: str, value: str) -> pl.Expr:
-        return pl.col("perturbations").list.eval(pl.element().struct.field(name) == value).list.all()
-
-    rows = rows.with_columns(
-        deletions_only=every("kind", "deletion"),
-        haploid=every("zygosity", "haploid"),
-        temperature=pl.col("temperature").fill_null(NO_TEMPERATURE),
-    ).drop("perturbations")
-    if key == "paper":
-        return rows.with_columns(
-            genotype="genes",
-            temperature=pl.lit(NO_TEMPERATURE),
-            evidence=pl.lit("measured"),
-            reference=pl.lit("wild type"),
-            medium_class=pl.lit("SGA plate"),
-        )
-    return rows.sort("id")
+    pages = pages_in(folder)
+    if not pages:
+        raise MergeError(f"There is nothing to merge in {folder}: no experiments were read from the graph.")
+    rows = 0
+    with building(path.parent) as scratch, _created(path, threads, memory_limit) as connection:
+        known = runs.survey(pages, key == "paper", connection)
+        sorted_runs = runs.write(pages, known, scratch)
+        for bucket in runs.buckets(sorted_runs):
+            table = MergedFitness.validate(pooled.pooled(bucket, known, connection))
+            _append(connection, TABLE, table)
+            _append(connection, REPLICATES, pooled.replicates(bucket, known, connection))
+            rows += table.height
+    return Merged(rows, known.selected, sorted_runs.rows, {"censored (below a bound, no value)": known.censored})
 
 
 def write(path: Path, table: pl.DataFrame) -> None:
-    """Write the merged table as a DuckDB file with one table, `fitness`, sorted by the merge key."""
+    """Write a table of MergedFitness, sorted by the merge key, as a DuckDB file."""
+    with _created(path, threads=1, memory_limit="800MB") as connection:
+        _append(connection, TABLE, table)
+
+
+def read(
+    path: Path, where: str = "true", parameters: list | None = None, columns: Sequence[str] | None = None
+) -> pl.DataFrame:
+    """Rows of a merged file, in the order of the merge key.
+
+    where: a DuckDB condition with `?` for each parameter. columns: all by default.
+    """
+    types = polars_schema(MergedFitness)
+    names = list(columns or types)
+    listed = ", ".join(f'"{name}"' for name in names)
+    with _opened(path) as connection:
+        found = connection.sql(f"SELECT {listed} FROM {TABLE} WHERE {where}", params=parameters or []).pl()
+    return found.select(pl.col(name).cast(types[name]) for name in names)
+
+
+def spread(path: Path, rows: int) -> pl.DataFrame:
+    """About so many rows, evenly spread over a merged file."""
+    with _opened(path) as connection:
+        total = connection.sql(f"SELECT count(*) FROM {TABLE}").fetchall()[0][0]
+    return read(path, "rowid % ? = 0", [max(1, total // rows)]).head(rows)
+
+
+def content(path: Path) -> str:
+    """What `content_hash` gives for the rows of a merged file, some at a time: the table is never in memory."""
+    found = ContentHash()
+    with _opened(path) as connection:
+        total = connection.sql(f"SELECT count(*) FROM {TABLE}").fetchall()[0][0]
+    for start in range(0, max(1, total), _HASHED):
+        found.update(read(path, "rowid >= ? AND rowid < ?", [start, start + _HASHED]))
+    return found.digest()
+
+
+def replicates(path: Path) -> pl.DataFrame:
+    """Pairs of measurements of one genotype at one temperature in two publications: columns `genotype`, `temperature`,
+    `x`, `y`, `x_publication`, `y_publication`, in the order of the first two. What a genotype is follows the merge key.
+    Media differ, and are allowed to: it shows how far publications agree.
+    """
+    with _opened(path) as connection:
+        return connection.sql(f"SELECT * FROM {REPLICATES}").pl()
+
+
+@contextlib.contextmanager
+def _created(path: Path, threads: int, memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A new file with empty tables."""
     path.unlink(missing_ok=True)
-    with duckdb.connect(path, config={"threads": 1}) as connection:
-        connection.register("merged", table.to_arrow())
-        connection.execute(f"CREATE TABLE {TABLE} AS SELECT * FROM merged")
-        connection.unregister("merged")
+    with duckdb.connect(path, config={"threads": threads, "memory_limit": memory_limit}) as connection:
+        # DuckDB otherwise tries every codec on every column: twice the CPU for a file a fifth smaller
+        connection.execute("SET force_compression = 'zstd'")
+        for name, schema in ((TABLE, polars_schema(MergedFitness)), (REPLICATES, pooled.PAIRS)):
+            connection.register("nothing", pl.DataFrame(schema=schema).to_arrow())
+            connection.execute(f"CREATE TABLE {name} AS SELECT * FROM nothing")
+            connection.unregister("nothing")
+        yield connection
         connection.execute("CHECKPOINT")
 
 
-def read(path: Path, where: str = "true", parameters: list | None = None) -> pl.DataFrame:
-    """Rows of a merged file; `where` is a DuckDB condition with `?` for each parameter."""
+def _append(connection: duckdb.DuckDBPyConnection, name: str, table: pl.DataFrame) -> None:
+    connection.register("appended", table.to_arrow())
+    connection.execute(f"INSERT INTO {name} SELECT * FROM appended")
+    connection.unregister("appended")
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     if not path.is_file():
         raise MergeError(f"{path} is not there: materialize merged/fitness first.")
     try:
         with duckdb.connect(path, read_only=True) as connection:
-            found = connection.sql(f"SELECT * FROM {TABLE} WHERE {where} ORDER BY ALL", params=parameters or []).pl()
+            yield connection
     except duckdb.Error as error:
         raise MergeError(f"{path} is no merged table ({error}): materialize merged/fitness again.") from error
-    return found.select(pl.col(name).cast(dtype) for name, dtype in polars_schema(MergedFitness).items())
-
-
-def replicates(selected: pl.DataFrame) -> pl.DataFrame:
-    """Pairs of measurements of one genotype at one temperature in two publications: columns `x`, `y`, `x_publication`,
-    `y_publication`. Media differ, and are allowed to: it shows how far publications agree.
-    """
-    rows = _with_key(selected, "genotype").filter(pl.col("value").is_not_null())
-    means = rows.group_by("genotype", "temperature", "publication").agg(pl.col("value").mean())
-    pairs = means.join(means, on=["genotype", "temperature"], suffix="_y").filter(
-        pl.col("publication") < pl.col("publication_y")
-    )
-    return pairs.select(
-        "genotype", "temperature", x="value", y="value_y", x_publication="publication", y_publication="publication_y"
-    ).sort("genotype", "temperature", "x_publication", "y_publication")

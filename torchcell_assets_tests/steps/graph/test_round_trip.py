@@ -118,18 +118,60 @@ def fitness_rows() -> pl.DataFrame:
     return Fitness.validate(frame.select(list(schema)), cast=True)
 
 
-def selected(driver, build: str, experiments: int = 5) -> pl.DataFrame:
-    return read.select(driver, DATABASE, QUERIES / "fitness.cypher", [(build, experiments)], page=2)
+def select(driver, build: str, folder, page: int = 2) -> int:
+    return read.select(driver, DATABASE, QUERIES / "fitness.cypher", [(build, 5)], folder, page=page)
+
+
+def selected(driver, build: str, folder) -> pl.DataFrame:
+    select(driver, build, folder)
+    return pl.concat(pl.read_parquet(rows) for rows, _ in read.pages_in(folder))
+
+
+def test_pages_hold_what_was_loaded_and_the_edges_that_were_walked(empty_graph, tmp_path):
+    table = fitness_rows()
+    manifest = load.load(empty_graph, DATABASE, write_bundle(tmp_path, table, Fitness))
+    found = selected(empty_graph, manifest.build, tmp_path / "pages")
+    texts = [pl.col(name).cast(pl.String) for name in ("reference", "medium_class", "evidence", "uncertainty_type")]
+    expected = table.with_columns(*texts, samples=pl.col("samples").cast(pl.Int64)).with_row_index("ordinal")
+    assert_frame_equal(found, expected.select(found.columns), check_dtypes=False)
+    edges = pl.concat(pl.read_parquet(edges) for _, edges in read.pages_in(tmp_path / "pages"))
+    perturbed = expected.select("ordinal", "perturbations").explode("perturbations").unnest("perturbations")
+    assert_frame_equal(edges, perturbed.select(edges.columns), check_dtypes=False, check_row_order=False)
+
+
+def test_a_reading_that_was_killed_goes_on_and_pages_of_another_build_go(empty_graph, tmp_path, monkeypatch):
+    manifest = load.load(empty_graph, DATABASE, write_bundle(tmp_path, fitness_rows(), Fitness))
+    folder = tmp_path / "pages"
+    asked, real = [], read._page
+
+    def killed_at_the_second(driver, database, query, columns, shared=(), **bounds):
+        asked.append(bounds["lo"])
+        if bounds["lo"] == 2 and columns is read.SELECTION and len(asked) < 6:
+            raise KeyboardInterrupt
+        return real(driver, database, query, columns, shared, **bounds)
+
+    monkeypatch.setattr(read, "_page", killed_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        read.select(
+            empty_graph, DATABASE, QUERIES / "fitness.cypher", [(manifest.build, 5)], folder, page=2, sessions=1
+        )
+    there = [int(rows.name.removesuffix(read.ROWS)) for rows, _ in read.pages_in(folder)]
+    assert 0 in there and 2 not in there
+    asked.extend([-1] * 6)
+    assert select(empty_graph, manifest.build, folder) == 5
+    assert 0 not in asked[asked.index(-1) :]
+    assert select(empty_graph, manifest.build, folder, page=3) == 5
+    assert len(read.pages_in(folder)) == 2  # those of the other size are gone
 
 
 def test_deleting_one_perturbs_edge_drops_exactly_that_record(empty_graph, tmp_path):
     table = fitness_rows()
     manifest = load.load(empty_graph, DATABASE, write_bundle(tmp_path, table, Fitness))
-    assert selected(empty_graph, manifest.build)["id"].to_list() == table["id"].to_list()
+    assert selected(empty_graph, manifest.build, tmp_path / "whole")["id"].to_list() == table["id"].to_list()
     empty_graph.execute_query(
         "MATCH (e:Experiment {id: 'fitness_made_up:5:26C'})-[p:PERTURBS]->(:Gene {id: 'YLR113W'}) DELETE p"
     )
-    left = selected(empty_graph, manifest.build)
+    left = selected(empty_graph, manifest.build, tmp_path / "torn")
     assert left["id"].to_list() == [i for i in table["id"] if i != "fitness_made_up:5:26C"]
     assert load.differences(empty_graph, DATABASE, manifest) == ["perturbs 7 instead of 8"]
 
@@ -186,10 +228,10 @@ def test_a_query_that_lacks_columns_is_refused_with_their_names(empty_graph, tmp
     query = tmp_path / "mine.cypher"
     query.write_text("MATCH (e:Experiment {build: $build}) RETURN e.id AS id, e.value AS value")
     with pytest.raises(read.QueryError, match=r"does not return ordinal, dataset, publication, reference"):
-        read.select(empty_graph, DATABASE, query, [("x", 1)])
+        read.select(empty_graph, DATABASE, query, [("x", 1)], tmp_path / "pages")
     query.write_text("MATCH (e:Experiment RETURN e")
     with pytest.raises(read.QueryError, match="is refused by the server"):
-        read.select(empty_graph, DATABASE, query, [("x", 1)])
+        read.select(empty_graph, DATABASE, query, [("x", 1)], tmp_path / "pages")
 
 
 def test_genes_are_replaced_and_a_perturbed_gene_stays(empty_graph, tmp_path):
@@ -212,7 +254,7 @@ def test_genes_are_replaced_and_a_perturbed_gene_stays(empty_graph, tmp_path):
 def test_the_schema_config_holds_exactly_the_columns_of_the_class(cls):
     (entry,) = writer.schema_entries(cls.__name__.lower()).values()
     elsewhere = {*tables.ON_SCREEN, *tables.ON_ENVIRONMENT, *tables.BY_EDGE, "id"}
-    own = {"name", "ordinal", "perturbation_count"}
+    own = {"name", "build", "ordinal", "perturbation_count"}
     expected = {"standard_name", *cls.columns()} - {"gene"} if cls is Gene else (set(cls.columns()) - elsewhere) | own
     assert set(entry["properties"]) == expected
     types = {"long": pl.Int64, "double": pl.Float64, "bool": pl.Boolean, "str": pl.String}

@@ -1,6 +1,8 @@
 """What is one measurement, what pools, and what never does."""
 
 import math
+import tempfile
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -11,7 +13,9 @@ from polars.testing import assert_frame_equal
 from torchcell_assets.schema import MergedFitness
 from torchcell_assets.staleness import content_hash
 from torchcell_assets.steps.graph.read import SELECTION
-from torchcell_assets.steps.merged import fitness
+from torchcell_assets.steps.merged import fitness, identities, runs
+from torchcell_assets_tests.steps.merged import reference
+from torchcell_assets_tests.steps.merged.reference import pages
 
 
 def deletion(gene: str, zygosity: str = "haploid") -> list[str]:
@@ -41,10 +45,16 @@ def selection(*rows: dict) -> pl.DataFrame:
     return pl.DataFrame(listed, schema={**SELECTION, "perturbations": structs})
 
 
+def merge(rows: pl.DataFrame, key: str = "genotype", threads: int = 2) -> tuple[fitness.Merged, pl.DataFrame, str]:
+    """What became of the records, the merged table as it is stored, and its content hash."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "fitness.duckdb"
+        counts = fitness.merge(pages(Path(folder) / "pages", rows), path, key, threads=threads)
+        return counts, fitness.read(path), fitness.content(path)
+
+
 def merged(*rows: dict) -> pl.DataFrame:
-    table = fitness.merge(selection(*rows)).table
-    MergedFitness.validate(table)
-    return table
+    return merge(selection(*rows))[1]
 
 
 A, B = deletion("YAL001C"), deletion("YBR160W")
@@ -118,8 +128,8 @@ def test_a_standard_error_of_zero_is_not_infinite_weight():
 
 
 def test_a_censored_value_is_excluded_and_counted():
-    result = fitness.merge(selection(measured(A, value=None, upper_bound=0.5), measured(B, value=0.9)))
-    assert result.table["genes"].to_list() == ["YBR160W"]
+    result, table, _ = merge(selection(measured(A, value=None, upper_bound=0.5), measured(B, value=0.9)))
+    assert table["genes"].to_list() == ["YBR160W"]
     assert result.selected == result.pooled + sum(result.excluded.values()) == 2
     assert list(result.excluded.values()) == [1]
 
@@ -129,48 +139,74 @@ def test_the_gene_only_policy_pools_what_the_default_keeps_apart():
         measured(["YBR160W", "temperature_sensitive", "cdc28-1", "haploid"], value=0.5),
         measured(["YBR160W", "temperature_sensitive", "cdc28-4", "haploid"], value=0.7, temperature=30.0),
     )
-    assert fitness.merge(rows, "paper").table["measurements"].to_list() == [2]
-    assert fitness.merge(rows).table["measurements"].to_list() == [1, 1]
+    assert merge(rows, "paper")[1]["measurements"].to_list() == [2]
+    assert merge(rows)[1]["measurements"].to_list() == [1, 1]
 
 
-rows_strategy = st.lists(
-    st.builds(
-        lambda genes, value, se, n, publication: measured(
-            *map(deletion, genes), value=value, uncertainty=se, uncertainty_type="none" if se is None else "standard_error",
-            samples=n, publication=publication,
-        ),
-        st.lists(st.sampled_from(["YAL001C", "YBR160W", "YLR113W"]), min_size=1, max_size=2, unique=True),
-        st.floats(0.0, 1.5, allow_subnormal=False),
-        st.one_of(st.none(), st.floats(1e-4, 0.5)),
-        st.one_of(st.none(), st.integers(1, 400)),
-        st.sampled_from(["10.1/a", "10.1/b"]),
-    ),
-    min_size=1,
-    max_size=12,
-)  # fmt: skip
+ALLELES = [
+    ["YAL001C", "deletion", "delta", "haploid"],
+    ["YAL001C-A", "deletion", "delta", "homozygous"],
+    ["YBR160W", "temperature_sensitive", "cdc28-1", "haploid"],
+    ["YBR160W", "temperature_sensitive", "cdc28-4", "haploid"],
+    ["YLR113W", "damp", "damp", "haploid"],
+    ["YLR113W-B", "deletion", "delta", "heterozygous"],
+]
+records = st.builds(
+    lambda alleles, **row: measured(*alleles, **row),
+    st.lists(st.sampled_from(ALLELES), min_size=1, max_size=5, unique_by=tuple),
+    value=st.one_of(st.none(), st.sampled_from([0.9, 1.1]), st.floats(-0.5, 5.0, allow_subnormal=False)),
+    uncertainty=st.one_of(st.none(), st.sampled_from([0.0, 0.05]), st.floats(1e-4, 0.5)),
+    uncertainty_type=st.sampled_from(["sample_sd", "standard_error", "bootstrap_se", "none"]),
+    samples=st.one_of(st.none(), st.integers(1, 2**32 - 1)),
+    publication=st.sampled_from(["10.1/a", "10.1/b", "10.1/c"]),
+    temperature=st.sampled_from([None, 26.0, 30.0]),
+    medium_class=st.sampled_from(["YPD plate", "minimal liquid", "SGA plate"]),
+    evidence=st.sampled_from(["measured", "derived"]),
+)
+KEY = list(MergedFitness.primary_key())
 
 
 @settings(max_examples=40, deadline=None)
-@given(rows_strategy, st.randoms())
-def test_the_order_of_the_records_and_the_threads_change_no_bit(rows, random):
+@given(st.lists(records, max_size=25), st.sampled_from(fitness.KEYS), st.randoms())
+def test_the_merge_is_the_reference_bit_for_bit_whatever_order_threads_and_buckets(rows, key, random):
     table = selection(*rows)
+    expected = reference.merged(table, key)
     shuffled = table[random.sample(range(table.height), table.height)]
-    one, other = fitness.merge(table, threads=1).table, fitness.merge(shuffled, threads=4).table
-    assert_frame_equal(one, other, check_exact=True)
-    key = list(MergedFitness.primary_key())
-    assert content_hash(one, key) == content_hash(other, key)
+    with pytest.MonkeyPatch.context() as patch:
+        counts, found, content = merge(table, key, threads=1)
+        patch.setattr(runs, "BUCKET", 3)
+        patch.setattr(runs, "SAMPLED", 1)
+        _, other, other_content = merge(shuffled, key, threads=4)
+    assert_frame_equal(found, expected, check_exact=True)
+    assert_frame_equal(other, expected, check_exact=True)
+    assert content == other_content == content_hash(expected, KEY)
+    assert counts.rows == expected.height
+    assert counts.pooled == expected["records"].list.len().sum()
+    assert counts.selected == table.height == counts.pooled + sum(counts.excluded.values())
 
 
-@settings(max_examples=40, deadline=None)
-@given(rows_strategy)
+@settings(max_examples=20, deadline=None)
+@given(st.lists(records, min_size=1, max_size=12))
 def test_the_pooled_value_lies_between_its_parts_and_every_record_is_kept(rows):
-    table = selection(*rows)
-    pooled = fitness.merge(table).table
+    table = selection(*rows).filter(pl.col("value").is_not_null())
+    pooled = merge(table)[1]
     assert sorted(pooled["records"].explode().to_list()) == sorted(table["id"].to_list())
     values = dict(zip(table["id"], table["value"], strict=True))
     for value, ids in pooled.select("value", "records").iter_rows():
         parts = [values[i] for i in ids]
         assert min(parts) - 1e-8 <= value <= max(parts) + 1e-8
+
+
+def test_more_identities_than_a_key_tells_apart_are_refused(monkeypatch):
+    monkeypatch.setattr(identities, "LARGEST", 1)
+    with pytest.raises(fitness.MergeError, match="perturb in 2 different ways and a merge key tells 1 apart"):
+        merged(measured(A, value=0.5), measured(B, value=0.5))
+
+
+def test_a_record_without_perturbations_is_refused_by_name():
+    table = selection(measured(A, value=0.5), measured(value=0.5))
+    with pytest.raises(fitness.MergeError, match="1 selected records perturb no gene, such as r1"):
+        merge(table)
 
 
 def test_a_merged_file_reads_back_and_a_foreign_one_is_refused(tmp_path):
@@ -186,13 +222,14 @@ def test_a_merged_file_reads_back_and_a_foreign_one_is_refused(tmp_path):
         fitness.read(tmp_path / "nothing")
 
 
-def test_replicates_pair_publications_and_not_records_of_one():
-    pairs = fitness.replicates(
-        selection(
-            measured(A, value=0.5),
-            measured(A, value=0.7),
-            measured(A, value=0.9, publication="10.1/b", medium_class="YPD liquid"),
-            measured(B, value=1.0, publication="10.1/b"),
-        )
+def test_replicates_pair_publications_and_not_records_of_one(tmp_path):
+    rows = selection(
+        measured(A, value=0.5),
+        measured(A, value=0.7),
+        measured(A, value=0.9, publication="10.1/b", medium_class="YPD liquid"),
+        measured(B, value=1.0, publication="10.1/b"),
     )
-    assert pairs.select("x", "y").rows() == [(pytest.approx(0.6), 0.9)]
+    path = tmp_path / "fitness.duckdb"
+    fitness.merge(pages(tmp_path / "pages", rows), path)
+    found = fitness.replicates(path)
+    assert found.rows() == [("YAL001C:deletion:delta:haploid", 26.0, pytest.approx(0.6), 0.9, "10.1/a", "10.1/b")]

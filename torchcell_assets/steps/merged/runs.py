@@ -1,0 +1,148 @@
+"""Pages -> runs of integer rows sorted by key -> buckets, each a range of keys that fits in memory.
+
+Belongs here: what keeps the memory of a merge bounded, whatever the number of records. Does not: how a genotype becomes a
+key (identities.py), what pools (pooling.sql).
+
+Buckets are ranges and not hashes of the key, because buckets written one after the other are then the sorted table:
+nothing is sorted as a whole.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import polars as pl
+
+from torchcell_assets.schema.records import UNCERTAINTIES, MergedFitness, polars_schema
+from torchcell_assets.steps.merged.identities import Identities, MergeError, number, packed
+
+BUCKET = 1_000_000
+"""Rows of a run, and of a bucket: 1e6 take about 0.6 GB with all that becomes of them, and amortise the cost of a query."""
+ROW_GROUP = 16_384
+"""Rows of a run that are read together: a bucket takes a small part of every run."""
+SAMPLED = 64
+"""Every so many keys of a run decide where buckets begin."""
+NO_TEMPERATURE = -1.0
+"""Stands for `none` in the merge key, where a null would not be a key."""
+
+CONDITION = ("temperature", "medium_class", "reference", "evidence")
+_GENES_ONLY = dict(zip(CONDITION, (NO_TEMPERATURE, "SGA plate", "wild type", "measured"), strict=True))
+_READ = ("ordinal", "id", "publication", "value", "uncertainty", "uncertainty_type", "samples", *CONDITION)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What the pages hold, before any row is read.
+
+    conditions: temperature, medium_class, reference, evidence as in MergedFitness, sorted; the row is the number.
+    publications: sorted; the place is the number. selected, censored: records, and those of them without a value.
+    """
+
+    identities: Identities
+    conditions: pl.DataFrame
+    publications: pl.Series
+    selected: int
+    censored: int
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Sorted runs. rows: in all of them. samples: every 64th key."""
+
+    files: list[Path]
+    rows: int
+    samples: np.ndarray
+
+
+def survey(pages: Sequence[tuple[Path, Path]], genes_only: bool, connection: duckdb.DuckDBPyConnection) -> Survey:
+    """Number the identities, conditions and publications in `pages`: pairs of a file of rows and one of edges."""
+    query = f"""
+        SELECT {", ".join(CONDITION)}, publication, count(*) AS selected, count(*) - count(value) AS censored
+        FROM read_parquet(?) GROUP BY ALL
+    """
+    found = connection.sql(query, params=[[str(rows) for rows, _ in pages]]).pl()
+    conditions = _condition(found, genes_only).unique().sort(CONDITION)
+    identities = number([edges for _, edges in pages], genes_only, connection)
+    counts = found.select(pl.col("selected", "censored").sum().cast(pl.Int64)).row(0)
+    return Survey(identities, conditions, found["publication"].unique().sort(), *counts)
+
+
+def write(pages: Sequence[tuple[Path, Path]], known: Survey, folder: Path) -> Runs:
+    """Turn the pages into runs in `folder`, which is there and empty."""
+    files, samples, rows = [], [], 0
+    for at, run in enumerate(_gathered(_encoded(rows, edges, known) for rows, edges in pages)):
+        path = folder / f"{at:06d}.parquet"
+        run = run.sort("key")  # noqa: PLW2901
+        run.write_parquet(path, compression="lz4", row_group_size=ROW_GROUP)
+        files.append(path)
+        samples.append(run["key"].gather_every(SAMPLED).to_numpy())
+        rows += run.height
+    return Runs(files, rows, np.concatenate(samples) if samples else np.empty(0, dtype=np.int64))
+
+
+def buckets(runs: Runs) -> Iterator[pl.DataFrame]:
+    """The rows of all runs, in buckets of about BUCKET rows: sorted by key, condition and id, over all buckets."""
+    if not runs.rows:
+        return
+    parts = -(-runs.rows // BUCKET)
+    ordered = np.sort(runs.samples)
+    inner = np.unique(ordered[np.arange(1, parts) * len(ordered) // parts])
+    bounds = [np.iinfo(np.int64).min, *inner.tolist(), np.iinfo(np.int64).max]
+    for low, high in pairwise(bounds):
+        yield _bucket(runs, low, high)
+
+
+def _bucket(runs: Runs, low: int, high: int) -> pl.DataFrame:
+    here = (pl.col("key") >= low) & (pl.col("key") < high)
+    return pl.scan_parquet(runs.files).filter(here).collect().sort("key", "condition", "id")
+
+
+def _gathered(parts: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The same rows in tables of about BUCKET rows."""
+    held: list[pl.DataFrame] = []
+    for part in parts:
+        held.append(part)
+        if sum(table.height for table in held) >= BUCKET:
+            yield pl.concat(held)
+            held = []
+    if sum(table.height for table in held):
+        yield pl.concat(held)
+
+
+def _encoded(rows: Path, edges: Path, known: Survey) -> pl.DataFrame:
+    """The records of one page that have a value, as integers beside their id."""
+    genes_only = known.identities.genes_only
+    page = pl.read_parquet(rows, columns=list(_READ)).filter(pl.col("value").is_not_null())
+    keys = packed(pl.read_parquet(edges), known.identities)
+    numbered = known.conditions.with_row_index("condition").with_columns(pl.col("condition").cast(pl.Int16))
+    joined = (
+        page.with_columns(_condition(page, genes_only))
+        .join(numbered, on=CONDITION, how="left")
+        .join(keys, on="ordinal", how="left")
+    )
+    if joined["key"].null_count():
+        stray = joined.filter(pl.col("key").is_null())["id"][0]
+        raise MergeError(f"{joined['key'].null_count():,} selected records perturb no gene, such as {stray}.")
+    return joined.select(
+        "key",
+        "condition",
+        "flags",
+        "value",
+        "uncertainty",
+        pl.col("uncertainty_type").cast(pl.Enum(UNCERTAINTIES), strict=False),
+        "samples",
+        "id",
+        publication=pl.col("publication").cast(pl.Enum(known.publications)).to_physical().cast(pl.Int32),
+    )
+
+
+def _condition(rows: pl.DataFrame, genes_only: bool) -> pl.DataFrame:
+    types = polars_schema(MergedFitness)
+    if genes_only:
+        rows = rows.with_columns(pl.lit(value).alias(name) for name, value in _GENES_ONLY.items())
+    return rows.select(pl.col(name).cast(types[name]) for name in CONDITION).with_columns(
+        pl.col("temperature").fill_null(NO_TEMPERATURE)
+    )
