@@ -87,10 +87,10 @@ def merged(platform: Platform) -> Path:
 
 
 def test_the_standard_condition_holds_as_many_genotypes_as_counted_in_the_raw_files(platform):
-    every = subsets.standard(merged(platform), current().condition, deletions_only=False)
+    every = subsets.table(merged(platform), current().condition, current().seed, deletions_only=False)
     # 6,481 of Costanzo 2016, and the 15 ts alleles of Baryshnikova 2010 that Costanzo does not list, also at 26 C
     assert dict(every["order"].value_counts().iter_rows()) == {1: 6481 + 15, 2: 5826, 3: 4606}
-    deletions = subsets.standard(merged(platform), current().condition)
+    deletions = subsets.table(merged(platform), current().condition, current().seed)
     assert dict(deletions["order"].value_counts().iter_rows()) == {1: 4532, 2: 4879, 3: 3855}
 
 
@@ -119,7 +119,7 @@ def test_a_derived_fitness_never_passes_for_a_measured_one(platform):
 
 
 def test_a_suppressor_is_no_deletion_genotype(platform):
-    sample = subsets.standard(merged(platform), current().condition)
+    sample = subsets.table(merged(platform), current().condition, current().seed)
     records = pl.read_parquet(platform.root.table("datasets", "fitness_costanzo2016"))
     suppressors = records.filter(pl.col("genotype").str.contains(":suppressor:"))["id"]
     assert len(suppressors) > 100

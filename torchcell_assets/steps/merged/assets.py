@@ -1,6 +1,7 @@
 """What the query selects, de-duplicated; and nested samples of it, one per SIZE."""
 
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -10,7 +11,14 @@ from torchcell_assets.plots import embedded
 from torchcell_assets.resources import DataRoot, GraphStore
 from torchcell_assets.schema import Fitness, MergedFitness
 from torchcell_assets.staleness import Policy, content_hash, result, step
-from torchcell_assets.staleness.publish import as_they_are, column_lineage, table_metadata
+from torchcell_assets.staleness.publish import (
+    PREVIEW_ROWS,
+    as_they_are,
+    column_lineage,
+    column_schema,
+    preview,
+    table_metadata,
+)
 from torchcell_assets.steps.datasets.assets import of_the_study
 from torchcell_assets.steps.datasets.dataset import Dataset
 from torchcell_assets.steps.graph import read
@@ -22,6 +30,7 @@ from torchcell_assets.study import current
 STUDY = current()
 FITNESS_DATASETS = tuple(dataset for dataset in of_the_study() if dataset.record is Fitness)
 FITNESS_KEY = dg.AssetKey(["merged", "fitness"])
+DRAWN = ["order", "haploid", "deletions_only", "value"]
 
 
 def graph_key(dataset: Dataset) -> dg.AssetKey:
@@ -99,23 +108,51 @@ def merged_subset(context: dg.AssetExecutionContext, root: DataRoot) -> dg.Mater
 
     Nested: `1e3` is the beginning of `1e4`. Order and split follow a hash of the gene set, the same on every machine.
     """
-    rows = subsets.with_split(subsets.standard(merged_path(root), STUDY.condition), STUDY.seed)
-    table = subsets.subset(rows, context.partition_key, STUDY.larger)
-    path = root.table("merged/subset", context.partition_key)
+    merged, size, condition = merged_path(root), context.partition_key, STUDY.condition
+    path = root.table("merged/subset", size)
+    counts, versions = [], []
     with replacing(path) as temporary:
-        table.write_parquet(temporary, compression="zstd")
+        scratch = temporary.parent
+        there = subsets.available(merged, condition, scratch=scratch) if size != "all" else None
+        limit = None if there is None else subsets.wanted(size, there, STUDY.larger)
+        batches = subsets.batches(merged, condition, STUDY.seed, limit=limit, scratch=scratch)
+        for batch in subsets.written(temporary, batches):
+            # a full batch is in order already; sorted by genotype, small tables keep the version they always had
+            versions.append(content_hash(batch, ["rank" if batch.height == subsets.ROWS else "genotype"]))
+            counts.append(batch.group_by("order", "split").len())
+    count = pl.concat(counts)
+    rows = int(count["len"].sum())
     return result(
         path,
-        content_hash(table, ["genotype"]),
+        _version(versions),
         metadata={
-            **table_metadata(MergedFitness, table),
+            "dagster/row_count": rows,
+            "dagster/column_schema": column_schema(MergedFitness),
+            "preview": preview(_spread(path, rows)),
             **column_lineage((FITNESS_KEY, as_they_are(MergedFitness.columns()))),
-            "available": rows.height,
-            **{f"order_{order}": count for order, count in table["order"].value_counts().sort("order").iter_rows()},
-            **{split: table.filter(pl.col("split") == split).height for split in subsets.SPLITS},
-            "by_order": embedded(figures.fitness_by_order(table), "fitness by order"),
+            "available": rows if there is None else there,
+            **{f"order_{order}": number for order, number in _sums(count, "order").items()},
+            **{split: _sums(count, "split").get(split, 0) for split in subsets.SPLITS},
+            "by_order": embedded(figures.fitness_by_order(pl.read_parquet(path, columns=DRAWN)), "fitness by order"),
         },
     )
+
+
+def _version(batches: list[str]) -> str:
+    """The data version of a table from those of its batches; that of the one batch, where there is one."""
+    if len(batches) == 1:
+        return batches[0]
+    return content_hash(pl.DataFrame({"version": batches}).with_row_index("batch"), ["batch"])
+
+
+def _sums(count: pl.DataFrame, name: str) -> dict[Any, int]:
+    return dict(count.group_by(name).agg(pl.col("len").sum()).sort(name).iter_rows())
+
+
+def _spread(path: Path, rows: int) -> pl.DataFrame:
+    """A few rows from all over a file, of which only their row groups are read."""
+    every = max(1, rows // PREVIEW_ROWS)
+    return pl.concat(pl.scan_parquet(path).slice(at, 1).collect() for at in range(0, max(1, rows), every))
 
 
 ASSETS = [merged_fitness, merged_subset]
