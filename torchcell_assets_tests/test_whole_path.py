@@ -11,6 +11,7 @@ import dagster as dg
 import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 from scipy import stats
 
 import torchcell_assets
@@ -20,10 +21,12 @@ from torchcell_assets.partitions import cell
 from torchcell_assets.resources import DataRoot, GraphStore, RawFiles
 from torchcell_assets.schema import Fitness, MergedFitness
 from torchcell_assets.staleness import outdated
+from torchcell_assets.staleness.provenance import data_versions
 from torchcell_assets.steps.graph import load
 from torchcell_assets.steps.graph.read import QueryError
 from torchcell_assets.steps.merged import subsets
 from torchcell_assets.steps.merged.assets import FITNESS_DATASETS
+from torchcell_assets.steps.merged.key_value_store import KeyValueStore
 from torchcell_assets.study import current
 
 REPRESENTATIONS = ("one_hot", "random_10")
@@ -71,7 +74,7 @@ def platform(raw_files, tmp_path_factory, neo4j_connection) -> Iterator[Platform
         made.make(*(f"datasets/{name}" for name in names))
         made.make(*(f"graph/{name}" for name in names))
         made.make("merged/fitness")
-        made.make("merged/subset", partition="1e3")
+        made.make("merged/subset", "merged/key_value", partition="1e3")
         for representation in REPRESENTATIONS:
             made.make("representations/gene_embedding", partition=representation)
         made.make("trained/baselines", partition="1e3")
@@ -161,6 +164,7 @@ def test_a_changed_recipe_outdates_its_own_partition_alone(platform, monkeypatch
         ("graph/fitness_sga", {"datasets/fitness_sga"}, Fitness),
         ("merged/fitness", {f"graph/{dataset.name}" for dataset in FITNESS_DATASETS}, MergedFitness),
         ("merged/subset", {"merged/fitness"}, MergedFitness),
+        ("merged/key_value", {"merged/subset"}, None),
         ("trained/baselines", {"merged/subset", "merged/fitness"}, None),
         ("trained/elastic_net", {"merged/subset", "representations/gene_embedding"}, None),
     ],
@@ -193,6 +197,17 @@ def test_verify_runs_every_check_of_what_was_made_and_makes_nothing(platform):
     assert [
         (one.asset_key, one.check_name, one.description) for one in found if one.asset_key in made and not one.passed
     ] == []
+
+
+def test_the_key_value_store_holds_the_sample_and_says_which(platform):
+    sample = notebook.open_table("merged/subset/1e3", platform.root.folder)
+    store = KeyValueStore(platform.root.place("merged", "key_value", "1e3.lmdb"))
+    kept = store.table().with_columns(pl.col("measurements").cast(pl.UInt32))
+    text = pl.col("evidence", "pooling").cast(pl.String)
+    assert_frame_equal(kept, sample.select(kept.columns).with_columns(text), check_exact=True)
+    assert store.content == platform.version("merged/key_value")
+    key = dg.AssetKey(["merged", "subset"])
+    assert store.metadata["subset_version"] == data_versions(platform.instance, key)["1e3"]
 
 
 def test_a_size_that_cannot_be_filled_fails_with_one_clear_sentence(platform):

@@ -1,4 +1,4 @@
-"""What the query selects, de-duplicated; and nested samples of it, one per SIZE."""
+"""What the query selects, de-duplicated; nested samples of it, one per SIZE; and each sample as a key-value store."""
 
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from torchcell_assets.plots import embedded
 from torchcell_assets.resources import DataRoot, GraphStore
 from torchcell_assets.schema import Fitness, MergedFitness
 from torchcell_assets.staleness import Policy, content_hash, result, step
+from torchcell_assets.staleness.provenance import data_versions
 from torchcell_assets.staleness.publish import (
     PREVIEW_ROWS,
     as_they_are,
@@ -23,13 +24,15 @@ from torchcell_assets.steps.datasets.assets import of_the_study
 from torchcell_assets.steps.datasets.dataset import Dataset
 from torchcell_assets.steps.graph import read
 from torchcell_assets.steps.graph.checks import materialized_build
-from torchcell_assets.steps.merged import figures, fitness, subsets
+from torchcell_assets.steps.merged import figures, fitness, key_value, subsets
+from torchcell_assets.steps.merged.key_value_store import KeyValueStore
 from torchcell_assets.storage import replacing
 from torchcell_assets.study import current
 
 STUDY = current()
 FITNESS_DATASETS = tuple(dataset for dataset in of_the_study() if dataset.record is Fitness)
 FITNESS_KEY = dg.AssetKey(["merged", "fitness"])
+SUBSET_KEY = dg.AssetKey(["merged", "subset"])
 DRAWN = ["order", "haploid", "deletions_only", "value"]
 
 
@@ -155,4 +158,40 @@ def _spread(path: Path, rows: int) -> pl.DataFrame:
     return pl.concat(pl.scan_parquet(path).slice(at, 1).collect() for at in range(0, max(1, rows), every))
 
 
-ASSETS = [merged_fitness, merged_subset]
+@step(
+    name="key_value",
+    uses=[MergedFitness, Policy("key_value_format", key_value.FORMAT)],
+    deps=[SUBSET_KEY],
+    partitions_def=SIZE,
+    rebuilds=True,
+    kinds={"lmdb"},
+    code=[key_value.write, KeyValueStore.read],
+)
+def merged_key_value(context: dg.AssetExecutionContext, root: DataRoot) -> dg.MaterializeResult:
+    """One record is one genotype of the sample, by its rank: what a training loop reads in random order.
+
+    An LMDB file; open it with `torchcell_assets.dataset("merged/key_value/1e3")` in torch, or with
+    `torchcell_assets.open` as a table. The records hold codes and numbers; what codes stand for is in the file too.
+    """
+    size = context.partition_key
+    subset, path = root.table("merged/subset", size), root.place("merged", "key_value", f"{size}.lmdb")
+    version = data_versions(context.instance, SUBSET_KEY).get(size, "")
+    with replacing(path) as temporary:
+        stored = key_value.write(temporary, key_value.batches_of(subset), version)
+    store = KeyValueStore(path)
+    fields = [*key_value.HEADER_FIELDS, *key_value.PERTURBATION_FIELDS]
+    return result(
+        path,
+        stored.version,
+        metadata={
+            "dagster/row_count": len(store),
+            "dagster/column_schema": dg.TableSchema([dg.TableColumn(n, t, description=d) for n, t, d in fields]),
+            "preview": preview(store.table(range(min(PREVIEW_ROWS, len(store))))),
+            **column_lineage((SUBSET_KEY, key_value.COLUMNS_FROM)),
+            "genes": stored.genes,
+            "alleles": stored.alleles,
+        },
+    )
+
+
+ASSETS = [merged_fitness, merged_subset, merged_key_value]
