@@ -66,7 +66,9 @@ def from_duckdb(path: Path) -> Callable[[np.ndarray], object]:
     return lambda ranks: connection.sql(f"{query}({', '.join(map(str, ranks.tolist()))})").fetchall()
 
 
-def read(opened: Callable[[], Callable[[np.ndarray], object]], genotypes: int, seconds: float, seed: int) -> tuple[float, float]:
+def read(
+    opened: Callable[[], Callable[[np.ndarray], object]], genotypes: int, seconds: float, seed: int
+) -> tuple[float, float]:
     """Random genotypes a second by this process, and CPU-seconds for each."""
     one, random, done = opened(), np.random.default_rng(seed), 0
     one(random.integers(0, genotypes, BATCH))
