@@ -4,13 +4,14 @@
     tc.open("merged/fitness")                       # a stored table, by asset key
     tc.gene("cdc28")                                # a gene, by any of its names
     tc.predict([["CDC28", "CLN3"], ["RAD52"]])      # fitness of mutants, with an interval
+    tc.dataset("merged/key_value/1e3", "train")     # genotypes for torch
 
 Importing the package is cheap: nothing is read and nothing heavy is imported before one of these is called.
 """
 
 from typing import Any
 
-__all__ = ["gene", "open", "predict"]
+__all__ = ["dataset", "gene", "open", "predict"]
 
 
 def __getattr__(name: str) -> Any:

@@ -24,7 +24,10 @@ _SCOREBOARD = dg.AssetSelection.assets(["trained", "scoreboard"])
 _SELECTIONS = {
     "datasets": (dg.AssetSelection.groups("datasets"), "Raw files -> validated records."),
     "graph": (dg.AssetSelection.groups("graph"), "Records -> bundles -> Neo4j."),
-    "merged": (dg.AssetSelection.groups("merged"), "Cypher -> de-duplicated table -> one sample."),
+    "merged": (
+        dg.AssetSelection.groups("merged"),
+        "Cypher -> de-duplicated table -> one sample -> its key-value store.",
+    ),
     "representations": (dg.AssetSelection.groups("representations"), "Genes -> vectors, one representation."),
     "baselines": (_BASELINES, "What every model has to beat, on one sample."),
     "trained": (

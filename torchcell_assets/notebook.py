@@ -1,4 +1,4 @@
-"""What a notebook asks of a data root: stored tables, genes by any name, predictions. Re-exported by the package.
+"""What a notebook asks of a data root: stored tables, genes, predictions, torch datasets. Re-exported by the package.
 
 Belongs here: reading what the assets stored. Does not: making anything, Dagster.
 """
@@ -14,6 +14,7 @@ from torchcell_assets.errors import TorchcellError
 from torchcell_assets.study import data_root
 
 if TYPE_CHECKING:
+    from torchcell_assets.key_value_dataset import KeyValueDataset
     from torchcell_assets.steps.datasets.gene_names import GeneNames
 
 
@@ -34,7 +35,27 @@ def open_table(name: str, root: Path | None = None) -> pl.DataFrame:
     for path in (place.with_name(place.name + ".parquet"), place / "predictions.parquet"):
         if path.is_file():
             return pl.read_parquet(path)
+    if place.with_name(place.name + ".lmdb").is_file():
+        from torchcell_assets.steps.merged.key_value_store import KeyValueStore
+
+        return KeyValueStore(place.with_name(place.name + ".lmdb")).table()
     raise NotThere(f"There is no table {name!r} in {root or data_root()}: materialize that asset, or run `make run`.")
+
+
+def dataset(name: str, split: str | None = None, root: Path | None = None) -> "KeyValueDataset":
+    """A key-value store as a `torch.utils.data.Dataset`: `merged/key_value/1e3`.
+
+    split: `train`, `validation` or `test` alone; by default all. Needs torch, which comes with the extra `deep`.
+    """
+    try:
+        from torchcell_assets.key_value_dataset import KeyValueDataset
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise NotThere(
+            "A dataset needs torch, which is not installed: `pip install torchcell-assets[deep]`."
+        ) from error
+    return KeyValueDataset((root or data_root()) / f"{name}.lmdb", split)
 
 
 def gene(name: str, root: Path | None = None) -> dict:

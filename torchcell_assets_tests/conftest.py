@@ -63,6 +63,7 @@ def mirror_in_sync(tmp_path_factory: pytest.TempPathFactory) -> "Mirror":
     made = Mirror(tmp_path_factory.mktemp("mirror"), deployed())
     whole = [(key, None) for key, spec in made.specs.items() if spec.partitions is None]
     some = [("merged/subset", "1e3"), ("merged/subset", "1e4"), ("trained/baselines", "1e3")]
+    some += [("merged/key_value", "1e3")]
     some += [("representations/gene_embedding", name) for name in ("one_hot", "random_10")]
     some += [
         (f"trained/{family}", f"{name}|1e3")

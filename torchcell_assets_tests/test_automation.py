@@ -17,6 +17,7 @@ from torchcell_assets_tests.test_schema_change import (
     EMBEDDINGS,
     FITNESS_RECORDS,
     GENOME,
+    KEY_VALUE,
     MERGED,
     SCOREBOARD,
     SUBSETS,
@@ -51,7 +52,7 @@ def test_a_rebuild_follows_the_wave_where_the_data_change(mirror, tmp_path):
     edit(mirror, "Fitness", tmp_path)
     mirror.data |= dict.fromkeys(["merged/fitness", "merged/subset", "trained/baselines", *CELLS], "B")
     outcome = making.rebuild(mirror.instance, mirror.definitions)
-    assert made(outcome) == FITNESS_RECORDS | MERGED | SUBSETS | BASELINES | CELLS | SCOREBOARD
+    assert made(outcome) == FITNESS_RECORDS | MERGED | SUBSETS | KEY_VALUE | BASELINES | CELLS | SCOREBOARD
     assert mirror.outdated() == set()
 
 

@@ -27,6 +27,7 @@ PARENTS = {
     },
     "merged/fitness": {f"graph/{name}" for name in FITNESS},
     "merged/subset": {"merged/fitness"},
+    "merged/key_value": {"merged/subset"},
     "representations/gene_embedding": {"datasets/genome"},
     "trained/baselines": {"merged/subset", "merged/fitness"},
     **{f"trained/{family}": {"merged/subset", "representations/gene_embedding"} for family in FAMILIES},
@@ -58,8 +59,13 @@ def test_baselines_depend_on_their_own_size():
     assert mapped("trained/baselines", "1e4", "merged/subset") == {"1e4"}
 
 
+def test_a_key_value_store_depends_on_its_own_size_and_nothing_depends_on_it():
+    assert mapped("merged/key_value", "1e4", "merged/subset") == {"1e4"}
+    assert GRAPH.get(key("merged/key_value")).child_keys == set()
+
+
 def test_partitions_are_the_dimensions_of_the_plan():
-    assert GRAPH.get(key("merged/subset")).partitions_def == SIZE
+    assert GRAPH.get(key("merged/subset")).partitions_def == GRAPH.get(key("merged/key_value")).partitions_def == SIZE
     assert GRAPH.get(key("representations/gene_embedding")).partitions_def == REPRESENTATION
     assert all(GRAPH.get(key(f"trained/{family}")).partitions_def == GRID for family in FAMILIES)
     assert all(len(GRID.get_partition_keys()) < 100 for _ in FAMILIES)  # from 100 on Dagster looks at no edge
@@ -117,7 +123,7 @@ def test_specs_change_only_in_a_reviewed_commit(snapshot):
 
 
 def test_loading_the_code_location_imports_nothing_heavy():
-    heavy = ("torch", "transformers", "neo4j", "biocypher", "sklearn", "matplotlib", "cobra")
+    heavy = ("torch", "lmdb", "transformers", "neo4j", "biocypher", "sklearn", "matplotlib", "cobra")
     script = f"import sys, torchcell_assets.definitions; print([m for m in {heavy} if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

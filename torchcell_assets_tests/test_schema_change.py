@@ -30,6 +30,7 @@ VIABILITY_RECORDS = {
 GENOME = {("datasets/genome", None), ("graph/genome", None)}
 MERGED = {("merged/fitness", None)}
 SUBSETS = {("merged/subset", "1e3"), ("merged/subset", "1e4")}
+KEY_VALUE = {("merged/key_value", "1e3")}
 EMBEDDINGS = {("representations/gene_embedding", "one_hot"), ("representations/gene_embedding", "random_10")}
 BASELINES = {("trained/baselines", "1e3")}
 FAMILIES = ("elastic_net", "support_vector", "random_forest")
@@ -44,7 +45,7 @@ TOUCHED: dict[str, tuple[set[Cell], set[Cell]]] = {
     "Fitness": (FITNESS_RECORDS | MERGED, SUBSETS | BASELINES),
     "Interaction": (INTERACTION_RECORDS, set()),
     "Viability": (VIABILITY_RECORDS, set()),
-    "MergedFitness": (MERGED | SUBSETS | BASELINES | CELLS, SCOREBOARD),
+    "MergedFitness": (MERGED | SUBSETS | KEY_VALUE | BASELINES | CELLS, SCOREBOARD),
     "Embedding": (EMBEDDINGS, CELLS),
     "Prediction": (BASELINES | CELLS, SCOREBOARD),
     "Score": (BASELINES | CELLS | SCOREBOARD, set()),
@@ -216,6 +217,19 @@ def test_a_changed_merge_policy_outdates_the_merged_table_alone(mirror, policy):
 def test_a_changed_standard_condition_outdates_the_subsets_alone(mirror):
     mirror.deploy(with_use(mirror.specs, "policy condition", lambda said: [*said, "30 C"]))
     assert mirror.outdated() == SUBSETS
+
+
+def test_a_changed_format_of_the_key_value_store_outdates_it_alone_and_nothing_follows(mirror):
+    mirror.deploy(
+        with_use(mirror.specs, "policy key_value_format", lambda said: {**said, "version": said["version"] + 1})
+    )
+    assert mirror.outdated() == KEY_VALUE
+    assert mirror.why("merged/key_value", "1e3").startswith("policy key_value_format changed")
+    assert_other_data_reach(mirror, KEY_VALUE, set())
+
+
+def test_other_samples_reach_their_key_value_store_and_their_models(mirror):
+    assert_other_data_reach(mirror, SUBSETS, KEY_VALUE | BASELINES | CELLS)
 
 
 @pytest.mark.parametrize(

@@ -21,10 +21,12 @@ from torchcell_assets.partitions import cell
 from torchcell_assets.resources import DataRoot, GraphStore, RawFiles
 from torchcell_assets.schema import Fitness, MergedFitness
 from torchcell_assets.staleness import content_hash, outdated
+from torchcell_assets.staleness.provenance import data_versions
 from torchcell_assets.steps.graph import load
 from torchcell_assets.steps.graph.read import SELECTION, QueryError
 from torchcell_assets.steps.merged import fitness, subsets
 from torchcell_assets.steps.merged.assets import FITNESS_DATASETS
+from torchcell_assets.steps.merged.key_value_store import KeyValueStore
 from torchcell_assets.study import current
 from torchcell_assets_tests.steps.merged import reference
 
@@ -73,7 +75,7 @@ def platform(raw_files, tmp_path_factory, neo4j_connection) -> Iterator[Platform
         made.make(*(f"datasets/{name}" for name in names))
         made.make(*(f"graph/{name}" for name in names))
         made.make("merged/fitness")
-        made.make("merged/subset", partition="1e3")
+        made.make("merged/subset", "merged/key_value", partition="1e3")
         for representation in REPRESENTATIONS:
             made.make("representations/gene_embedding", partition=representation)
         made.make("trained/baselines", partition="1e3")
@@ -89,10 +91,10 @@ def merged(platform: Platform) -> Path:
 
 
 def test_the_standard_condition_holds_as_many_genotypes_as_counted_in_the_raw_files(platform):
-    every = subsets.standard(merged(platform), current().condition, deletions_only=False)
+    every = subsets.table(merged(platform), current().condition, current().seed, deletions_only=False)
     # 6,481 of Costanzo 2016, and the 15 ts alleles of Baryshnikova 2010 that Costanzo does not list, also at 26 C
     assert dict(every["order"].value_counts().iter_rows()) == {1: 6481 + 15, 2: 5826, 3: 4606}
-    deletions = subsets.standard(merged(platform), current().condition)
+    deletions = subsets.table(merged(platform), current().condition, current().seed)
     assert dict(deletions["order"].value_counts().iter_rows()) == {1: 4532, 2: 4879, 3: 3855}
 
 
@@ -134,7 +136,7 @@ def test_a_derived_fitness_never_passes_for_a_measured_one(platform):
 
 
 def test_a_suppressor_is_no_deletion_genotype(platform):
-    sample = subsets.standard(merged(platform), current().condition)
+    sample = subsets.table(merged(platform), current().condition, current().seed)
     records = pl.read_parquet(platform.root.table("datasets", "fitness_costanzo2016"))
     suppressors = records.filter(pl.col("genotype").str.contains(":suppressor:"))["id"]
     assert len(suppressors) > 100
@@ -180,6 +182,7 @@ def test_a_changed_recipe_outdates_its_own_partition_alone(platform, monkeypatch
         ("graph/fitness_sga", {"datasets/fitness_sga"}, Fitness),
         ("merged/fitness", {f"graph/{dataset.name}" for dataset in FITNESS_DATASETS}, MergedFitness),
         ("merged/subset", {"merged/fitness"}, MergedFitness),
+        ("merged/key_value", {"merged/subset"}, None),
         ("trained/baselines", {"merged/subset", "merged/fitness"}, None),
         ("trained/elastic_net", {"merged/subset", "representations/gene_embedding"}, None),
     ],
@@ -212,6 +215,17 @@ def test_verify_runs_every_check_of_what_was_made_and_makes_nothing(platform):
     assert [
         (one.asset_key, one.check_name, one.description) for one in found if one.asset_key in made and not one.passed
     ] == []
+
+
+def test_the_key_value_store_holds_the_sample_and_says_which(platform):
+    sample = notebook.open_table("merged/subset/1e3", platform.root.folder)
+    store = KeyValueStore(platform.root.place("merged", "key_value", "1e3.lmdb"))
+    kept = store.table().with_columns(pl.col("measurements").cast(pl.UInt32))
+    text = pl.col("evidence", "pooling").cast(pl.String)
+    assert_frame_equal(kept, sample.select(kept.columns).with_columns(text), check_exact=True)
+    assert store.content == platform.version("merged/key_value")
+    key = dg.AssetKey(["merged", "subset"])
+    assert store.metadata["subset_version"] == data_versions(platform.instance, key)["1e3"]
 
 
 def test_a_size_that_cannot_be_filled_fails_with_one_clear_sentence(platform):

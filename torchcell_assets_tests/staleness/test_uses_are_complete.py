@@ -76,8 +76,8 @@ CASES = [
 
 def test_every_asset_is_looked_at():
     assert (
-        len(CASES) == 2 + 2 + 1 + 3
-    )  # genome and records; fitness and subset; embedding; baselines, family, scoreboard
+        len(CASES) == 2 + 3 + 1 + 3
+    )  # genome and records; fitness, subset and key_value; embedding; baselines, family, scoreboard
 
 
 @pytest.mark.parametrize(("module", "function"), CASES)

@@ -1,6 +1,7 @@
-"""merged: what the query selected, de-duplicated to one row per genotype and condition, and nested samples of it.
+"""merged: what the query selected, de-duplicated to one row per genotype and condition; nested samples of it; and each
+sample as a key-value store.
 
 Pages of records come from graph/read.py. identities.py turns genotypes into integers, runs.py keeps the memory bounded,
 pooled.py and pooling.sql say what one bucket becomes, fitness.py writes and reads the result. subsets.py takes the
-samples and decides the split.
+samples and decides the split. key_value.py writes a sample as an LMDB file, key_value_store.py reads it.
 """

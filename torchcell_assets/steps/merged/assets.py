@@ -1,7 +1,8 @@
-"""What the query selects, de-duplicated; and nested samples of it, one per SIZE."""
+"""What the query selects, de-duplicated; nested samples of it, one per SIZE; and each sample as a key-value store."""
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -10,20 +11,24 @@ from torchcell_assets.partitions import SIZE
 from torchcell_assets.plots import embedded
 from torchcell_assets.resources import DataRoot, GraphStore
 from torchcell_assets.schema import Fitness, MergedFitness
-from torchcell_assets.staleness import Policy, content_hash, result, step
-from torchcell_assets.staleness.publish import as_they_are, column_lineage, table_metadata
-from torchcell_assets.staleness.stored import PREVIEW_ROWS
+from torchcell_assets.staleness import ContentHash, Policy, result, step
+from torchcell_assets.staleness.provenance import data_versions
+from torchcell_assets.staleness.publish import as_they_are, column_lineage, column_schema, table_metadata
+from torchcell_assets.staleness.stored import PREVIEW_ROWS, preview
 from torchcell_assets.steps.datasets.assets import of_the_study
 from torchcell_assets.steps.datasets.dataset import Dataset
 from torchcell_assets.steps.graph import read
 from torchcell_assets.steps.graph.checks import materialized_build
-from torchcell_assets.steps.merged import figures, fitness, pooled, subsets
+from torchcell_assets.steps.merged import figures, fitness, key_value, pooled, subsets
+from torchcell_assets.steps.merged.key_value_store import KeyValueStore
 from torchcell_assets.storage import replacing
 from torchcell_assets.study import current
 
 STUDY = current()
 FITNESS_DATASETS = tuple(dataset for dataset in of_the_study() if dataset.record is Fitness)
 FITNESS_KEY = dg.AssetKey(["merged", "fitness"])
+SUBSET_KEY = dg.AssetKey(["merged", "subset"])
+DRAWN = ["order", "haploid", "deletions_only", "value"]
 
 
 def graph_key(dataset: Dataset) -> dg.AssetKey:
@@ -106,23 +111,79 @@ def merged_subset(context: dg.AssetExecutionContext, root: DataRoot) -> dg.Mater
 
     Nested: `1e3` is the beginning of `1e4`. Order and split follow a hash of the gene set, the same on every machine.
     """
-    rows = subsets.with_split(subsets.standard(merged_path(root), STUDY.condition), STUDY.seed)
-    table = subsets.subset(rows, context.partition_key, STUDY.larger)
-    path = root.table("merged/subset", context.partition_key)
+    merged, size, condition = merged_path(root), context.partition_key, STUDY.condition
+    path = root.table("merged/subset", size)
+    counts, content = [], ContentHash()
     with replacing(path) as temporary:
-        table.write_parquet(temporary, compression="zstd")
+        scratch = temporary.parent
+        there = subsets.available(merged, condition, scratch=scratch) if size != "all" else None
+        limit = None if there is None else subsets.wanted(size, there, STUDY.larger)
+        batches = subsets.batches(merged, condition, STUDY.seed, limit=limit, scratch=scratch)
+        for batch in subsets.written(temporary, batches):
+            content.update(batch)
+            counts.append(batch.group_by("order", "split").len())
+    count = pl.concat(counts)
+    rows = int(count["len"].sum())
     return result(
         path,
-        content_hash(table, ["genotype"]),
+        content.digest(),
         metadata={
-            **table_metadata(MergedFitness, table),
+            "dagster/row_count": rows,
+            "dagster/column_schema": column_schema(MergedFitness),
+            "preview": preview(_spread(path, rows)),
             **column_lineage((FITNESS_KEY, as_they_are(MergedFitness.columns()))),
-            "available": rows.height,
-            **{f"order_{order}": count for order, count in table["order"].value_counts().sort("order").iter_rows()},
-            **{split: table.filter(pl.col("split") == split).height for split in subsets.SPLITS},
-            "by_order": embedded(figures.fitness_by_order(table), "fitness by order"),
+            "available": rows if there is None else there,
+            **{f"order_{order}": number for order, number in _sums(count, "order").items()},
+            **{split: _sums(count, "split").get(split, 0) for split in subsets.SPLITS},
+            "by_order": embedded(figures.fitness_by_order(pl.read_parquet(path, columns=DRAWN)), "fitness by order"),
         },
     )
 
 
-ASSETS = [merged_fitness, merged_subset]
+def _sums(count: pl.DataFrame, name: str) -> dict[Any, int]:
+    return dict(count.group_by(name).agg(pl.col("len").sum()).sort(name).iter_rows())
+
+
+def _spread(path: Path, rows: int) -> pl.DataFrame:
+    """A few rows from all over a file, of which only their row groups are read."""
+    every = max(1, rows // PREVIEW_ROWS)
+    return pl.concat(pl.scan_parquet(path).slice(at, 1).collect() for at in range(0, max(1, rows), every))
+
+
+@step(
+    name="key_value",
+    uses=[MergedFitness, Policy("key_value_format", key_value.FORMAT)],
+    deps=[SUBSET_KEY],
+    partitions_def=SIZE,
+    rebuilds=True,
+    kinds={"lmdb"},
+    code=[key_value.write, KeyValueStore.read],
+)
+def merged_key_value(context: dg.AssetExecutionContext, root: DataRoot) -> dg.MaterializeResult:
+    """One record is one genotype of the sample, by its rank: what a training loop reads in random order.
+
+    An LMDB file; open it with `torchcell_assets.dataset("merged/key_value/1e3")` in torch, or with
+    `torchcell_assets.open` as a table. The records hold codes and numbers; what codes stand for is in the file too.
+    """
+    size = context.partition_key
+    subset, path = root.table("merged/subset", size), root.place("merged", "key_value", f"{size}.lmdb")
+    version = data_versions(context.instance, SUBSET_KEY).get(size, "")
+    with replacing(path) as temporary:
+        stored = key_value.write(temporary, key_value.batches_of(subset), version)
+    store = KeyValueStore(path)
+    fields = [*key_value.HEADER_FIELDS, *key_value.PERTURBATION_FIELDS]
+    return result(
+        path,
+        stored.version,
+        metadata={
+            "dagster/row_count": len(store),
+            "dagster/column_schema": dg.TableSchema([dg.TableColumn(n, t, description=d) for n, t, d in fields]),
+            "preview": preview(store.table(range(min(PREVIEW_ROWS, len(store))))),
+            **column_lineage((SUBSET_KEY, key_value.COLUMNS_FROM)),
+            "genes": stored.genes,
+            "alleles": stored.alleles,
+        },
+    )
+
+
+ASSETS = [merged_fitness, merged_subset, merged_key_value]

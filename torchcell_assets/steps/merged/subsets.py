@@ -5,46 +5,154 @@ Belongs here: which rows are eligible, their order, train / validation / test. D
 Order and split follow SHA-256 of the seed and the sorted gene set, so they are the same on every machine, 1e3 is part
 of 1e4, and alleles of one gene never straddle two splits. The order uses the first half of the digest and the split
 the second: were they the same digits, the smallest sample would hold nothing but training genotypes.
+
+DuckDB filters and sorts, within a bound of memory and on the disk beyond it; rows come out of it batch by batch, so
+that a table of any size passes through. Of a sample, only the rows that it needs are ever put together.
 """
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import polars as pl
 
 from torchcell_assets.errors import TorchcellError
-from torchcell_assets.steps.merged import fitness
+from torchcell_assets.schema.records import MergedFitness, polars_schema
+from torchcell_assets.steps.merged.fitness import TABLE, MergeError
 from torchcell_assets.study import Condition
 
 SPLITS = ("train", "validation", "test")
 VALIDATION_SHARE = TEST_SHARE = 0.1
+
+ROWS = 131_072
+"""Rows of a batch, and of a row group of the stored file; a multiple of DuckDB's 2,048."""
+MEMORY = "1GB"
+"""What the sort may take; the rest goes to the disk."""
+
+SCHEMA = {**polars_schema(MergedFitness), "split": pl.String, "rank": pl.UInt32}
 
 
 class SubsetError(TorchcellError):
     """A sample cannot be taken."""
 
 
-def standard(path: Path, condition: Condition, *, deletions_only: bool = True) -> pl.DataFrame:
-    """One row per haploid genotype at the standard condition, measured before derived; sorted by genotype."""
+def available(path: Path, condition: Condition, *, scratch: Path | None = None) -> int:
+    """Number of haploid deletion genotypes at the standard condition."""
+    where, parameters = _eligible(condition, deletions_only=True)
+    with _opened(path, scratch) as connection:
+        # one row per genotype and kind of evidence: with one kind there is nothing to be told apart
+        counted = "count(DISTINCT genotype)" if len(condition.evidence) > 1 else "count(*)"
+        return connection.sql(f"SELECT {counted} FROM {TABLE} WHERE {where}", params=parameters).fetchall()[0][0]
+
+
+def wanted(size: str, there: int, larger: str) -> int:
+    """Number of genotypes of a size: `1e3`, `1e4` ... or `all`.
+
+    there: how many are available. larger: what would add more, for the refusal.
+    Raises SubsetError if there are fewer.
+    """
+    if size == "all":
+        return there
+    number = int(float(size))
+    if number > there:
+        raise SubsetError(
+            f"A subset of {size} needs {number:,} genotypes and the merged table holds {there:,} at the standard "
+            f"condition: take a smaller size, or add {larger}."
+        )
+    return number
+
+
+def batches(
+    path: Path,
+    condition: Condition,
+    seed: int,
+    *,
+    limit: int | None = None,
+    deletions_only: bool = True,
+    order: int | None = None,
+    scratch: Path | None = None,
+) -> Iterator[pl.DataFrame]:
+    """One row per haploid genotype at the standard condition, measured before derived, with `rank` and `split`.
+
+    path: a merged file. limit: the first so many; all by default. order: of genotypes with so many genes alone.
+    scratch: a folder for what does not fit into memory; by default DuckDB's own, beside the file.
+    Gives tables of ROWS rows (the last one fewer, and it alone may be empty) in the order of `rank`, 0 first.
+    Raises MergeError if `path` is no merged file.
+    """
+    where, parameters = _eligible(condition, deletions_only, order)
+    preference = "list_position(?, CAST(evidence AS VARCHAR))"
+    keys = f"SELECT rowid AS at, sha256(? || ':' || genes) AS digest, {preference} AS preference"
+    filled = [str(seed), list(condition.evidence), *parameters]
+    sort = "ORDER BY digest, genotype, preference"
+    if limit is None:
+        columns = keys.replace("rowid AS at", f"{TABLE}.*")
+        query = f"{columns} FROM {TABLE} WHERE {where} {sort}"
+    else:
+        # a genotype has at most one row per kind of evidence, so these hold the first `limit` genotypes
+        first = f"{keys} FROM {TABLE} WHERE {where} {sort} LIMIT {limit * len(condition.evidence)}"
+        query = f"SELECT {TABLE}.*, digest FROM {TABLE} JOIN ({first}) AS first ON {TABLE}.rowid = first.at {sort}"
+    with _opened(path, scratch) as connection:
+        found = connection.sql(query, params=filled).to_arrow_reader(ROWS)
+        frames = (pl.from_arrow(batch) for batch in found)
+        yield from _in_batches(_one_per_genotype(frames), limit)  # type: ignore[arg-type]
+
+
+def table(
+    path: Path, condition: Condition, seed: int, *, deletions_only: bool = True, order: int | None = None
+) -> pl.DataFrame:
+    """What `batches` gives, as one table: for what is known to be small."""
+    return pl.concat(batches(path, condition, seed, deletions_only=deletions_only, order=order))
+
+
+def singles(path: Path, condition: Condition, seed: int) -> pl.DataFrame:
+    """`gene`, `value`: the single deletions at the standard condition that are neither in validation nor in test."""
+    rows = table(path, condition, seed, order=1)
+    return rows.filter(pl.col("split") == "train").select(gene="genes", value="value")
+
+
+def written(path: Path, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """Write batches to one Parquet file, a row group each, and hand them on; the file is whole after the last one."""
+    import pyarrow.parquet as pq
+
+    with contextlib.ExitStack() as stack:
+        writer = None
+        for frame in frames:
+            rows = frame.to_arrow()
+            if writer is None:
+                repeated = [name for name, dtype in SCHEMA.items() if isinstance(dtype, pl.Enum)]
+                how = {"use_dictionary": [*repeated, "split"], "write_statistics": ["rank"]}
+                writer = stack.enter_context(pq.ParquetWriter(path, rows.schema, compression="zstd", **how))
+            writer.write_table(rows)
+            yield frame
+
+
+def _eligible(condition: Condition, deletions_only: bool, order: int | None = None) -> tuple[str, list]:
+    """The condition of DuckDB that rows of the merged table have to meet, and its parameters."""
     allowed = ", ".join("?" for _ in condition.evidence)
-    rows = fitness.read(
-        path,
-        f"haploid AND medium_class = ? AND temperature = ? AND reference = ? AND evidence IN ({allowed})",
-        [condition.medium_class, condition.temperature, condition.reference, *condition.evidence],
-    )
-    if deletions_only:
-        rows = rows.filter("deletions_only")
-    preference = pl.col("evidence").cast(pl.String).replace_strict({e: i for i, e in enumerate(condition.evidence)})
-    return rows.sort("genotype", preference).unique("genotype", keep="first", maintain_order=True)
+    where = f"haploid AND medium_class = ? AND temperature = ? AND reference = ? AND evidence IN ({allowed})"
+    where += " AND deletions_only" if deletions_only else ""
+    where += "" if order is None else f' AND "order" = {order}'
+    return where, [condition.medium_class, condition.temperature, condition.reference, *condition.evidence]
 
 
-def with_split(rows: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """Add `rank` (0 comes first into every sample) and `split`; rows come back in the order of `rank`."""
-    with duckdb.connect(config={"threads": 1}) as connection:
-        keys = rows.select("genes").unique()
-        connection.register("keys", keys.to_arrow())
-        digests = connection.sql("SELECT genes, sha256(? || ':' || genes) AS digest FROM keys", params=[str(seed)]).pl()
-        connection.unregister("keys")
+@contextlib.contextmanager
+def _opened(path: Path, scratch: Path | None) -> Iterator[duckdb.DuckDBPyConnection]:
+    if not path.is_file():
+        raise MergeError(f"{path} is not there: materialize merged/fitness first.")
+    settings: dict[str, str | bool | int | float | list[str]] = {"threads": 2, "memory_limit": MEMORY}
+    if scratch is not None:
+        settings["temp_directory"] = str(scratch)
+    try:
+        with duckdb.connect(path, read_only=True, config=settings) as connection:
+            yield connection
+    except (duckdb.CatalogException, duckdb.BinderException, duckdb.IOException) as error:
+        raise MergeError(f"{path} is no merged table ({error}): materialize merged/fitness again.") from error
+
+
+def _one_per_genotype(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The first of neighbouring rows of one genotype, with its split."""
+    last = ""
     share = pl.col("digest").str.slice(32, 8).str.to_integer(base=16).cast(pl.Float64) / 2**32
     split = (
         pl.when(share < TEST_SHARE)
@@ -53,22 +161,26 @@ def with_split(rows: pl.DataFrame, seed: int) -> pl.DataFrame:
         .then(pl.lit("validation"))
         .otherwise(pl.lit("train"))
     )
-    ordered = rows.join(digests, on="genes").sort("digest", "genotype")
-    return ordered.with_columns(split=split).drop("digest").with_columns(rank=pl.int_range(pl.len(), dtype=pl.UInt32))
+    for frame in frames:
+        first = frame.filter(pl.col("genotype") != pl.col("genotype").shift(fill_value=last))
+        last = frame["genotype"][-1] if frame.height else last
+        columns = [pl.col(name).cast(dtype) for name, dtype in polars_schema(MergedFitness).items()]
+        yield first.select(*columns, split=split)
 
 
-def subset(rows: pl.DataFrame, size: str, larger: str) -> pl.DataFrame:
-    """The first `size` rows by rank; all for `all`.
+def _in_batches(frames: Iterator[pl.DataFrame], limit: int | None) -> Iterator[pl.DataFrame]:
+    """Batches of ROWS rows with their rank, whatever the sizes of `frames`: the data version is taken of batches."""
+    held = pl.DataFrame(schema={name: dtype for name, dtype in SCHEMA.items() if name != "rank"})
+    given = 0
+    for frame in frames:
+        held = pl.concat([held, frame])
+        if limit is not None:
+            held = held.head(limit - given)
+        while held.height > ROWS:  # one is kept back, so that the last batch is empty only where all are
+            yield _numbered(held.head(ROWS), given)
+            held, given = held.slice(ROWS), given + ROWS
+    yield _numbered(held, given)
 
-    rows: what `with_split` gives. size: `1e3`, `1e4` ... or `all`. larger: what would add more, for the refusal.
-    Raises SubsetError if there are fewer.
-    """
-    if size == "all":
-        return rows
-    wanted = int(float(size))
-    if wanted > rows.height:
-        raise SubsetError(
-            f"A subset of {size} needs {wanted:,} genotypes and the merged table holds {rows.height:,} at the standard "
-            f"condition: take a smaller size, or add {larger}."
-        )
-    return rows.head(wanted)
+
+def _numbered(rows: pl.DataFrame, start: int) -> pl.DataFrame:
+    return rows.with_columns(pl.int_range(start, start + pl.len(), dtype=pl.UInt32).alias("rank").set_sorted())

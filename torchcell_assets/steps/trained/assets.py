@@ -60,7 +60,7 @@ def baselines(context: dg.AssetExecutionContext, root: DataRoot) -> dg.Materiali
     """
     size = context.partition_key
     subset = pl.read_parquet(root.table("merged/subset", size))
-    singles, coverage = _singles(root)
+    singles = subsets.singles(merged_path(root), STUDY.condition, STUDY.seed)
     made = baseline_models.fit_baselines(subset, singles, seed=STUDY.seed)
     cell = Cell(root.place("trained"), BASELINES, size)
     limits = ceilings.ceiling(subset)
@@ -75,7 +75,7 @@ def baselines(context: dg.AssetExecutionContext, root: DataRoot) -> dg.Materiali
             **table_metadata(Prediction, made.predictions),
             **column_lineage((SUBSET_KEY, FROM_SUBSET), (FITNESS_KEY, {"predicted": ["genes", "value"]})),
             **_test_scores(board),
-            "singles": coverage,
+            "singles": singles.height,
             "notes": dg.MetadataValue.json(made.notes),
             **(
                 {"ceiling_pearson": limit.pearson, "ceiling_from_share": limit.fraction}
@@ -84,13 +84,6 @@ def baselines(context: dg.AssetExecutionContext, root: DataRoot) -> dg.Materiali
             ),
         },
     )
-
-
-def _singles(root: DataRoot) -> tuple[pl.DataFrame, int]:
-    """Gene -> merged fitness of its single deletion at the standard condition, outside validation and test."""
-    rows = subsets.with_split(subsets.standard(merged_path(root), STUDY.condition), STUDY.seed)
-    singles = rows.filter((pl.col("order") == 1) & (pl.col("split") == "train")).select(gene="genes", value="value")
-    return singles, singles.height
 
 
 def _family(name: str) -> dg.AssetsDefinition:

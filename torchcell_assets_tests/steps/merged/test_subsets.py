@@ -1,56 +1,124 @@
 """Samples are nested, the same on every machine, and no gene set straddles two splits."""
 
+from hashlib import sha256
+from pathlib import Path
+
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from torchcell_assets.schema import MergedFitness
 from torchcell_assets.schema.records import polars_schema
 from torchcell_assets.steps.merged import fitness, subsets
 from torchcell_assets.study import Condition
 
+CONDITION = Condition("SGA plate", 26.0, "wild type", ("measured", "derived"))
 PINNED = [("g0120", "validation"), ("g0121", "validation"), ("g0598", "train")]
-ROWS = pl.DataFrame({"genotype": [f"g{i:04d}" for i in range(2000)], "genes": [f"G{i // 2:04d}" for i in range(2000)]})
+BASE = {
+    "temperature": 26.0, "medium_class": "SGA plate", "reference": "wild type", "evidence": "measured", "order": 1,
+    "deletions_only": True, "haploid": True, "value": 0.5, "standard_error": None, "pooling": "single",
+    "measurements": 1, "samples": None, "heterogeneity": None, "publications": ["10.1/a"], "records": ["r"],
+}  # fmt: skip
 
 
-@given(st.permutations(range(50)))
-@settings(max_examples=20)
-def test_order_and_split_do_not_depend_on_the_order_of_the_rows(order):
-    rows = ROWS.head(50)
-    one = subsets.with_split(rows, seed=1)
-    other = subsets.with_split(rows[list(order)], seed=1)
-    assert one.equals(other)
+def merged_file(folder: Path, rows: list[dict]) -> Path:
+    path = folder / "fitness.duckdb"
+    fitness.write(path, pl.DataFrame(rows, schema=polars_schema(MergedFitness)))
+    return path
 
 
-def test_alleles_of_one_gene_set_share_a_split_and_stand_together():
-    table = subsets.with_split(ROWS, seed=1)
+@pytest.fixture(scope="module")
+def merged(tmp_path_factory) -> Path:
+    rows = [BASE | {"genotype": f"g{i:04d}", "genes": f"G{i // 2:04d}"} for i in range(2000)]
+    return merged_file(tmp_path_factory.mktemp("merged"), rows)
+
+
+def sample(path: Path, size: str, seed: int = 1) -> pl.DataFrame:
+    limit = subsets.wanted(size, subsets.available(path, CONDITION), "the big screen")
+    return pl.concat(subsets.batches(path, CONDITION, seed, limit=limit))
+
+
+# ---- beside the same thing, said plainly: everything in memory, one row after the other ------------------------------------
+def plainly(rows: list[dict], condition: Condition, seed: int) -> pl.DataFrame:
+    wanted = {"medium_class": condition.medium_class, "temperature": condition.temperature, "haploid": True}
+    wanted |= {"reference": condition.reference, "deletions_only": True}
+    best: dict[str, dict] = {}
+    for row in sorted(rows, key=lambda row: row["evidence"] != condition.evidence[0]):
+        if row["evidence"] in condition.evidence and wanted.items() <= row.items():
+            best.setdefault(row["genotype"], row)
+    digests = {row["genes"]: sha256(f"{seed}:{row['genes']}".encode()).hexdigest() for row in best.values()}
+    table = pl.DataFrame(
+        sorted(best.values(), key=lambda row: (digests[row["genes"]], row["genotype"])),
+        schema=polars_schema(MergedFitness),
+    )
+    shares = [int(digests[genes][32:40], 16) / 2**32 for genes in table["genes"]]
+    split = ["test" if share < 0.1 else "validation" if share < 0.2 else "train" for share in shares]
+    return table.with_columns(
+        split=pl.Series(split, dtype=pl.String), rank=pl.Series(range(len(split)), dtype=pl.UInt32)
+    )
+
+
+rows_strategy = st.lists(
+    st.builds(
+        lambda genes, allele, **rest: BASE | rest | {"genes": genes, "genotype": genes + allele},
+        st.sampled_from("ABCDEFGH"),
+        st.sampled_from(["", "-1", "-2"]),
+        temperature=st.sampled_from([26.0, 26.0, 30.0]),
+        evidence=st.sampled_from(["measured", "derived", "simulated"]),
+        haploid=st.sampled_from([True, True, False]),
+        deletions_only=st.sampled_from([True, True, False]),
+        value=st.floats(0.0, 1.5),
+    ),
+    max_size=40,
+    unique_by=lambda row: (row["genotype"], row["temperature"], row["evidence"]),
+)
+
+
+@settings(max_examples=15, deadline=None)
+@given(rows_strategy, st.sampled_from([1, 7]), st.sampled_from([("measured", "derived"), ("derived",)]), st.data())
+def test_a_sample_is_what_it_would_be_if_it_were_taken_in_memory(tmp_path_factory, rows, seed, evidence, data):
+    condition = Condition("SGA plate", 26.0, "wild type", evidence)
+    path = merged_file(tmp_path_factory.mktemp("merged"), rows)
+    whole = plainly(rows, condition, seed)
+    assert subsets.available(path, condition) == whole.height
+    assert_frame_equal(subsets.table(path, condition, seed), whole, check_exact=True)
+    limit = data.draw(st.integers(0, whole.height))
+    assert_frame_equal(
+        pl.concat(subsets.batches(path, condition, seed, limit=limit)), whole.head(limit), check_exact=True
+    )
+    singles = whole.filter((pl.col("order") == 1) & (pl.col("split") == "train")).select(gene="genes", value="value")
+    assert_frame_equal(subsets.singles(path, condition, seed), singles, check_exact=True)
+
+
+# ---- what follows from it --------------------------------------------------------------------------------------------------
+def test_alleles_of_one_gene_set_share_a_split_and_stand_together(merged):
+    table = subsets.table(merged, CONDITION, 1)
     assert table.group_by("genes").agg(pl.col("split").n_unique())["split"].max() == 1
     assert (table["genes"].rle_id().max() or 0) + 1 == table["genes"].n_unique()
 
 
-def test_samples_are_nested_and_every_sample_has_all_splits():
-    table = subsets.with_split(ROWS, seed=1)
-    small, large = subsets.subset(table, "1e2", ""), subsets.subset(table, "1e3", "")
+def test_samples_are_nested_and_every_sample_has_all_splits(merged):
+    small, large, whole = (sample(merged, size) for size in ("1e2", "1e3", "all"))
     assert large.head(100).equals(small)
-    shares = small["split"].value_counts(normalize=True)
-    assert dict(shares.iter_rows())["train"] == pytest.approx(0.8, abs=0.12)
+    assert whole.head(1000).equals(large)
+    assert dict(small["split"].value_counts(normalize=True).iter_rows())["train"] == pytest.approx(0.8, abs=0.12)
     assert set(small["split"]) == set(subsets.SPLITS)
-    assert dict(table["split"].value_counts(normalize=True).iter_rows())["test"] == pytest.approx(0.1, abs=0.03)
+    assert dict(whole["split"].value_counts(normalize=True).iter_rows())["test"] == pytest.approx(0.1, abs=0.03)
 
 
-def test_the_sample_is_the_same_on_every_machine():
-    first = subsets.with_split(ROWS, seed=1).head(3)
-    assert first.select("genotype", "split").rows() == PINNED
+def test_the_sample_is_the_same_on_every_machine(merged):
+    assert subsets.table(merged, CONDITION, 1).head(3).select("genotype", "split").rows() == PINNED
 
 
-def test_another_seed_is_another_sample():
-    assert not subsets.with_split(ROWS, seed=1).equals(subsets.with_split(ROWS, seed=2))
+def test_another_seed_is_another_sample(merged):
+    assert not sample(merged, "1e2", seed=1).equals(sample(merged, "1e2", seed=2))
 
 
-def test_a_size_that_cannot_be_filled_says_how_many_there_are_and_what_would_add_more():
+def test_a_size_that_cannot_be_filled_says_how_many_there_are_and_what_would_add_more(merged):
     with pytest.raises(subsets.SubsetError) as refusal:
-        subsets.subset(subsets.with_split(ROWS, seed=1), "1e4", "the big screen")
+        sample(merged, "1e4")
     assert str(refusal.value) == (
         "A subset of 1e4 needs 10,000 genotypes and the merged table holds 2,000 at the standard condition: take a "
         "smaller size, or add the big screen."
@@ -58,24 +126,40 @@ def test_a_size_that_cannot_be_filled_says_how_many_there_are_and_what_would_add
 
 
 def test_one_row_per_genotype_at_the_standard_condition_measured_before_derived(tmp_path):
-    base = {
-        "temperature": 26.0, "medium_class": "SGA plate", "reference": "wild type", "evidence": "measured", "order": 1,
-        "deletions_only": True, "haploid": True, "standard_error": None, "pooling": "single", "measurements": 1,
-        "samples": None, "heterogeneity": None, "publications": ["10.1/a"], "records": ["r"],
-    }  # fmt: skip
     rows = [
-        base | {"genotype": "a", "genes": "a", "value": 0.1, "evidence": "derived"},
-        base | {"genotype": "a", "genes": "a", "value": 0.2},
-        base | {"genotype": "b", "genes": "b", "value": 0.3, "evidence": "derived"},
-        base | {"genotype": "c", "genes": "c", "value": 0.4, "temperature": 30.0},
-        base | {"genotype": "d", "genes": "d", "value": 0.5, "haploid": False},
-        base | {"genotype": "e", "genes": "e", "value": 0.6, "deletions_only": False},
-        base | {"genotype": "f", "genes": "f", "value": 0.7, "evidence": "simulated"},
-        base | {"genotype": "g", "genes": "g", "value": 0.8, "medium_class": "YPD liquid"},
+        {"genotype": "a", "genes": "a", "value": 0.1, "evidence": "derived"},
+        {"genotype": "a", "genes": "a", "value": 0.2},
+        {"genotype": "b", "genes": "b", "value": 0.3, "evidence": "derived"},
+        {"genotype": "c", "genes": "c", "temperature": 30.0},
+        {"genotype": "d", "genes": "d", "haploid": False},
+        {"genotype": "e", "genes": "e", "deletions_only": False},
+        {"genotype": "f", "genes": "f", "evidence": "simulated"},
+        {"genotype": "g", "genes": "g", "medium_class": "YPD liquid"},
     ]
+    path = merged_file(tmp_path, [BASE | row for row in rows])
+    table = subsets.table(path, CONDITION, 1).sort("genotype")
+    assert table.select("genotype", "value").rows() == [("a", 0.2), ("b", 0.3)]
+    with_alleles = subsets.table(path, CONDITION, 1, deletions_only=False)
+    assert sorted(with_alleles["genotype"]) == ["a", "b", "e"]
+
+
+# ---- batches -----------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("limit", [None, 0, 1, 64, 65, 128, 500])
+def test_batches_are_full_numbered_and_written_whole(merged, tmp_path, monkeypatch, limit):
+    whole = subsets.table(merged, CONDITION, 1)
+    monkeypatch.setattr(subsets, "ROWS", 64)
+    path = tmp_path / "sample.parquet"
+    handed = list(subsets.written(path, subsets.batches(merged, CONDITION, 1, limit=limit)))
+    expected = whole if limit is None else whole.head(limit)
+    assert [batch.height for batch in handed[:-1]] == [64] * (len(handed) - 1)
+    assert (handed[-1].height > 0) == (expected.height > 0)
+    assert_frame_equal(pl.read_parquet(path), expected, check_exact=True)
+
+
+def test_a_foreign_file_is_refused(tmp_path):
     path = tmp_path / "fitness.duckdb"
-    fitness.write(path, pl.DataFrame(rows, schema=polars_schema(MergedFitness)))
-    condition = Condition("SGA plate", 26.0, "wild type", ("measured", "derived"))
-    assert subsets.standard(path, condition).select("genotype", "value").rows() == [("a", 0.2), ("b", 0.3)]
-    with_alleles = subsets.standard(path, condition, deletions_only=False)
-    assert with_alleles["genotype"].to_list() == ["a", "b", "e"]
+    with pytest.raises(fitness.MergeError, match="materialize merged/fitness first"):
+        subsets.available(path, CONDITION)
+    path.write_bytes(b"not a database")
+    with pytest.raises(fitness.MergeError, match="materialize merged/fitness again"):
+        subsets.table(path, CONDITION, 1)
