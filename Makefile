@@ -18,7 +18,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help run status rebuild ui test check lock graph-up graph-down
+.PHONY: help run status rebuild ui test check lock graph-up graph-down graph-rebuild graph-back
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
@@ -49,6 +49,12 @@ graph-up: $(VENV)/.run ## start the local Neo4j and leave it running
 
 graph-down: $(VENV)/.run ## stop it
 	@$(PY) -m torchcell_assets.steps.graph.local_server down --home $(TORCHCELL_DATA)/neo4j
+
+graph-rebuild: $(VENV)/.run ## all bundles into a new graph, verified; then it takes the place of the one that serves
+	@$(PY) -m torchcell_assets graph-rebuild
+
+graph-back: $(VENV)/.run ## the graph before the last rebuild serves again
+	@$(PY) -m torchcell_assets graph-back
 
 lock: $(UV) ## resolve the dependencies again and write requirements*.lock
 	$(UV) lock --upgrade

@@ -4,6 +4,7 @@ needed, and executes the jobs of the code location in this process, so that the 
     python -m torchcell_assets run      make what is missing or outdated, then print the scoreboard
     python -m torchcell_assets status   what is missing, outdated or failed, and why
     python -m torchcell_assets rebuild  the plan of what is outdated, and its execution
+    python -m torchcell_assets graph-rebuild  all bundles into a new local graph; graph-back: the one before serves again
     python -m torchcell_assets ui       the Dagster UI and the local Neo4j over the same data root
 """
 
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="torchcell_assets", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("command", choices=["run", "ui", "status", "rebuild"])
+    parser.add_argument("command", choices=["run", "ui", "status", "rebuild", "graph-rebuild", "graph-back"])
     parser.add_argument("--yes", action="store_true", help="do not ask (rebuild)")
     parser.add_argument("--port", type=int, default=3000, help="port of the UI (ui)")
     options = parser.parse_args(arguments)
@@ -50,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "ui": lambda: _ui(options.port),
             "status": upkeep.status,
             "rebuild": lambda: upkeep.rebuild(options.yes),
+            "graph-rebuild": upkeep.rebuild_graph,
+            "graph-back": upkeep.roll_back_graph,
         }
         return commands[options.command]()
     except TorchcellError as error:

@@ -9,6 +9,7 @@ import contextlib
 import os
 import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import dagster as dg
 
@@ -86,12 +87,37 @@ def rebuild_outdated(location: Callable[[], dg.Definitions]) -> dg.JobDefinition
     return job
 
 
-JOBS = [
+@dg.op(
+    name="rebuild_graph", description="Imports all current bundles into a new graph, verifies it, and lets it serve."
+)
+def _rebuild_graph(context: dg.OpExecutionContext) -> None:
+    from torchcell_assets.resources import DataRoot, GraphStore
+    from torchcell_assets.steps.graph import offline
+    from torchcell_assets.steps.graph.assets import current_bundles
+
+    root = DataRoot()
+    manifests = offline.rebuild(
+        GraphStore(root=root).own_home(), current_bundles(context.instance, root), tell=context.log.info
+    )
+    context.add_output_metadata({manifest.dataset: manifest.build for manifest in manifests})
+
+
+@dg.job(
+    name="rebuild_graph",
+    description="All bundles into a new local graph, beside the one that serves; the two change places once it is verified.",
+    executor_def=dg.in_process_executor,
+)
+def _rebuild_graph_job() -> None:
+    _rebuild_graph()
+
+
+JOBS: list[Any] = [
     *(
         dg.define_asset_job(name, selection=selection, description=description)
         for name, (selection, description) in _SELECTIONS.items()
     ),
     _VERIFY,
+    _rebuild_graph_job,
 ]
 
 

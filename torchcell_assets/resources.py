@@ -100,6 +100,19 @@ class GraphStore(dg.ConfigurableResource):
                 f"The graph server at {uri} has no database {self.database_name!r}: set NEO4J_DATABASE."
             ) from error
 
+    @property
+    def local_home(self) -> Path | None:
+        """The folder of the local server; None where the server is one that a person or a cluster runs."""
+        return None if self.uri or os.environ.get("NEO4J_URI") else self.root.folder / "neo4j"
+
+    def own_home(self) -> Path:
+        """`local_home`; raises GraphUnreachable where there is none."""
+        if self.local_home is None:
+            raise GraphUnreachable(
+                "NEO4J_URI names a graph server that is run elsewhere: its store is replaced there, with `neo4j-admin`."
+            )
+        return self.local_home
+
     def _address(self) -> tuple[str, str, str]:
         uri = self.uri or os.environ.get("NEO4J_URI", "")
         if uri:

@@ -1,4 +1,5 @@
-"""`make status` and `make rebuild`: what a person sees of what is outdated, and the question before it is made again.
+"""`make status` and `make rebuild`: what a person sees of what is outdated, and the question before it is made again;
+`make graph-rebuild` and the way back from it.
 
 Belongs here: tables and the question. Does not: the judgement (staleness), the plan and its execution (making.py).
 """
@@ -34,6 +35,34 @@ def status() -> int:
     in_sync = sum(standing.state is State.IN_SYNC for standing in standings)
     output().print(
         table if table.row_count else "", f"{in_sync} of {len(standings)} assets and partitions are in sync."
+    )
+    return 0
+
+
+def rebuild_graph() -> int:
+    """Import all current bundles into a new local graph, verify it, and let it serve; the one before stays for a way back."""
+    import dagster as dg
+
+    from torchcell_assets.resources import DataRoot, GraphStore
+    from torchcell_assets.steps.graph import offline
+    from torchcell_assets.steps.graph.assets import current_bundles
+
+    root = DataRoot()
+    with dg.DagsterInstance.get() as instance:
+        bundles = current_bundles(instance, root)
+    manifests = offline.rebuild(GraphStore(root=root).own_home(), bundles, tell=console.print)
+    console.print(f"{len(manifests)} bundles serve from a new graph; `make graph-back` brings the one before back.")
+    return 0
+
+
+def roll_back_graph() -> int:
+    """Let the graph before the last rebuild serve again."""
+    from torchcell_assets.resources import DataRoot, GraphStore
+    from torchcell_assets.steps.graph import offline
+
+    offline.roll_back(GraphStore(root=DataRoot()).own_home())
+    console.print(
+        "The graph before serves again. What `graph/*` has materialized since is in the other one: see store_in_sync."
     )
     return 0
 

@@ -115,7 +115,9 @@ def test_nothing_runs_by_itself_unless_it_was_asked_for(monkeypatch, said, statu
 
 
 def test_jobs_for_people_have_names():
-    assert {*automation.FLOW, "verify", "rebuild_outdated"} <= {job.name for job in defs.resolve_all_job_defs()}
+    assert {*automation.FLOW, "verify", "rebuild_outdated", "rebuild_graph"} <= {
+        job.name for job in defs.resolve_all_job_defs()
+    }
 
 
 def test_a_failed_run_over_something_in_sync_is_shown_and_not_made_again(mirror):

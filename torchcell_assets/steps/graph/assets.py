@@ -14,7 +14,8 @@ from torchcell_assets.staleness.publish import as_they_are, column_lineage, colu
 from torchcell_assets.steps.datasets import GENOME
 from torchcell_assets.steps.datasets.assets import of_the_study
 from torchcell_assets.steps.datasets.dataset import Dataset
-from torchcell_assets.steps.graph import bundle, load, tables, writer
+from torchcell_assets.steps.graph import bundle, load, offline, tables, writer
+from torchcell_assets.steps.graph.checks import materialized_build
 from torchcell_assets.storage import alone
 
 POOL = "neo4j_write"
@@ -70,13 +71,9 @@ def _records(dataset: Dataset) -> dg.AssetsDefinition:
         version = _upstream_version(context)
         bundles = root.place("graph", "bundles", dataset.name)
 
-        def tick(done: int, total: int) -> None:
-            context.log.info(f"{done:,} of {total:,}")
-
         with _alone(context, bundles):
             folder = bundle.write_records(bundles, dataset, version, path)
-            with store.driver() as driver:
-                load.load(driver, store.database_name, folder, tick=tick)
+            loaded = _into_the_graph(context, root, store, folder)
             bundle.delete_others(folder)
             manifest = bundle.read_manifest(folder)
         return result(
@@ -84,6 +81,7 @@ def _records(dataset: Dataset) -> dg.AssetsDefinition:
             version,
             metadata={
                 "build": manifest.build,
+                "loaded": loaded,
                 "dagster/row_count": manifest.nodes[dataset.record.__name__],
                 **_columns(dataset),
                 "nodes": dg.MetadataValue.json(manifest.nodes),
@@ -93,6 +91,31 @@ def _records(dataset: Dataset) -> dg.AssetsDefinition:
         )
 
     return build
+
+
+def _into_the_graph(context: dg.AssetExecutionContext, root: DataRoot, store: GraphStore, folder: Path) -> str:
+    """Load a bundle into the live graph, or all bundles into a new one; returns which, and why."""
+    manifest = bundle.read_manifest(folder)
+    records = manifest.nodes[manifest.record_class]
+    if store.local_home is None or records <= offline.ONLINE_RECORDS:
+        with store.driver() as driver:
+            load.load(
+                driver, store.database_name, folder, tick=lambda done, total: context.log.info(f"{done:,} of {total:,}")
+            )
+        return f"into the live graph: {records:,} records"
+    why = f"into a new graph: {records:,} records are more than {offline.ONLINE_RECORDS:,}"
+    context.log.info(why)
+    others = [one for one in current_bundles(context.instance, root) if one.parent != folder.parent]
+    offline.rebuild(store.local_home, [*others, folder], tell=context.log.info)
+    return why
+
+
+def current_bundles(instance: dg.DagsterInstance, root: DataRoot) -> list[Path]:
+    """The bundles of what the last materializations made, the genes' first."""
+    names = [GENOME.name, *(dataset.name for dataset in of_the_study())]
+    builds = {name: materialized_build(instance, name) for name in names}
+    folders = [root.place("graph", "bundles", name, build.split("@")[1]) for name, build in builds.items() if build]
+    return [folder for folder in folders if (folder / "manifest.json").is_file()]
 
 
 def _columns(dataset: Dataset) -> dict[str, Any]:

@@ -240,6 +240,8 @@ def _switch(home: Path, following: Path, *, keep_previous: bool) -> None:
     previous = _beside(home, "previous")
     shutil.rmtree(previous, ignore_errors=True)
     if home.exists():
+        if (home / "users.lock").exists():  # who holds it goes on to be a user
+            (home / "users.lock").replace(following / "users.lock")
         home.rename(previous)
     following.rename(home)
     if not keep_previous:

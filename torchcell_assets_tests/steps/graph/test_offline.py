@@ -119,3 +119,40 @@ def test_there_is_nothing_to_go_back_to_before_the_first_rebuild(home):
 
 def test_every_record_class_has_its_label_added():
     assert {cls.__name__ for cls in LOADED.values()} == set(bundle.RECORD_LABELS)
+
+
+def test_a_large_dataset_goes_into_a_new_graph_with_all_others_and_says_why(tmp_path, monkeypatch, raw_files):
+    import dagster as dg
+
+    from torchcell_assets.definitions import ASSETS, CHECKS
+    from torchcell_assets.resources import DataRoot, GraphStore, RawFiles
+
+    root = DataRoot(path=str(tmp_path))
+    resources = {"root": root, "raw": RawFiles(root=root), "store": GraphStore(root=root)}
+    with dg.DagsterInstance.ephemeral() as instance, local_server.serving(tmp_path / "neo4j"):
+
+        def make(*keys: str) -> dg.ExecuteInProcessResult:
+            selection = dg.AssetSelection.assets(*(key.split("/") for key in keys))
+            return dg.materialize([*ASSETS, *CHECKS], selection=selection, instance=instance, resources=resources)
+
+        def loaded(result: dg.ExecuteInProcessResult, key: str) -> str:
+            [event] = result.asset_materializations_for_node(key.replace("/", "__"))
+            return event.metadata["loaded"].value
+
+        names = ("fitness_breslow2008", "fitness_baryshnikova2010")
+        make("datasets/genome", "graph/genome", *(f"datasets/{name}" for name in names))
+        assert (
+            loaded(make("graph/fitness_breslow2008"), "graph/fitness_breslow2008")
+            == "into the live graph: 4,204 records"
+        )
+        monkeypatch.setattr(offline, "ONLINE_RECORDS", 5_000)
+        made = make("graph/fitness_baryshnikova2010")
+        assert loaded(made, "graph/fitness_baryshnikova2010") == "into a new graph: 6,023 records are more than 5,000"
+        assert all(check.passed for check in made.get_asset_check_evaluations() if check.check_name == "store_in_sync")
+        with GraphStore(root=root).driver() as driver:
+            for name in names:
+                assert load.current_build(driver, DATABASE, name) is not None
+            counted = driver.execute_query("MATCH (e:Experiment) RETURN count(e) AS n", database_=DATABASE).records[0][
+                "n"
+            ]
+        assert counted == 4_204 + 6_023
