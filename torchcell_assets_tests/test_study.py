@@ -70,7 +70,7 @@ def test_a_study_names_every_file_that_a_person_has_to_download_and_makes_nothin
     monkeypatch.setattr("torchcell_assets.sources.files._ask", lambda urls, timeout: dict.fromkeys(urls, ""))
     published = study.load("published")
     by_hand = [source for source in choosing.raw_files(published) if source.landing]
-    assert len(by_hand) == 5
+    assert len(by_hand) == 9
     with console.capture() as said, pytest.raises(study.StudyError, match="lacks 5 raw files, named above"):
         choosing.require_raw_files(published)
     lines = said.get().splitlines()

@@ -32,6 +32,9 @@ ONLINE_RECORDS = 1_000_000
 _SHARED = ("Dataset", "Publication", "Environment")  # bundles may hold the same one
 _SIGNS = ("original error", "data source", "Detected field")  # by which the importer tells of a bad row
 
+BARE_GENES = ":ID\tname\tid\t:LABEL\n"
+"""Header of genes that are perturbed, where the genome has no bundle yet; its own load adds what it knows of them."""
+
 SET_BUILD = """
 MERGE (b:Build {id: $build})
 SET b.dataset = $dataset, b.expected = $expected, b.record_class = $record_class, b.status = 'live'
@@ -177,9 +180,9 @@ def _stage(folder: Path, bundles: Sequence[Path]) -> Path:
     folder.mkdir()
     for name in (*_SHARED, "Gene"):
         holding = [one for one in bundles if (one / f"{name}-header.csv").is_file()]
-        if not holding:
+        if not holding and name != "Gene":
             continue
-        headers = {(one / f"{name}-header.csv").read_text() for one in holding}
+        headers = {(one / f"{name}-header.csv").read_text() for one in holding} or {BARE_GENES}
         if len(headers) > 1:
             raise ImportFailed(f"The bundles' headers of {name} differ: materialize the graph assets again.")
         (folder / f"{name}-header.csv").write_text(header := headers.pop())

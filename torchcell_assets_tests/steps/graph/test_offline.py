@@ -112,6 +112,15 @@ def test_a_bad_row_fails_the_import_and_the_old_store_stays(home, tmp_path):
         assert load.differences(driver, DATABASE, bundle.read_manifest(old)) == []
 
 
+def test_genes_are_there_by_name_before_the_genome_is(home, tmp_path):
+    offline.rebuild(home, [write_bundle(tmp_path / "b", fitness_rows(), Fitness)], tell=lambda line: None)
+    with connect(local_server.start(home)) as driver:
+        names = "MATCH (g:Gene) RETURN g.id AS id, g.name AS name ORDER BY id LIMIT 1"
+        assert driver.execute_query(names, database_=DATABASE).records[0].values() == ["YAL001C", "YAL001C"]
+        load.load_genes(driver, DATABASE, genes(tmp_path / "genes"))
+        assert driver.execute_query(names, database_=DATABASE).records[0].values() == ["YAL001C", "TFC3"]
+
+
 def test_there_is_nothing_to_go_back_to_before_the_first_rebuild(home):
     with pytest.raises(GraphUnavailable, match="no previous store"):
         offline.roll_back(home)
