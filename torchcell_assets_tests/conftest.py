@@ -4,6 +4,7 @@ Belongs here: what is dear to set up, such as the one graph server of a test ses
 Does not: what only the tests of one room need; that stands beside them.
 """
 
+import importlib.util
 import os
 import tempfile
 import time
@@ -26,6 +27,9 @@ for name in ("NEO4J_URI", "DAGSTER_HOME"):
 from torchcell_assets.steps.graph.local_server import Connection, serving
 from torchcell_assets_tests import main_job
 from torchcell_assets_tests.publisher import server, source  # noqa: F401 - fixtures
+
+# The Dataset for torch is tested where the extra `deep` is installed: `make test-deep`.
+collect_ignore = [] if importlib.util.find_spec("torch") else ["test_key_value_dataset.py"]
 
 DELETE_ALL = "MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 10000 ROWS"
 

@@ -1,14 +1,13 @@
-"""A stored sample in torch. The extra `deep` is no part of continuous integration: without torch these tests are skipped.
+"""A stored sample in torch: `make test-deep`, because the extra `deep` is no part of continuous integration.
 
 What a DataLoader reads through, the store itself, is tested without torch in steps/merged/test_key_value.py.
 """
 
 import pytest
+import torch
 
 from torchcell_assets import notebook
 from torchcell_assets_tests.steps.merged.test_key_value import GENES, deletions, store, table
-
-torch = pytest.importorskip("torch", reason="the extra `deep` is not installed")
 
 SPLITS = ("train", "validation", "train", "test")
 

@@ -23,6 +23,7 @@ BETWEEN_ASSETS = {
     ("datasets/genome", "representations/gene_embedding"),
     ("graph/fitness_sga", "merged/fitness"),
     ("merged/fitness", "merged/subset"),
+    ("merged/subset", "merged/key_value"),
     ("merged/fitness", "trained/baselines"),
     ("merged/subset", "trained/baselines"),
     ("trained/baselines", "trained/scoreboard"),

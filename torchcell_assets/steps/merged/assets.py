@@ -21,7 +21,7 @@ from torchcell_assets.steps.graph import read
 from torchcell_assets.steps.graph.checks import materialized_build
 from torchcell_assets.steps.merged import figures, fitness, key_value, pooled, subsets
 from torchcell_assets.steps.merged.key_value_store import KeyValueStore
-from torchcell_assets.storage import replacing
+from torchcell_assets.storage import alone, replacing
 from torchcell_assets.study import current
 
 STUDY = current()
@@ -63,22 +63,15 @@ def merged_fitness(context: dg.AssetExecutionContext, root: DataRoot, store: Gra
     `duckdb data/merged/fitness.duckdb`; beside the table `fitness` it holds `replicates`, the pairs of publications
     that measured one genotype. Used by `merged/subset`.
     """
-    builds = {d.name: materialized_build(context.instance, d.name) or "" for d in FITNESS_DATASETS}
-    pages = root.place("merged", "pages")
-    with store.driver() as driver:
-        serves = read.current_builds(driver, store.database_name, list(builds))
-        read.refuse_other_builds(serves, builds)
-        wanted = [serves[name] for name in sorted(builds)]
-        read.select(driver, store.database_name, STUDY.query, wanted, pages)
-        # a build that was replaced while it was read came in parts
-        read.refuse_other_builds(read.current_builds(driver, store.database_name, list(builds)), builds)
-    path = merged_path(root)
-    with replacing(path) as temporary:
-        merged = fitness.merge(pages, temporary, STUDY.merge_key)
-    shutil.rmtree(pages)
+    path, pages = merged_path(root), root.place("merged", "pages")
+    # the pages are shared, so that a reading which was killed goes on: one process at a time
+    with alone(root.place("merged"), waits=lambda: context.log.info("Another process merges: this one waits for it.")):
+        loaded = _read(context, store, pages)
+        with replacing(path) as temporary:
+            merged = fitness.merge(pages, temporary, STUDY.merge_key)
+        shutil.rmtree(pages)
     names = {dataset.publication: dataset.name.split("_", 1)[1] for dataset in FITNESS_DATASETS}
     scatter, r = figures.replicate_scatter(fitness.replicates(path), names)
-    loaded = sum(experiments for _, experiments in wanted)
     shown = fitness.read(path, "haploid AND deletions_only", columns=["order", "value", "haploid", "deletions_only"])
     return result(
         path,
@@ -96,6 +89,19 @@ def merged_fitness(context: dg.AssetExecutionContext, root: DataRoot, store: Gra
             **({"replicate_pearson": r} if r is not None else {}),
         },
     )
+
+
+def _read(context: dg.AssetExecutionContext, store: GraphStore, pages: Path) -> int:
+    """Read what the query selects of the materialized builds; returns how many experiments these hold."""
+    builds = {d.name: materialized_build(context.instance, d.name) or "" for d in FITNESS_DATASETS}
+    with store.driver() as driver:
+        serves = read.current_builds(driver, store.database_name, list(builds))
+        read.refuse_other_builds(serves, builds)
+        wanted = [serves[name] for name in sorted(builds)]
+        read.select(driver, store.database_name, STUDY.query, wanted, pages)
+        # a build that was replaced while it was read came in parts
+        read.refuse_other_builds(read.current_builds(driver, store.database_name, list(builds)), builds)
+    return sum(experiments for _, experiments in wanted)
 
 
 @step(

@@ -176,7 +176,7 @@ def test_tau_follows_from_the_stored_records(read, publication):
 @PUBLICATIONS
 def test_the_graph_takes_the_records(read, publication):
     for dataset in (publication.FITNESS, publication.INTERACTION, publication.QUERIES):
-        made = record_tables(dataset, read(dataset).kept)
+        made = record_tables(dataset, read(dataset).kept, "build")
         assert made.nodes["screen"]["id"].is_unique().all()
 
 
