@@ -88,7 +88,7 @@ def rebuild_outdated(location: Callable[[], dg.Definitions]) -> dg.JobDefinition
 
 
 @dg.op(
-    name="rebuild_graph", description="Imports all current bundles into a new graph, verifies it, and lets it serve."
+    name="import_bundles", description="Imports all current bundles into a new graph, verifies it, and lets it serve."
 )
 def _rebuild_graph(context: dg.OpExecutionContext) -> None:
     from torchcell_assets.resources import DataRoot, GraphStore
