@@ -68,8 +68,8 @@ def supervise(home: Path, command: list[str]) -> None:
     """
     # preexec_fn is unsafe beside threads: there are none yet
     java = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=_die_with_parent)  # noqa: PLW1509
-    persistent = threading.Event()
-    stopping = threading.Event()
+    # Plain values: a lock that a signal's handler holds would stop a second signal's handler, and with it the process, for ever.
+    state = {"persistent": False, "stopping": False}
 
     def note(**changes: Any) -> None:
         with contextlib.suppress(OSError):  # a full disk or a removed home must not keep Java alive
@@ -78,8 +78,8 @@ def supervise(home: Path, command: list[str]) -> None:
                 write_entry(home, {**entry, **changes})
 
     def end(*_: object) -> None:
-        if not stopping.is_set():
-            stopping.set()
+        if not state["stopping"]:
+            state["stopping"] = True
             note(stopping=True)  # nobody may join a server that is going down
             java.terminate()
             killer = threading.Timer(STOP_SECONDS, java.kill)
@@ -87,7 +87,7 @@ def supervise(home: Path, command: list[str]) -> None:
             killer.start()
 
     def persist(*_: object) -> None:
-        persistent.set()
+        state["persistent"] = True
         note(persistent=True)
 
     def watch() -> None:
@@ -95,7 +95,7 @@ def supervise(home: Path, command: list[str]) -> None:
             pass
         with users(home) as others:
             fcntl.flock(others, fcntl.LOCK_EX)  # who started the server may leave before those who found it running
-            if not persistent.is_set():
+            if not state["persistent"]:
                 end()
                 java.wait()
 

@@ -18,7 +18,7 @@ import psutil
 import pytest
 from neo4j.exceptions import AuthError
 
-from torchcell_assets.steps.graph import jars, local_server
+from torchcell_assets.steps.graph import jars, local_server, supervisor
 from torchcell_assets.steps.graph.local_server import GraphUnavailable, connection, main, start, stop
 from torchcell_assets.steps.graph.server_home import listens
 from torchcell_assets.steps.graph.supervisor import is_of, read_entry, write_entry
@@ -231,3 +231,15 @@ def test_the_jars_of_the_real_lock_file_are_recognised_at_once():
     before = time.process_time()
     assert jars.fetch_jars() == folder
     assert time.process_time() - before < 0.2
+
+
+def test_a_supervisor_that_is_told_twice_to_end_ends(tmp_path):
+    command = [sys.executable, "-I", supervisor.__file__, str(tmp_path), "sleep", "100"]
+    for _ in range(5):  # the second signal may arrive while the first is being handled
+        (tmp_path / "connection.json").unlink(missing_ok=True)
+        parent = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+        while not read_entry(tmp_path).get("pid"):
+            time.sleep(0.02)
+        for _ in range(6):
+            parent.send_signal(signal.SIGTERM)
+        parent.wait(timeout=20)
