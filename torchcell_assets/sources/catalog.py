@@ -26,6 +26,21 @@ _KUZMIN_2020_LANDING = (
 _SGD = "Saccharomyces Genome Database; Cherry et al. 2012, Nucleic Acids Research 40:D700"
 _SGD_DOI = "10.1093/nar/gkr1029"
 
+
+def _by_hand(name: str, sha256: str, *, citation: str, doi: str, landing: str) -> Source:
+    """A file that a person downloads from `landing`; neither its size nor a licence is stated there."""
+    return Source(
+        name=name,
+        sha256=(sha256,),
+        bytes=None,
+        url=None,
+        licence="none stated",
+        citation=citation,
+        doi=doi,
+        landing=landing,
+    )
+
+
 COSTANZO_2016_SINGLES = Source(
     name="costanzo2016/strain_ids_and_single_mutant_fitness.xlsx",
     sha256=(
@@ -49,12 +64,9 @@ _COSTANZO_2016_FILES = {
     "SGA_DAmP.txt": "581eafbc7a30155f5af7777101e6f94cfd03fcf0242ee76ecce47aa88d75ebc8",
 }
 COSTANZO_2016_PAIRS = tuple(
-    Source(
-        name=f"costanzo2016/{name}",
-        sha256=(sha256,),
-        bytes=None,
-        url=None,
-        licence="none stated",
+    _by_hand(
+        f"costanzo2016/{name}",
+        sha256,
         citation=_COSTANZO_2016,
         doi="10.1126/science.aaf1420",
         landing="https://thecellmap.org/costanzo2016 (Data File S1, pair-wise interaction format), unpack it,",
@@ -102,56 +114,41 @@ SGA_TRIGENIC_QUERIES = Source(
     doi="10.1038/s41596-020-00456-3",
 )
 
-KUZMIN_2018_CROSSES = Source(
-    name="kuzmin2018/aao1729_data_s1.tsv",
-    sha256=("c82b60f98590071fcb07b74b672958a5863b58e03b78631e6235cb664ee82afb",),
-    bytes=None,
-    url=None,
-    licence="none stated",
+KUZMIN_2018_CROSSES = _by_hand(
+    "kuzmin2018/aao1729_data_s1.tsv",
+    "c82b60f98590071fcb07b74b672958a5863b58e03b78631e6235cb664ee82afb",
     citation=_KUZMIN_2018,
     doi="10.1126/science.aao1729",
     landing=f"{_KUZMIN_2018_LANDING}, Data S1",
 )
 
-KUZMIN_2018_QUERIES = Source(
-    name="kuzmin2018/Data File S4_Fitness standard for single and double mutant query strains.xlsx",
-    sha256=("2c9ee77dc6f0a08900158f23cecbcad41db6dc4a2555fbc7100fbca455869d51",),
-    bytes=None,
-    url=None,
-    licence="none stated",
+KUZMIN_2018_QUERIES = _by_hand(
+    "kuzmin2018/Data File S4_Fitness standard for single and double mutant query strains.xlsx",
+    "2c9ee77dc6f0a08900158f23cecbcad41db6dc4a2555fbc7100fbca455869d51",
     citation=_KUZMIN_2018,
     doi="10.1126/science.aao1729",
     landing=f"{_KUZMIN_2018_LANDING}, Data S4",
 )
 
-KUZMIN_2020_MAIN = Source(
-    name="kuzmin2020/aaz5667-Table-S1.xlsx",
-    sha256=("4180577d53d5012c6c747227cbeca8a2d09f59bd8028d3bb2f5fd84601c77def",),
-    bytes=None,
-    url=None,
-    licence="none stated",
+KUZMIN_2020_MAIN = _by_hand(
+    "kuzmin2020/aaz5667-Table-S1.xlsx",
+    "4180577d53d5012c6c747227cbeca8a2d09f59bd8028d3bb2f5fd84601c77def",
     citation=_KUZMIN_2020,
     doi="10.1126/science.aaz5667",
     landing=_KUZMIN_2020_LANDING,
 )
 
-KUZMIN_2020_PILOT = Source(
-    name="kuzmin2020/aaz5667-Table-S3.xlsx",
-    sha256=("625420bed5de3563c9f1b4f1909a627aa4d8dd1b629c3f8a3596eb99e132c54f",),
-    bytes=None,
-    url=None,
-    licence="none stated",
+KUZMIN_2020_PILOT = _by_hand(
+    "kuzmin2020/aaz5667-Table-S3.xlsx",
+    "625420bed5de3563c9f1b4f1909a627aa4d8dd1b629c3f8a3596eb99e132c54f",
     citation=_KUZMIN_2020,
     doi="10.1126/science.aaz5667",
     landing=_KUZMIN_2020_LANDING,
 )
 
-KUZMIN_2020_QUERIES = Source(
-    name="kuzmin2020/aaz5667-Table-S5.xlsx",
-    sha256=("632405396de8e78807c6e94023780344ff53b2bfe4579a2a7609a4309693c6c0",),
-    bytes=None,
-    url=None,
-    licence="none stated",
+KUZMIN_2020_QUERIES = _by_hand(
+    "kuzmin2020/aaz5667-Table-S5.xlsx",
+    "632405396de8e78807c6e94023780344ff53b2bfe4579a2a7609a4309693c6c0",
     citation=_KUZMIN_2020,
     doi="10.1126/science.aaz5667",
     landing=_KUZMIN_2020_LANDING,

@@ -8,15 +8,15 @@ import numpy as np
 import polars as pl
 
 from torchcell_assets.schema.genotype import (
-    FIELD_SEPARATOR,
     GENE_SEPARATOR,
     PERTURBATION_SEPARATOR,
+    identity,
     perturbation,
 )
 from torchcell_assets.schema.records import PERTURBATIONS
 from torchcell_assets.steps.datasets.fitness_costanzo2016 import STRAIN_CODES, SUPPRESSOR_IN_ALLELE
+from torchcell_assets.steps.datasets.sga import MARKER_GENE
 
-MARKER_GENE = "YDL227C"  # ho
 DELTA = "Δ"
 GENES_OF_QUERY = {"digenic": 1, "trigenic": 2}
 """Type of a cross -> perturbed genes of its query, the marker left out."""
@@ -100,8 +100,7 @@ def with_genotypes(table: pl.DataFrame, strains: pl.DataFrame) -> pl.DataFrame:
     """
     queries, arrays = query_alleles(table, strains), array_alleles(table, strains)
     known = pl.concat([queries["perturbations"], arrays["perturbations"]]).explode().struct.unnest().unique()
-    identity = pl.concat_str("gene", "kind", "allele", "zygosity", separator=FIELD_SEPARATOR)
-    known = known.with_columns(identity=identity).sort("identity", *known.columns).with_row_index("number")
+    known = known.with_columns(identity=identity(pl.col)).sort("identity", *known.columns).with_row_index("number")
     of_query = _numbers(queries, known, ["query", "query_allele"], 2)
     of_array = _numbers(arrays, known, ["array"], 1)
     joined = (

@@ -12,10 +12,9 @@ import numpy as np
 import polars as pl
 
 from torchcell_assets.schema.genotype import (
-    DELETION_ALLELE,
-    FIELD_SEPARATOR,
     GENE_SEPARATOR,
     PERTURBATION_SEPARATOR,
+    identity,
     perturbation,
 )
 from torchcell_assets.schema.records import Record
@@ -40,22 +39,20 @@ class Strains:
     @classmethod
     def of(cls, table: pl.DataFrame) -> "Strains":
         """table: `strain`, `gene`, `kind`, `allele` (as published), `name`, `marker`, `role`; one row a strain, haploid."""
-        allele = pl.when(pl.col("kind") == "deletion").then(pl.lit(DELETION_ALLELE)).otherwise("allele")
-        identity = pl.concat_str("gene", "kind", allele, pl.lit("haploid"), separator=FIELD_SEPARATOR)
-        ordered = table.with_columns(identity=identity).sort("identity", "strain", nulls_last=True)
-        structs = ordered.select(
-            perturbation(
-                pl.col("gene"),
-                pl.col("kind"),
-                allele=pl.col("allele"),
-                name=pl.col("name"),
-                marker=pl.col("marker"),
-                role=pl.col("role"),
-            )
-        ).to_series()
+        structs = perturbation(
+            pl.col("gene"),
+            pl.col("kind"),
+            allele=pl.col("allele"),
+            name=pl.col("name"),
+            marker=pl.col("marker"),
+            role=pl.col("role"),
+        )
+        made = table.with_columns(perturbation=structs)
+        field = pl.col("perturbation").struct.field
+        ordered = made.with_columns(identity=identity(field)).sort("identity", "strain", nulls_last=True)
         genes = ordered["gene"].unique().sort()
         place = genes.search_sorted(ordered["gene"]).to_numpy()
-        return cls(ordered["strain"], ordered["identity"], structs.cast(_PERTURBATION), genes, place)
+        return cls(ordered["strain"], ordered["identity"], ordered["perturbation"].cast(_PERTURBATION), genes, place)
 
     def numbers(self, strains: pl.Series) -> pl.Series:
         """The number of each strain; null for one that is not known."""
