@@ -106,7 +106,7 @@ def merged(folder: Path, rows: int) -> dict[str, Any]:
 
     made = fitness.merge(folder / "pages", folder / "fitness.duckdb")
     assert made.selected == rows == made.pooled, made
-    return {"rows": made.rows, "version": fitness.content(folder / "fitness.duckdb")}
+    return {"rows": made.rows, "version": made.data_version}
 
 
 def samples(folder: Path, rows: int) -> dict[str, Any]:

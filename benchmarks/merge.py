@@ -107,14 +107,12 @@ timed(pooled, "_query", "pool (SQL)")
 timed(pooled, "texts", "texts of genotypes")
 timed(pooled, "_lists", "lists of records")
 timed(fitness, "_append", "write")
+timed(fitness.ContentHash, "update", "content hash")
 timed(fitness.MergedFitness, "validate", "validate")
 begin, start = time.perf_counter(), time.process_time()
-fitness.merge(Path(sys.argv[1]), Path(sys.argv[2]), threads=int(sys.argv[3]))
+content = fitness.merge(Path(sys.argv[1]), Path(sys.argv[2]), threads=int(sys.argv[3])).data_version
 parts["the rest"] = time.process_time() - start - sum(parts.values())
 wall = time.perf_counter() - begin
-start = time.process_time()
-content = fitness.content(Path(sys.argv[2]))
-parts["content hash"] = time.process_time() - start
 """
 IN_MEMORY = """
 import polars as pl

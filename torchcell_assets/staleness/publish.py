@@ -35,9 +35,7 @@ def publish(
     """
     kept, failure = cls.filter(records.lazy().collect(), cast=True)
     good = kept.sort(*(sort_by or cls.primary_key()))
-    stored = store(path, [(good, failure)])
-    counts = {} if blank is None else {"blank": blank, "cells_read": stored.cells + blank}
-    return result(path, stored.data_version, metadata={**_metadata(cls, stored), **counts, **metadata()})
+    return _published(path, cls, store(path, [(good, failure)]), blank, metadata)
 
 
 def publish_batches(
@@ -62,15 +60,19 @@ def publish_batches(
             yield cls.filter(records.collect(), cast=True)
 
     stored = store(path, checked())
-    counts = {"blank": blank, "cells_read": stored.cells + blank}
-    return result(path, stored.data_version, metadata={**_metadata(cls, stored), **counts, **metadata()})
+    return _published(path, cls, stored, blank, metadata)
 
 
-def _metadata(cls: type[dy.Schema], stored: Stored) -> dict[str, Any]:
+def _published(
+    path: Path, cls: type[dy.Schema], stored: Stored, blank: int | None, metadata: Callable[[], Mapping[str, Any]]
+) -> dg.MaterializeResult:
     counts: dict[str, Any] = {"quarantined": stored.quarantined}
     if stored.quarantined:
         counts["quarantined_by_rule"] = dg.MetadataValue.json(dict(stored.by_rule))
-    return {**table_metadata(cls, pl.concat(stored.sample)), "dagster/row_count": stored.rows, **counts}
+    if blank is not None:
+        counts |= {"blank": blank, "cells_read": stored.cells + blank}
+    shown = table_metadata(cls, pl.concat(stored.sample), stored.rows)
+    return result(path, stored.data_version, metadata={**shown, **counts, **metadata()})
 
 
 def result(

@@ -46,8 +46,8 @@ def store(path: Path, batches: Iterable[tuple[pl.DataFrame, dy.FailureInfo]]) ->
     with (
         replacing(path) as table,
         replacing(quarantine_of(path)) as quarantine,
-        _Rows(table) as good,
-        _Rows(quarantine) as bad,
+        RowGroups(table) as good,
+        RowGroups(quarantine) as bad,
     ):
         for kept, failure in batches:
             good.add(kept)
@@ -61,22 +61,27 @@ def store(path: Path, batches: Iterable[tuple[pl.DataFrame, dy.FailureInfo]]) ->
     return stored
 
 
-class _Rows:
-    """A Parquet file that takes one row group after the other."""
+class RowGroups:
+    """A Parquet file that takes one batch after the other, each a row group; it is whole at the end of the block.
 
-    def __init__(self, path: Path) -> None:
+    options: of pyarrow's ParquetWriter.
+    """
+
+    def __init__(self, path: Path, **options: Any) -> None:
         self._path = path
+        self._options = options
         self._writer: Any = None
 
-    def __enter__(self) -> "_Rows":
+    def __enter__(self) -> "RowGroups":
         return self
 
     def add(self, batch: pl.DataFrame) -> None:
+        """Append a batch; all have the columns of the first."""
         import pyarrow.parquet as pq
 
         rows = batch.to_arrow()
         if self._writer is None:
-            self._writer = pq.ParquetWriter(self._path, rows.schema, compression="zstd")
+            self._writer = pq.ParquetWriter(self._path, rows.schema, compression="zstd", **self._options)
         self._writer.write_table(rows)
 
     def __exit__(self, *error: object) -> None:

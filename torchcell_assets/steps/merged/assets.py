@@ -75,7 +75,7 @@ def merged_fitness(context: dg.AssetExecutionContext, root: DataRoot, store: Gra
     shown = fitness.read(path, "haploid AND deletions_only", columns=["order", "value", "haploid", "deletions_only"])
     return result(
         path,
-        fitness.content(path),
+        merged.data_version,
         metadata={
             **table_metadata(MergedFitness, fitness.spread(path, PREVIEW_ROWS), merged.rows),
             **column_lineage(*((graph_key(d), fitness.COLUMNS_FROM) for d in FITNESS_DATASETS)),

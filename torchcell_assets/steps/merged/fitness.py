@@ -25,7 +25,6 @@ from torchcell_assets.storage import building
 
 TABLE = "fitness"
 REPLICATES = "replicates"
-_HASHED = 500_000  # rows read at a time
 
 KEYS = ("genotype", "paper")
 
@@ -50,10 +49,12 @@ COLUMNS_FROM: dict[str, tuple[str, ...]] = {
 class Merged:
     """What became of the selected records: the counts add up to `selected`.
 
-    rows: of the merged table. excluded: reason -> records. pooled: records that stand behind some row.
+    rows: of the merged table. data_version: what `content_hash` gives for them. excluded: reason -> records. pooled: records
+    that stand behind some row.
     """
 
     rows: int
+    data_version: str
     selected: int
     pooled: int
     excluded: dict[str, int]
@@ -75,7 +76,8 @@ def merge(folder: Path, path: Path, key: str = "genotype", *, threads: int = 2, 
     pages = pages_in(folder)
     if not pages:
         raise MergeError(f"There is nothing to merge in {folder}: no experiments were read from the graph.")
-    rows = 0
+    rows, content = 0, ContentHash()
+    content.update(pl.DataFrame(schema=polars_schema(MergedFitness)))  # a table without rows has columns too
     with building(path.parent) as scratch, _created(path, threads, memory_limit) as connection:
         known = runs.survey(pages, key == "paper", connection)
         sorted_runs = runs.write(pages, known, scratch)
@@ -83,8 +85,11 @@ def merge(folder: Path, path: Path, key: str = "genotype", *, threads: int = 2, 
             table = MergedFitness.validate(pooled.pooled(bucket, known, connection))
             _append(connection, TABLE, table)
             _append(connection, REPLICATES, pooled.replicates(bucket, known, connection))
+            content.update(table)  # here, where the rows are in memory and in order: the file need not be read back
             rows += table.height
-    return Merged(rows, known.selected, sorted_runs.rows, {"censored (below a bound, no value)": known.censored})
+    return Merged(
+        rows, content.digest(), known.selected, sorted_runs.rows, {"censored (below a bound, no value)": known.censored}
+    )
 
 
 def write(path: Path, table: pl.DataFrame) -> None:
@@ -113,16 +118,6 @@ def spread(path: Path, rows: int) -> pl.DataFrame:
     with _opened(path) as connection:
         total = connection.sql(f"SELECT count(*) FROM {TABLE}").fetchall()[0][0]
     return read(path, "rowid % ? = 0", [max(1, total // rows)]).head(rows)
-
-
-def content(path: Path) -> str:
-    """What `content_hash` gives for the rows of a merged file, some at a time: the table is never in memory."""
-    found = ContentHash()
-    with _opened(path) as connection:
-        total = connection.sql(f"SELECT count(*) FROM {TABLE}").fetchall()[0][0]
-    for start in range(0, max(1, total), _HASHED):
-        found.update(read(path, "rowid >= ? AND rowid < ?", [start, start + _HASHED]))
-    return found.digest()
 
 
 def replicates(path: Path) -> pl.DataFrame:

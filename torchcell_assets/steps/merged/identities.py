@@ -97,12 +97,12 @@ def packed(edges: pl.DataFrame, identities: Identities) -> pl.DataFrame:
         (pl.col("ordinal") - base) * 2 ** (BITS + _FLAG_BITS) + pl.col("number") * 2**_FLAG_BITS + pl.col("flags")
     )
     perturbed = np.sort(together.to_series().to_numpy())
-    flags = np.bitwise_and.reduceat(perturbed & (DELETION | HAPLOID), _starts(perturbed >> (BITS + _FLAG_BITS)))
+    flags = np.bitwise_and.reduceat(perturbed & (DELETION | HAPLOID), starts_of(perturbed >> (BITS + _FLAG_BITS)))
     perturbed >>= _FLAG_BITS
     if identities.genes_only:
-        perturbed = perturbed[_starts(perturbed)]
+        perturbed = perturbed[starts_of(perturbed)]
     ordinal, numbers = perturbed >> BITS, perturbed & LARGEST
-    starts = _starts(ordinal)
+    starts = starts_of(ordinal)
     counts = np.diff(starts, append=len(ordinal))
     key = np.zeros(len(starts), dtype=np.int64)
     for place, shift in enumerate(_SHIFTS):
@@ -165,9 +165,13 @@ def _rests(page: pl.DataFrame, genes_only: bool) -> pl.DataFrame:
     )
 
 
-def _starts(sorted_values: np.ndarray) -> np.ndarray:
-    """Where a new value begins."""
-    return np.flatnonzero(np.diff(sorted_values, prepend=sorted_values[0] - 1))
+def starts_of(*sorted_columns: np.ndarray) -> np.ndarray:
+    """Where a new combination of values begins; the columns are as long as each other, and neighbours are compared."""
+    new = np.ones(len(sorted_columns[0]), dtype=bool)
+    new[1:] = False
+    for column in sorted_columns:
+        new[1:] |= column[1:] != column[:-1]
+    return np.flatnonzero(new)
 
 
 def _joined(values: pl.Series, numbers: np.ndarray, separator: str) -> pl.Series:

@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from torchcell_assets.schema.records import MergedFitness, polars_schema
-from torchcell_assets.steps.merged.identities import DELETION, HAPLOID, texts
+from torchcell_assets.steps.merged.identities import DELETION, HAPLOID, starts_of, texts
 from torchcell_assets.steps.merged.runs import Survey
 
 _TINY = 1e-300
@@ -38,7 +38,7 @@ def pooled(bucket: pl.DataFrame, known: Survey, connection: duckdb.DuckDBPyConne
     bucket: what runs.py::buckets gives.
     """
     keys, conditions = bucket["key"].to_numpy(), bucket["condition"].to_numpy()
-    starts = _starts(keys, conditions)
+    starts = starts_of(keys, conditions)
     counts = np.diff(starts, append=bucket.height)
     place = np.repeat(np.arange(len(starts), dtype=np.int32), counts)
     values = bucket["value"].to_numpy()
@@ -77,7 +77,7 @@ def replicates(bucket: pl.DataFrame, known: Survey, connection: duckdb.DuckDBPyC
     Columns as in PAIRS. Two publications with one genotype at one temperature are one row.
     """
     publication = bucket["publication"].to_numpy()
-    starts = _starts(bucket["key"].to_numpy())
+    starts = starts_of(bucket["key"].to_numpy())
     counts = np.diff(starts, append=bucket.height)
     shared = np.minimum.reduceat(publication, starts) < np.maximum.reduceat(publication, starts)
     rows = bucket.filter(pl.Series(np.repeat(shared, counts)))
@@ -102,21 +102,12 @@ def _query(path: Path, rows: pl.DataFrame, connection: duckdb.DuckDBPyConnection
         connection.unregister("selected")
 
 
-def _starts(*sorted_columns: np.ndarray) -> np.ndarray:
-    """Where a new combination of values begins."""
-    new = np.ones(len(sorted_columns[0]), dtype=bool)
-    new[1:] = False
-    for column in sorted_columns:
-        new[1:] |= column[1:] != column[:-1]
-    return np.flatnonzero(new)
-
-
 def _publications(place: np.ndarray, publication: np.ndarray, names: pl.Series) -> pl.Series:
     """The distinct publications of each place, sorted."""
     many = max(1, len(names))
     pairs = np.sort(place.astype(np.int64) * many + publication)
-    distinct = pairs[_starts(pairs)]
-    return _lists(names[distinct % many], _starts(distinct // many))
+    distinct = pairs[starts_of(pairs)]
+    return _lists(names[distinct % many], starts_of(distinct // many))
 
 
 def _lists(values: pl.Series, starts: np.ndarray) -> pl.Series:

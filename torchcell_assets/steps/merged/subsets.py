@@ -19,6 +19,7 @@ import polars as pl
 
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.schema.records import MergedFitness, polars_schema
+from torchcell_assets.staleness.stored import RowGroups
 from torchcell_assets.steps.merged.fitness import TABLE, MergeError
 from torchcell_assets.study import Condition
 
@@ -113,17 +114,10 @@ def singles(path: Path, condition: Condition, seed: int) -> pl.DataFrame:
 
 def written(path: Path, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
     """Write batches to one Parquet file, a row group each, and hand them on; the file is whole after the last one."""
-    import pyarrow.parquet as pq
-
-    with contextlib.ExitStack() as stack:
-        writer = None
+    repeated = [name for name, dtype in SCHEMA.items() if isinstance(dtype, pl.Enum)]
+    with RowGroups(path, use_dictionary=[*repeated, "split"], write_statistics=["rank"]) as file:
         for frame in frames:
-            rows = frame.to_arrow()
-            if writer is None:
-                repeated = [name for name, dtype in SCHEMA.items() if isinstance(dtype, pl.Enum)]
-                how = {"use_dictionary": [*repeated, "split"], "write_statistics": ["rank"]}
-                writer = stack.enter_context(pq.ParquetWriter(path, rows.schema, compression="zstd", **how))
-            writer.write_table(rows)
+            file.add(frame)
             yield frame
 
 

@@ -50,7 +50,7 @@ def merge(rows: pl.DataFrame, key: str = "genotype", threads: int = 2) -> tuple[
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "fitness.duckdb"
         counts = fitness.merge(pages(Path(folder) / "pages", rows), path, key, threads=threads)
-        return counts, fitness.read(path), fitness.content(path)
+        return counts, fitness.read(path), counts.data_version
 
 
 def merged(*rows: dict) -> pl.DataFrame:
