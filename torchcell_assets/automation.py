@@ -91,14 +91,7 @@ def rebuild_outdated(location: Callable[[], dg.Definitions]) -> dg.JobDefinition
     name="import_bundles", description="Imports all current bundles into a new graph, verifies it, and lets it serve."
 )
 def _rebuild_graph(context: dg.OpExecutionContext) -> None:
-    from torchcell_assets.resources import DataRoot, GraphStore
-    from torchcell_assets.steps.graph import offline
-    from torchcell_assets.steps.graph.assets import current_bundles
-
-    root = DataRoot()
-    manifests = offline.rebuild(
-        GraphStore(root=root).own_home(), current_bundles(context.instance, root), tell=context.log.info
-    )
+    manifests = making.rebuild_graph(context.instance, context.log.info)
     context.add_output_metadata({manifest.dataset: manifest.build for manifest in manifests})
 
 

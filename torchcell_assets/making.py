@@ -24,6 +24,8 @@ from torchcell_assets.staleness.checks import ASKS_ELSEWHERE
 if TYPE_CHECKING:
     from dagster._core.execution.execute_in_process_result import ExecuteInProcessResult
 
+    from torchcell_assets.steps.graph.bundle import Manifest
+
 Cell = tuple[dg.AssetKey, str | None]
 
 
@@ -165,6 +167,16 @@ def _message(result: "ExecuteInProcessResult", key: dg.AssetKey) -> str:
                 error = error.cause
             return error.message.split(": ", 1)[-1].strip() if error is not None else "failed"
     return "was not reached"
+
+
+def rebuild_graph(instance: dg.DagsterInstance, tell: Callable[[str], None]) -> "list[Manifest]":
+    """Import all current bundles into a new local graph and let it serve; `tell` gets a line for each stage."""
+    from torchcell_assets.resources import DataRoot, GraphStore
+    from torchcell_assets.steps.graph import offline
+    from torchcell_assets.steps.graph.assets import current_bundles
+
+    root = DataRoot()
+    return offline.rebuild(GraphStore(root=root).own_home(), current_bundles(instance, root), tell=tell)
 
 
 def needs_graph(keys: Iterable[dg.AssetKey]) -> bool:

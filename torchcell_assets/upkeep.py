@@ -43,14 +43,10 @@ def rebuild_graph() -> int:
     """Import all current bundles into a new local graph, verify it, and let it serve; the one before stays for a way back."""
     import dagster as dg
 
-    from torchcell_assets.resources import DataRoot, GraphStore
-    from torchcell_assets.steps.graph import offline
-    from torchcell_assets.steps.graph.assets import current_bundles
+    from torchcell_assets import making
 
-    root = DataRoot()
     with dg.DagsterInstance.get() as instance:
-        bundles = current_bundles(instance, root)
-    manifests = offline.rebuild(GraphStore(root=root).own_home(), bundles, tell=console.print)
+        manifests = making.rebuild_graph(instance, console.print)
     console.print(f"{len(manifests)} bundles serve from a new graph; `make graph-back` brings the one before back.")
     return 0
 

@@ -58,7 +58,7 @@ SET b.expected = $expected, b.record_class = $record_class
 SET_SCREENS = """
 UNWIND $rows AS row
 MERGE (s:Screen {uid: row.uid})
-SET s += row, s.build = $build
+SET s += row
 WITH s, row
 MATCH (v:Environment {id: row.environment})
 MERGE (s)-[:UNDER]->(v)
@@ -69,7 +69,7 @@ CREATE_EXPERIMENTS = """
 UNWIND $rows AS row
 MATCH (s:Screen {{uid: row[0]}})
 CREATE (s)-[:MEASURED]->(e:Experiment:{label})
-SET e = row[1], e.build = $build
+SET e = row[1]
 WITH e, row
 UNWIND row[2] AS perturbation
 MERGE (g:Gene {{id: perturbation[0]}}) ON CREATE SET g.name = g.id
@@ -225,8 +225,7 @@ def _begin(driver: "Driver", database: str, folder: Path, manifest: bundle.Manif
     )
     under = bundle.read_table(folder, "UNDER").rename({"source": "id", "target": "environment"})
     screens = bundle.read_table(folder, "Screen").join(under, on="id", how="left")
-    screens = screens.with_columns(uid=pl.concat_str(pl.lit(manifest.build + "/"), "id"))
-    _write(driver, database, SET_SCREENS, rows=screens.to_dicts(), build=manifest.build)
+    _write(driver, database, SET_SCREENS, rows=screens.to_dicts())
 
 
 def _load_experiments(
@@ -237,7 +236,7 @@ def _load_experiments(
     statement = CREATE_EXPERIMENTS.format(label=manifest.record_class)
     for start in range(done, experiments.height, BATCH):
         part = experiments.slice(start, BATCH)
-        _write(driver, database, statement, rows=list(_rows(part)), build=manifest.build)
+        _write(driver, database, statement, rows=list(_rows(part)))
         tick(start + part.height, experiments.height)
 
 

@@ -189,8 +189,7 @@ def _stage(folder: Path, bundles: Sequence[Path]) -> Path:
         lines = [line for one in holding for part in sorted(one.glob(f"{name}-part*.csv")) for line in _lines(part)]
         nodes = {line.split("\t", 1)[0]: line for line in lines}
         if name == "Gene":
-            width = header.count("\t") + 1
-            nodes |= {gene: _bare_gene(gene, header, width) for gene in _perturbed(bundles) if gene not in nodes}
+            nodes |= {gene: _bare_gene(gene, header) for gene in _perturbed(bundles) if gene not in nodes}
         (folder / f"{name}-part000.csv").write_text("".join(f"{line}\n" for line in nodes.values()))
     return folder
 
@@ -199,14 +198,11 @@ def _lines(part: Path) -> list[str]:
     return part.read_text().split("\n")[:-1]
 
 
-def _bare_gene(gene: str, header: str, width: int) -> str:
+def _bare_gene(gene: str, header: str) -> str:
     """A retired ORF becomes a gene with its name alone, so that its measurement is kept."""
     given = {":ID": gene, "name": f'"{gene}"', "id": f'"{gene}"', ":LABEL": '"Gene"'}
-    cells = [
-        given.get(entry if entry.startswith(":") else entry.split(":")[0], "") for entry in header.strip().split("\t")
-    ]
-    assert len(cells) == width
-    return "\t".join(cells)
+    entries = header.strip().split("\t")
+    return "\t".join(given.get(entry if entry.startswith(":") else entry.split(":")[0], "") for entry in entries)
 
 
 def _perturbed(bundles: Sequence[Path]) -> list[str]:
