@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 
 from torchcell_assets import killed_runs
 from torchcell_assets.schema import Fitness
-from torchcell_assets.steps.graph import load, local_server, read
+from torchcell_assets.steps.graph import load, local_server, read, verification
 from torchcell_assets.steps.graph.supervisor import read_entry
 from torchcell_assets_tests import main_job
 from torchcell_assets_tests.steps.graph.test_round_trip import DATABASE, fitness_rows, write_bundle
@@ -80,12 +80,12 @@ def test_a_graph_server_killed_in_mid_load_serves_the_old_build_whole_and_the_re
                 load.load(driver, DATABASE, bundle, tick=kill)
         with connect(local_server.start(home)) as driver:
             assert load.current_build(driver, DATABASE, first.dataset) == first.build
-            assert load.differences(driver, DATABASE, first) == []
+            assert verification.differences(driver, DATABASE, first) == []
             assert_frame_equal(read.records(driver, DATABASE, first.build, Fitness), old)
             loaded: list[int] = []
             second = load.load(driver, DATABASE, bundle, tick=lambda done, total: loaded.append(done))
             assert loaded[0] > 2  # it went on where the killed one had stopped
-            assert load.differences(driver, DATABASE, second) == []
+            assert verification.differences(driver, DATABASE, second) == []
             assert_frame_equal(read.records(driver, DATABASE, second.build, Fitness), new)
             counts = "MATCH (e:Experiment) WITH count(e) AS experiments MATCH (b:Build) RETURN experiments, count(b)"
             assert driver.execute_query(counts, database_=DATABASE).records[0].values() == [new.height, 1]

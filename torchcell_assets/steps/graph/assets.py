@@ -114,7 +114,7 @@ def current_bundles(instance: dg.DagsterInstance, root: DataRoot) -> list[Path]:
     """The bundles of what the last materializations made, the genes' first."""
     names = [GENOME.name, *(dataset.name for dataset in of_the_study())]
     builds = {name: materialized_build(instance, name) for name in names}
-    folders = [root.place("graph", "bundles", name, build.split("@")[1]) for name, build in builds.items() if build]
+    folders = [root.place("graph", "bundles", name, build) for name, build in builds.items() if build]
     return [folder for folder in folders if (folder / "manifest.json").is_file()]
 
 

@@ -28,7 +28,7 @@ from torchcell_assets.steps.graph.tables import (
 from torchcell_assets.steps.graph.writer import DATASET_EDGES, DATASET_NODES, schema_entries, writing
 from torchcell_assets.storage import building
 
-WRITER_VERSION = "2"
+WRITER_VERSION = "3"
 RECORD_LABELS = ("Fitness", "Interaction", "Viability")
 BATCH = 250_000
 """Records rendered at a time: some 500 MB."""
@@ -46,7 +46,8 @@ _TYPES: dict[str, Any] = {
 class Manifest:
     """What a bundle holds.
 
-    build: `<dataset>@<key>`; key is a hash of the logical rows, of the schema entries and of the writer's version.
+    build: its name, a hash of the dataset's name, the logical rows, the schema entries and the writer's version. Short,
+        because each experiment carries it: ten characters lie in the record of a node, forty in 128 bytes beside it.
     nodes, edges: rows by label or type. value_sum: integer-scaled sum over the experiments.
     """
 
@@ -61,7 +62,7 @@ class Manifest:
 
 def build_key(dataset: str, data_version: str, labels: list[str]) -> str:
     """The name of a build: the same for the same rows, schema entries and writer."""
-    return f"{dataset}@{digest([data_version, schema_entries(*labels), WRITER_VERSION])}"
+    return digest([dataset, data_version, schema_entries(*labels), WRITER_VERSION])
 
 
 def build_of(dataset: Dataset, data_version: str) -> str:
@@ -96,7 +97,7 @@ def _manifest(dataset: Dataset, version: str, table: Path, rows: Mapping[str, in
 
 
 def write(folder: Path, tables: GraphTables, manifest: Manifest) -> Path:
-    """Write a bundle to `folder / <key>`; one that is already there is left as it is.
+    """Write a bundle to `folder / <build>`; one that is already there is left as it is.
 
     Returns the bundle's folder. Raises BundleError where BioCypher would only log: a property that the schema does
     not know, a row with other properties, a number that Java cannot parse, a row lost or doubled.
@@ -133,7 +134,7 @@ def write_records(folder: Path, dataset: Dataset, version: str, table: Path) -> 
 
 
 def _build(folder: Path, build: str, fill: Callable[[Path], Manifest]) -> Path:
-    target = folder / build.split("@")[1]
+    target = folder / build
     if (target / "manifest.json").is_file():
         return target
     folder.mkdir(parents=True, exist_ok=True)

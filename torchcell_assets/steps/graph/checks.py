@@ -6,7 +6,7 @@ from torchcell_assets.errors import TorchcellError
 from torchcell_assets.resources import DataRoot, GraphStore
 from torchcell_assets.steps.datasets.assets import of_the_study
 from torchcell_assets.steps.datasets.dataset import Dataset
-from torchcell_assets.steps.graph import bundle, load
+from torchcell_assets.steps.graph import bundle, load, verification
 
 
 def materialized_build(instance: dg.DagsterInstance, dataset: str) -> str | None:
@@ -30,8 +30,8 @@ def _check(dataset: Dataset) -> dg.AssetChecksDefinition:
         try:
             with store.driver() as driver:
                 serves = load.current_build(driver, store.database_name, dataset.name)
-                manifest = bundle.read_manifest(root.place("graph", "bundles", dataset.name, wanted.split("@")[1]))
-                wrong = load.differences(driver, store.database_name, manifest)
+                manifest = bundle.read_manifest(root.place("graph", "bundles", dataset.name, wanted))
+                wrong = verification.differences(driver, store.database_name, manifest)
         except TorchcellError as error:
             return dg.AssetCheckResult(passed=False, description=str(error))
         if serves != wanted:

@@ -3,7 +3,8 @@
 Readers never see half a load: they read the build that `(:Dataset).current` names, and one small transaction moves it.
 A load that was killed is resumed where its last committed batch ended.
 
-Belongs here: everything that writes to the server. Does not: what a bundle is (bundle.py), queries (read.py).
+Belongs here: everything that writes to the server. Does not: what a bundle is (bundle.py), queries (read.py), whether the server
+holds what it was sent (verification.py).
 """
 
 from collections.abc import Callable, Iterable
@@ -14,14 +15,13 @@ import polars as pl
 
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.steps.graph import bundle
-from torchcell_assets.steps.graph.tables import VALUE_SCALE
+from torchcell_assets.steps.graph.verification import differences
 
 if TYPE_CHECKING:
     from neo4j import Driver
 
 BATCH = 5_000  # rows a transaction: measured best for nodes with their edges
 DELETE_BATCH = 10_000
-SUMMED_PAGE = 500_000  # experiments whose values are summed in one transaction
 
 CONSTRAINTS = (
     "CREATE CONSTRAINT gene_id IF NOT EXISTS FOR (n:Gene) REQUIRE n.id IS UNIQUE",
@@ -153,50 +153,6 @@ def current_build(driver: "Driver", database: str, dataset: str) -> str | None:
         "MATCH (d:Dataset {id: $d}) RETURN d.current AS build", d=dataset, database_=database
     ).records
     return found[0]["build"] if found else None
-
-
-def differences(driver: "Driver", database: str, manifest: bundle.Manifest) -> list[str]:
-    """What the server holds otherwise than the manifest says: counts per label and type, and the sum of the values."""
-    statement = f"""
-        MATCH (e:Experiment:{manifest.record_class} {{build: $build}})
-        WITH count(e) AS experiments, count(DISTINCT e.id) AS ids, sum({_summed(manifest)}) AS value_sum
-        OPTIONAL MATCH (:Experiment {{build: $build}})-[p:PERTURBS]->(:Gene)
-        WITH experiments, ids, value_sum, count(p) AS perturbs
-        OPTIONAL MATCH (s:Screen {{build: $build}})-[m:MEASURED]->(:Experiment)
-        RETURN experiments, ids, value_sum, perturbs, count(m) AS measured, count(DISTINCT s) AS screens
-    """
-    found = driver.execute_query(statement, build=manifest.build, database_=database).records[0]
-    experiments = manifest.nodes[manifest.record_class]
-    expected = {
-        "experiments": experiments,
-        "ids": experiments,
-        "value_sum": manifest.value_sum,
-        "perturbs": manifest.edges["PERTURBS"],
-        "measured": experiments,
-        "screens": manifest.nodes["Screen"],
-    }
-    return [f"{name} {found[name]} instead of {value}" for name, value in expected.items() if found[name] != value]
-
-
-def value_differences(driver: "Driver", database: str, manifest: bundle.Manifest) -> list[str]:
-    """What a build holds otherwise than its manifest says: experiments, and the sum of their values, page by page."""
-    statement = f"""
-        MATCH (e:Experiment:{manifest.record_class} {{build: $build}}) WHERE $lo <= e.ordinal AND e.ordinal < $hi
-        RETURN count(e) AS experiments, sum({_summed(manifest)}) AS value_sum
-    """
-    expected = (manifest.nodes[manifest.record_class], manifest.value_sum)
-    experiments = total = 0
-    for lo in range(0, max(1, expected[0]), SUMMED_PAGE):
-        page = {"build": manifest.build, "lo": lo, "hi": lo + SUMMED_PAGE}
-        found = driver.execute_query(statement, page, database_=database).records[0]
-        experiments, total = experiments + found["experiments"], total + found["value_sum"]
-    return [] if (experiments, total) == expected else [f"{(experiments, total)} experiments and sum, not {expected}"]
-
-
-def _summed(manifest: bundle.Manifest) -> str:
-    if manifest.record_class == "Viability":
-        return "toInteger(e.viable)"
-    return f"toInteger(floor(e.value * {VALUE_SCALE} + 0.5))"
 
 
 def delete_build(driver: "Driver", database: str, build: str) -> None:

@@ -29,11 +29,13 @@ from torchcell_assets.steps.graph import supervisor
 from torchcell_assets.steps.graph.jars import GraphUnavailable, fetch_jars, locked
 from torchcell_assets.steps.graph.server_home import (
     Connection,
+    Memory,
     configure,
     connection_of,
     environment,
     free_port,
     listens,
+    memory_for,
     new_entry,
     port_of,
     reason,
@@ -49,13 +51,13 @@ START_SECONDS = 180  # 9 s for an empty home; recovery of a million experiments 
 _lifelines: dict[Path, tuple[subprocess.Popen[bytes], int]] = {}  # homes started by this process
 
 
-def start(home: Path, *, browser: bool = False, heap: str = "512m", persistent: bool = False) -> Connection:
+def start(home: Path, *, browser: bool = False, persistent: bool = False) -> Connection:
     """Start the server of `home`, or find it running; on return it has answered a query.
 
     It ends with the calling process unless `persistent`. A server that runs without the Browser page is restarted
     where `browser` asks for it. Two processes that call this at once get the same server.
     """
-    return _start(home, browser=browser, heap=heap, persistent=persistent)[0]
+    return _start(home, browser=browser, persistent=persistent)[0]
 
 
 def stop(home: Path) -> None:
@@ -75,14 +77,14 @@ def connection(home: Path) -> Connection | None:
 
 
 @contextlib.contextmanager
-def serving(home: Path, *, browser: bool = False, heap: str = "512m") -> Iterator[Connection]:
+def serving(home: Path, *, browser: bool = False) -> Iterator[Connection]:
     """`start`, and at exit `stop` unless the server was running before, is persistent by now or has other users."""
     home = home.expanduser().resolve()
     with contextlib.ExitStack() as held:
         with _exclusively(home):
             use = held.enter_context(users(home))
         fcntl.flock(use, fcntl.LOCK_SH)  # waits for a server that is just going down
-        here, started = _start(home, browser=browser, heap=heap, persistent=False)
+        here, started = _start(home, browser=browser, persistent=False)
         try:
             yield here
         finally:
@@ -101,7 +103,7 @@ def _leave(home: Path, use: IO[str]) -> None:
         stop(home)
 
 
-def _start(home: Path, *, browser: bool, heap: str, persistent: bool) -> tuple[Connection, bool]:
+def _start(home: Path, *, browser: bool, persistent: bool) -> tuple[Connection, bool]:
     """The connection, and whether there was no server before."""
     home = home.expanduser().resolve()
     restore(home)
@@ -110,10 +112,10 @@ def _start(home: Path, *, browser: bool, heap: str, persistent: bool) -> tuple[C
         entry = read_entry(home)
         if entry.get("stopping") or not _answers(home, entry):
             _stop(home)
-            return _launch(home, jars, browser, heap, persistent), True
+            return _launch(home, jars, browser, persistent), True
         if browser and not entry["http"]:
             _stop(home)
-            return _launch(home, jars, browser, heap, persistent or entry["persistent"]), False
+            return _launch(home, jars, browser, persistent or entry["persistent"]), False
         if persistent and not entry["persistent"]:
             _make_persistent(home, entry)
         return connection_of(entry), False
@@ -133,8 +135,8 @@ def _exclusively(home: Path) -> Iterator[None]:
         ) from error
 
 
-def _launch(home: Path, jars: Path, browser: bool, heap: str, persistent: bool) -> Connection:
-    entry = new_entry(home)
+def _launch(home: Path, jars: Path, browser: bool, persistent: bool) -> Connection:
+    entry, memory = new_entry(home), memory_for(home)
     bolt, http = 7687, 7474
     while True:
         bolt = free_port(bolt)
@@ -142,11 +144,11 @@ def _launch(home: Path, jars: Path, browser: bool, heap: str, persistent: bool) 
         entry["uri"] = f"bolt://127.0.0.1:{bolt}"
         entry["http"] = f"http://127.0.0.1:{http}" if browser else None
         write_entry(home, entry)
-        configure(home, bolt, http if browser else None, heap)
+        configure(home, bolt, http if browser else None, memory)
         if not (home / "data" / "databases" / "system").exists():
             set_initial_password(home, jars, entry["password"])
         try:
-            _spawn(home, heap, jars)
+            _spawn(home, memory, jars)
             break
         except GraphUnavailable as error:
             # another home took the port between our look and the server's; each round looks further up
@@ -158,9 +160,9 @@ def _launch(home: Path, jars: Path, browser: bool, heap: str, persistent: bool) 
     return connection_of(entry)
 
 
-def _spawn(home: Path, heap: str, jars: Path) -> None:
+def _spawn(home: Path, memory: Memory, jars: Path) -> None:
     """Start the supervisor and wait until the server answers; on failure, nothing is left."""
-    command = [sys.executable, "-I", supervisor.__file__, str(home), *server_command(home, jars, heap)]
+    command = [sys.executable, "-I", supervisor.__file__, str(home), *server_command(home, jars, memory)]
     log = home / CONSOLE
     read, lifeline = os.pipe()
     try:
@@ -263,12 +265,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("command", choices=["up", "down", "status"])
     parser.add_argument("--home", type=Path, required=True, help="folder of the server: conf, data, logs, password")
     parser.add_argument("--browser", action="store_true", help="serve the Neo4j Browser page too")
-    parser.add_argument("--heap", default="512m", help="memory of the server (default 512m)")
     parser.add_argument("--show-password", action="store_true", help="print the password itself")
     chosen = parser.parse_args(arguments)
     try:
         if chosen.command == "up":
-            here = start(chosen.home, browser=chosen.browser, heap=chosen.heap, persistent=True)
+            here = start(chosen.home, browser=chosen.browser, persistent=True)
         else:
             if chosen.command == "down":
                 stop(chosen.home)

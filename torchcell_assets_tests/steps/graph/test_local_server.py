@@ -18,7 +18,7 @@ import psutil
 import pytest
 from neo4j.exceptions import AuthError
 
-from torchcell_assets.steps.graph import jars, local_server, supervisor
+from torchcell_assets.steps.graph import jars, local_server, server_home, supervisor
 from torchcell_assets.steps.graph.local_server import GraphUnavailable, connection, main, start, stop
 from torchcell_assets.steps.graph.server_home import listens
 from torchcell_assets.steps.graph.supervisor import is_of, read_entry, write_entry
@@ -164,10 +164,21 @@ def test_a_persistent_server_outlives_its_starter_and_gets_its_page_by_a_restart
 # --- what a person reads when it does not work ---
 
 
-def test_a_server_that_cannot_start_says_why_in_one_sentence_and_leaves_nothing(tmp_path):
+def test_a_server_that_cannot_start_says_why_in_one_sentence_and_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(server_home, "SMALL", server_home.Memory("1k", "1m", ()))
     with pytest.raises(GraphUnavailable, match=r"did not start: .*heap.*console\.log\)\.$"):
-        start(tmp_path / "home", heap="1k")
+        start(tmp_path / "home")
     assert read_entry(tmp_path / "home")["pid"] is None
+
+
+def test_a_large_store_is_served_with_more_memory_and_the_optimising_compiler(tmp_path):
+    store = tmp_path / "data" / "databases" / "neo4j"
+    store.mkdir(parents=True)
+    assert "-XX:TieredStopAtLevel=1" in server_home.server_command(tmp_path, tmp_path, server_home.memory_for(tmp_path))
+    with (store / "neostore.propertystore.db").open("wb") as file:
+        file.truncate(server_home.LARGE_STORE + 1)
+    command = server_home.server_command(tmp_path, tmp_path, server_home.memory_for(tmp_path))
+    assert "-Xmx1g" in command and "-XX:TieredStopAtLevel=1" not in command
 
 
 def test_a_home_of_another_neo4j_is_refused_by_name(tmp_path):
@@ -243,3 +254,12 @@ def test_a_supervisor_that_is_told_twice_to_end_ends(tmp_path):
         for _ in range(6):
             parent.send_signal(signal.SIGTERM)
         parent.wait(timeout=20)
+
+
+def test_a_server_that_is_started_where_sigterm_is_ignored_ends_by_it_all_the_same(tmp_path):
+    command = ["sh", "-c", 'trap "" TERM; exec "$@"', "sh", sys.executable, "-I", supervisor.__file__, str(tmp_path)]
+    parent = subprocess.Popen([*command, "sleep", "100"], stdin=subprocess.PIPE, start_new_session=True)
+    while not read_entry(tmp_path).get("pid"):
+        time.sleep(0.02)
+    parent.send_signal(signal.SIGTERM)
+    assert parent.wait(timeout=20) == 0

@@ -9,7 +9,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from torchcell_assets.schema import Fitness, Viability
-from torchcell_assets.steps.graph import bundle, load, local_server, offline, read, tables
+from torchcell_assets.steps.graph import bundle, load, local_server, offline, read, tables, verification
 from torchcell_assets.steps.graph.jars import GraphUnavailable
 from torchcell_assets_tests.generated import LOADED
 from torchcell_assets_tests.steps.graph.test_round_trip import DATABASE, dataset, fitness_rows, write_bundle
@@ -43,7 +43,7 @@ def test_a_store_that_was_imported_serves_what_a_live_load_would_and_the_old_one
     with connect(local_server.start(home)) as driver:
         served = load.current_build(driver, DATABASE, "fitness_made_up")
         assert served == bundle.read_manifest(old).build
-        assert load.differences(driver, DATABASE, bundle.read_manifest(old)) == []
+        assert verification.differences(driver, DATABASE, bundle.read_manifest(old)) == []
         assert_frame_equal(read.records(driver, DATABASE, served, Fitness), rows)
         names = "MATCH (g:Gene) RETURN g.id AS id, g.name AS name, g.aliases AS aliases ORDER BY id"
         assert [row.values() for row in driver.execute_query(names, database_=DATABASE).records] == [
@@ -109,7 +109,7 @@ def test_a_bad_row_fails_the_import_and_the_old_store_stays(home, tmp_path):
         offline.rebuild(home, [genes(tmp_path / "genes"), broken], tell=lambda line: None)
     assert not home.with_name("neo4j.next").exists()
     with connect(local_server.start(home)) as driver:
-        assert load.differences(driver, DATABASE, bundle.read_manifest(old)) == []
+        assert verification.differences(driver, DATABASE, bundle.read_manifest(old)) == []
 
 
 def test_genes_are_there_by_name_before_the_genome_is(home, tmp_path):

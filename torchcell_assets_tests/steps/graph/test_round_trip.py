@@ -9,7 +9,7 @@ from polars.testing import assert_frame_equal
 
 from torchcell_assets.schema import Fitness, Gene, Interaction, Viability
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
-from torchcell_assets.steps.graph import bundle, load, read, tables, writer
+from torchcell_assets.steps.graph import bundle, load, read, tables, verification, writer
 from torchcell_assets.study import QUERIES
 from torchcell_assets_tests.generated import LOADED, records
 
@@ -173,7 +173,7 @@ def test_deleting_one_perturbs_edge_drops_exactly_that_record(empty_graph, tmp_p
     )
     left = selected(empty_graph, manifest.build, tmp_path / "torn")
     assert left["id"].to_list() == [i for i in table["id"] if i != "fitness_made_up:5:26C"]
-    assert load.differences(empty_graph, DATABASE, manifest) == ["perturbs 7 instead of 8"]
+    assert verification.differences(empty_graph, DATABASE, manifest) == ["perturbs 7 instead of 8"]
 
 
 def test_a_build_that_is_not_current_is_invisible_and_the_next_one_replaces_it(empty_graph, tmp_path, monkeypatch):
