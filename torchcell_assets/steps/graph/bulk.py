@@ -84,8 +84,13 @@ class Bulk:
     def _write(self, label: str, rows: pl.DataFrame) -> None:
         pascal = self._writer.translator.name_sentence_to_pascal(label)
         parts = self._writer.parts.setdefault(label, [])
-        part = f"{pascal}-part{len(parts):03d}.csv"
+        part = f"{pascal}-part{len(parts):03d}.csv.gz"  # a tenth of the bytes; the importer reads it as it is
         rows.write_csv(
-            Path(self._writer.outdir) / part, separator=self._writer.delim, include_header=False, quote_style="never"
+            Path(self._writer.outdir) / part,
+            separator=self._writer.delim,
+            include_header=False,
+            quote_style="never",
+            compression="gzip",
+            compression_level=1,
         )
         parts.append(part)

@@ -5,6 +5,7 @@ Belongs here: what a bundle consists of, reading its files back as typed tables.
 hold (tables.py), the server (load.py).
 """
 
+import gzip
 import json
 import shutil
 from collections import Counter
@@ -164,6 +165,11 @@ def read_manifest(folder: Path) -> Manifest:
         raise BundleError(f"{folder} is no bundle: {error}; materialize its graph asset again.") from error
 
 
+def parts_of(folder: Path, name: str) -> list[Path]:
+    """The files of one table of a bundle, in their order; large ones are compressed."""
+    return sorted(folder.glob(f"{name}-part*"))
+
+
 def read_table(folder: Path, name: str) -> pl.DataFrame:
     """One node or edge table of a bundle, typed by its BioCypher header; the label column is left out.
 
@@ -174,7 +180,7 @@ def read_table(folder: Path, name: str) -> pl.DataFrame:
     columns = [names.get(entry, entry.split(":")[0]) for entry in header]
     seen = [column if columns.index(column) == at else f"_{at}" for at, column in enumerate(columns)]
     raw = pl.read_csv(
-        sorted(folder.glob(f"{name}-part*.csv")),
+        parts_of(folder, name),
         separator="\t",
         has_header=False,
         new_columns=seen,
@@ -199,8 +205,8 @@ def _check_counts(folder: Path, manifest: Manifest) -> None:
     for name, expected in {**manifest.nodes, **manifest.edges}.items():
         columns = (folder / f"{name}-header.csv").read_text().count("\t") + 1
         rows = tabs = 0
-        for part in folder.glob(f"{name}-part*.csv"):
-            with part.open("rb") as file:
+        for part in parts_of(folder, name):
+            with gzip.open(part) if part.suffix == ".gz" else part.open("rb") as file:
                 while block := file.read(1 << 24):
                     rows += block.count(b"\n")
                     tabs += block.count(b"\t")

@@ -189,7 +189,7 @@ def _stage(folder: Path, bundles: Sequence[Path]) -> Path:
         if len(headers) > 1:
             raise ImportFailed(f"The bundles' headers of {name} differ: materialize the graph assets again.")
         (folder / f"{name}-header.csv").write_text(header := headers.pop())
-        lines = [line for one in holding for part in sorted(one.glob(f"{name}-part*.csv")) for line in _lines(part)]
+        lines = [line for one in holding for part in bundle.parts_of(one, name) for line in _lines(part)]
         nodes = {line.split("\t", 1)[0]: line for line in lines}
         if name == "Gene":
             nodes |= {gene: _bare_gene(gene, header) for gene in _perturbed(bundles) if gene not in nodes}
@@ -214,7 +214,7 @@ def _perturbed(bundles: Sequence[Path]) -> list[str]:
         header = folder / "PERTURBS-header.csv"
         if header.is_file():
             column = header.read_text().rstrip("\n").split("\t").index(":END_ID")
-            for part in sorted(folder.glob("PERTURBS-part*.csv")):
+            for part in bundle.parts_of(folder, "PERTURBS"):
                 read = pl.scan_csv(part, separator="\t", has_header=False, infer_schema=False, quote_char=None)
                 genes |= set(read.select(pl.nth(column).unique()).collect(engine="streaming").to_series())
     return sorted(genes)

@@ -1,5 +1,6 @@
 """All bundles into a new store by the importer, strict; the old store serves until the new one is verified."""
 
+import gzip
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -103,8 +104,9 @@ def test_a_bad_row_fails_the_import_and_the_old_store_stays(home, tmp_path):
     offline.rebuild(home, [genes(tmp_path / "genes"), old], tell=lambda line: None)
     broken = write_bundle(tmp_path / "broken", fitness_rows(), Fitness, "v2")
     part = next(broken.glob("Fitness-part*"))
-    lines = part.read_text().splitlines()
-    part.write_text("\n".join([*lines[:-1], lines[-1].replace('"measured"\t', '"measured"\tnot a number')]) + "\n")
+    lines = gzip.decompress(part.read_bytes()).decode().splitlines()
+    lines[-1] = lines[-1].replace('"measured"\t', '"measured"\tnot a number')
+    part.write_bytes(gzip.compress("".join(f"{line}\n" for line in lines).encode()))
     with pytest.raises(offline.ImportFailed, match=r"failed: .*not a number"):
         offline.rebuild(home, [genes(tmp_path / "genes"), broken], tell=lambda line: None)
     assert not home.with_name("neo4j.next").exists()

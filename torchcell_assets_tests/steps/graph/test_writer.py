@@ -1,5 +1,6 @@
 """What is rendered by columns is what BioCypher's own writer makes of the same rows, field by field; batches are the whole."""
 
+import gzip
 from pathlib import Path
 
 import polars as pl
@@ -41,10 +42,12 @@ def files(folder: Path, made: tables.GraphTables, by_columns: bool) -> dict[str,
                 Bulk(opened.biocypher).edges(label, rows)
             else:
                 assert opened.biocypher.write_edges(writer.edge_rows(label, rows))
-    return {
-        path.name: [line.split("\t") for line in path.read_text().split("\n")[:-1]]
-        for path in sorted(folder.glob("*.csv"))
-    }
+    return {path.name.removesuffix(".gz"): _cells(path) for path in sorted(folder.glob("*.csv*"))}
+
+
+def _cells(path: Path) -> list[list[str]]:
+    written = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    return [line.split("\t") for line in written.decode().split("\n")[:-1]]
 
 
 def _all_properties(label: str, rows: pl.DataFrame) -> pl.DataFrame:
