@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import dagster as dg
 
@@ -77,6 +78,7 @@ class GraphStore(dg.ConfigurableResource):
         from neo4j import exceptions
 
         uri, username, password = self._address()
+        _refuse_malformed(uri)
         try:
             with neo4j.GraphDatabase.driver(uri, auth=(username, password), notifications_min_severity="OFF") as driver:
                 _refuse_too_old(uri, driver.get_server_info().agent)
@@ -130,6 +132,16 @@ class GraphStore(dg.ConfigurableResource):
     def database_name(self) -> str:
         """The Neo4j database to use."""
         return self.database or os.environ.get("NEO4J_DATABASE", "neo4j")
+
+
+def _refuse_malformed(uri: str) -> None:
+    """What the driver answers with a ValueError, or not at all: it takes port 99999 for 34463, and asks whoever is there."""
+    try:
+        parts = urlsplit(uri)
+        _ = parts.port
+        (parts.hostname or "").encode("idna")
+    except ValueError as error:
+        raise GraphUnreachable(f"NEO4J_URI={uri} cannot be used: {str(error).rstrip('.')}.") from error
 
 
 def _refuse_too_old(uri: str, agent: str) -> None:

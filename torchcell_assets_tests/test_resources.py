@@ -28,6 +28,23 @@ def test_a_server_that_cannot_be_used_is_one_sentence(store, monkeypatch):
     assert "No graph server is running" in refusal(store(uri=""))
 
 
+@pytest.mark.parametrize(
+    ("uri", "why"),
+    [
+        ("bolt://localhost:99999", "Port out of range 0-65535"),
+        ("neo4j://localhost:65536", "Port out of range 0-65535"),
+        ("bolt://localhost:abc", "Port could not be cast to integer value as 'abc'"),
+        ("bolt://localhost:7687:7687", "Port could not be cast to integer value as '7687:7687'"),
+        ("bolt://[::1:7687", "Invalid IPv6 URL"),
+        ("bolt://graph..example:7687", "label empty or too long"),
+    ],
+)
+def test_an_address_that_is_none_is_one_sentence(uri, why, tmp_path, monkeypatch):
+    monkeypatch.setenv("NEO4J_URI", uri)
+    said = refusal(GraphStore(root=DataRoot(path=str(tmp_path))))
+    assert said.startswith(f"NEO4J_URI={uri} cannot be used: ") and why in said
+
+
 def test_a_server_that_is_too_old_is_refused_with_both_versions(store, monkeypatch):
     with store().driver():
         pass

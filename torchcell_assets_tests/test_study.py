@@ -1,5 +1,7 @@
 """Which study a process serves, and what its data root remembers."""
 
+import zipfile
+
 import pytest
 
 from torchcell_assets import choosing, study
@@ -79,6 +81,18 @@ def test_a_study_names_every_file_that_a_person_has_to_download_and_makes_nothin
         assert f"put it at {data_root / 'raw' / source.name}" in line
         (tmp_path / "mirror" / source.name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "mirror" / source.name).touch()
+    choosing.require_raw_files(published)
+
+
+def test_zips_as_they_were_downloaded_are_files_that_are_there(data_root, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCHCELL_MIRROR", str(tmp_path / "mirror"))
+    published = study.load("published")
+    for source in choosing.raw_files(published):
+        if source.landing:
+            folder, name = source.name.split("/")
+            (data_root / "raw" / folder).mkdir(parents=True, exist_ok=True)
+            with zipfile.ZipFile(data_root / "raw" / folder / "supplement.zip", "a") as archive:
+                archive.writestr(f"Tables/{name}", b"")
     choosing.require_raw_files(published)
 
 

@@ -21,7 +21,8 @@ _KUZMIN_2018_LANDING = (
     "https://doi.org/10.5061/dryad.tt367 (or the supplement of https://doi.org/10.1126/science.aao1729)"
 )
 _KUZMIN_2020_LANDING = (
-    "https://www.science.org/doi/suppl/10.1126/science.aaz5667/suppl_file/aaz5667-tables_s1_to_s13.zip, unpack it,"
+    "https://www.science.org/doi/suppl/10.1126/science.aaz5667/suppl_file/aaz5667-tables_s1_to_s13.zip"
+    " (a member of this zip)"
 )
 _SGD = "Saccharomyces Genome Database; Cherry et al. 2012, Nucleic Acids Research 40:D700"
 _SGD_DOI = "10.1093/nar/gkr1029"
@@ -69,7 +70,7 @@ COSTANZO_2016_PAIRS = tuple(
         sha256,
         citation=_COSTANZO_2016,
         doi="10.1126/science.aaf1420",
-        landing="https://thecellmap.org/costanzo2016 (Data File S1, pair-wise interaction format), unpack it,",
+        landing="https://thecellmap.org/costanzo2016 (Data File S1, pair-wise interaction format: a member of the zip)",
     )
     for name, sha256 in _COSTANZO_2016_FILES.items()
 )

@@ -1,12 +1,12 @@
 """Where a raw file is found, and whether it is the right one.
 
-Belongs here: `Source` (a file by name and sha256) and `Sources` (a package file, the cache, a mirror folder, the pinned
-URL, in this order; without a URL, the sentence that tells a person what to download). Does not: which files there are
-(catalog.py), what is in them (steps/datasets).
+Belongs here: `Source` (a file by name and sha256) and `Sources` (a package file, the cache, a mirror folder, a zip in one
+of these two, the pinned URL, in this order; without a URL, the sentence that tells a person what to download). Does not:
+which files there are (catalog.py), what is in them (steps/datasets), how a zip is read (archives.py).
 
 Whatever comes out of `Sources.path` has one of the sha256 of its source. A file of the mirror is used in place; only a
-download is written, under a temporary name, and renamed after its sha256 was checked, so that a good file in the cache
-is never replaced by a bad one.
+download or a member of a zip is written, into the cache, under a temporary name, and renamed after its sha256 was
+checked, so that a good file in the cache is never replaced by a bad one.
 """
 
 import hashlib
@@ -21,6 +21,9 @@ from importlib import metadata
 from pathlib import Path
 
 from torchcell_assets.errors import TorchcellError
+from torchcell_assets.sources import archives
+from torchcell_assets.sources.progress import DownloadBar
+from torchcell_assets.storage import alone
 
 MIRROR_VARIABLE = "TORCHCELL_MIRROR"
 
@@ -59,6 +62,7 @@ class Sources:
 
     cache: where downloads are kept, as `<cache>/<name>`.
     mirror: a folder that holds files as `<mirror>/<name>`; read, never written.
+        Both may hold, in the folder of a file, the zip that it was published in, whatever that is called.
     offline: no URL is asked.
     retries: how often a failed download is tried again, after 1, 2, ... seconds.
     timeout: seconds without an answer after which a download fails.
@@ -71,8 +75,11 @@ class Sources:
     timeout: float = 30.0
 
     def path(self, source: Source) -> Path:
-        """The file, verified and downloaded if need be; raises SourceUnavailable with what to do."""
-        found, problems = self._local(source)
+        """The verified file, unpacked or downloaded if need be; raises SourceUnavailable or StorageError with what to do."""
+        found, problems = self._plain(source)
+        if not found:
+            found, in_zips = self._unpacked(source)
+            problems += in_zips
         if found:
             return found
         if source.url is None:
@@ -139,11 +146,42 @@ class Sources:
         return missing
 
     def absent(self, sources: Iterable[Source]) -> list[Source]:
-        """Which sources are neither in the cache nor in the mirror; looked for by name, not verified."""
-        return [s for s in sources if not any(path and path.is_file() for _, path in self._places(s))]
+        """Which sources are neither in the cache nor in the mirror, nor in a zip there; looked for by name, not verified."""
+        plainly = [s for s in sources if not any(path and path.is_file() for _, path in self._places(s))]
+        return [source for source in plainly if not self._members(source)[0]]
 
-    def _local(self, source: Source) -> tuple[Path | None, list[str]]:
-        """The verified file if it is on this machine, and else one clause per place that was looked at."""
+    def _local(self, source: Source) -> tuple[bool, list[str]]:
+        """Whether the file, verified, is on this machine, and if not, one clause per place that was looked at."""
+        found, problems = self._plain(source)
+        if found:
+            return True, []
+        members, without = self._members(source)
+        good, bad = archives.first_good(members, lambda one: archives.check(one, source.sha256))
+        return good, [*problems, *without, *bad]
+
+    def _members(self, source: Source) -> tuple[list[archives.Member], list[str]]:
+        """What is called like the file in the zips of its folders, and one clause for each zip without it."""
+        folders = [] if source.package else [path.parent for _, path in self._places(source) if path]
+        return archives.find(folders, Path(source.name).name)
+
+    def _unpacked(self, source: Source) -> tuple[Path | None, list[str]]:
+        """The file out of a zip, in the cache from now on; if there is none, one clause per zip that was looked at."""
+        members, problems = self._members(source)
+        if not members:
+            return None, problems
+        place = self.cache / source.name
+        try:
+            with alone(place.parent), DownloadBar(source.name) as bar:
+                found, _ = self._plain(source)  # another process may just have unpacked it, and these are gigabytes
+                if found:
+                    return found, []
+                good, bad = archives.first_good(members, lambda one: archives.unpack(one, source.sha256, place, bar))
+        except OSError as error:  # what StorageError has no advice for
+            return None, [*problems, f"{place} cannot be written ({error.strerror or error})"]
+        return place if good else None, [*problems, *bad]
+
+    def _plain(self, source: Source) -> tuple[Path | None, list[str]]:
+        """The verified file if it lies on this machine as it is, and else one clause per place that was looked at."""
         problems = []
         for place, path in self._places(source):
             if path is None:
@@ -158,19 +196,13 @@ class Sources:
             else:
                 if digest in source.sha256:
                     return path, []
-                problems.append(
-                    f"{place} {path} is another file (sha256 {digest[:12]}..., not {source.sha256[0][:12]}...)"
-                )
+                problems.append(f"{place} {path} {archives.another_file(digest, source.sha256)}")
         return None, problems
 
     def _places(self, source: Source) -> list[tuple[str, Path | None]]:
         if source.package:
-            return [
-                (
-                    f"the file of the package {source.package}",
-                    _package_file(source.package, source.member or source.name),
-                )
-            ]
+            file = _package_file(source.package, source.member or source.name)
+            return [(f"the file of the package {source.package}", file)]
         places: list[tuple[str, Path | None]] = [("the cached file", self.cache / source.name)]
         if self.mirror:
             places.append(("the mirrored file", self.mirror / source.name))
@@ -178,8 +210,6 @@ class Sources:
 
     def _download(self, source: Source, url: str) -> Path:
         import pooch
-
-        from torchcell_assets.sources.progress import DownloadBar
 
         pooch.get_logger().setLevel("WARNING")  # the bar and the sentence say it
         files = pooch.create(
@@ -199,7 +229,9 @@ class Sources:
             return f"{cannot} Install {source.package} in the version of requirements.lock (`make install`)."
         mirror = f"in {self.mirror}" if self.mirror else f"in a folder and set {MIRROR_VARIABLE} to that folder"
         get = f"Download it from {source.landing} and put it" if source.landing else "Put it"
-        return f"{cannot} {get} at {self.cache / source.name}, or as {source.name} {mirror}."
+        place = self.cache / source.name
+        zipped = f"; a zip that holds it may be put into {place.parent} as it is" if source.landing else ""
+        return f"{cannot} {get} at {place}, or as {source.name} {mirror}{zipped}."
 
 
 def sha256_of(path: Path) -> str:

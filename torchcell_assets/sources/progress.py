@@ -1,4 +1,7 @@
-"""The bar that a person sees while a raw file is downloaded. Belongs here: pooch's interface on top of rich, no more."""
+"""The bar that a person sees while a raw file is downloaded or unpacked.
+
+Belongs here: pooch's interface on top of rich, no more.
+"""
 
 from types import TracebackType
 
