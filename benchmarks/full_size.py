@@ -3,12 +3,12 @@
     TORCHCELL_MIRROR=... PYTHONPATH=. python benchmarks/full_size.py [--rows 1000000 5000000 20705612] [--folder FOLDER]
         [--interactions] [--keep]
 
-Each step is a process of its own: seconds, CPU-seconds (of the graph server too) and the largest process of it, and what it leaves
-on the disk. The files are made up (generate_published.py) and their truth is known: number of rows of the merged table,
+Each step is a process of its own: seconds, CPU-seconds (of the graph server too) and the largest process of it, and what it
+leaves on the disk. The files are made up (generate_published.py) and their truth is known: number of rows of the merged table,
 measurements, exact sums and weighted means are held against it. 100,000 rows go the way of one object a row first.
 
---interactions: the epsilon of each row as a record of its own, too. --keep: the files stay, and a run that was interrupted goes on
-with the step that was not finished.
+--interactions: the epsilon of each row as a record of its own, too. --keep: the files stay, and a run that was interrupted
+goes on with the step that was not finished.
 """
 
 import argparse
@@ -18,209 +18,23 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
+from full_size_steps import INTERACTIONS, STEPS
 from rich.console import Console
 from rich.table import Table
 
-if TYPE_CHECKING:
-    from torchcell_assets.steps.datasets.dataset import Dataset
-
-NAME = "fitness_costanzo2016_pairs"
 GIB = 1 << 30
 SMALL = 100_000
 """Rows that also go one object a row, for comparison."""
-INTERACTIONS = "TORCHCELL_BENCHMARK_INTERACTIONS"  # how a step's own process hears of --interactions
-
-
-def generate(folder: Path, rows: int) -> dict[str, Any]:
-    from generate_published import main
-
-    sys.argv = ["generate_published.py", str(folder / "mirror"), "--rows", str(rows)]
-    main()
-    return {}
-
-
-def datasets() -> "list[Dataset]":
-    from torchcell_assets.steps.datasets.costanzo2016_pairs import FITNESS, INTERACTION
-
-    return [FITNESS, INTERACTION] if os.environ.get(INTERACTIONS) else [FITNESS]
-
-
-def records(folder: Path, rows: int) -> dict[str, Any]:
-    from torchcell_assets.staleness import publish_batches
-
-    versions = {}
-    for dataset in datasets():
-        paths = [folder / "mirror" / source.name for source in dataset.sources]
-        batches = ((part.records, part.blank) for part in dataset.parse(*paths))
-        made = publish_batches(folder / "datasets" / f"{dataset.name}.parquet", dataset.record, batches)
-        assert made.metadata["dagster/row_count"] == rows and made.metadata["quarantined"] == 0, made.metadata
-        versions[dataset.name] = made.data_version.value
-    return {"versions": versions}
-
-
-def bundles(folder: Path, rows: int) -> dict[str, Any]:
-    from torchcell_assets.sources import Sources
-    from torchcell_assets.steps.datasets import GENOME
-    from torchcell_assets.steps.graph import bundle, tables
-
-    made = tables.gene_tables(GENOME.parse(*map(Sources(cache=folder / "raw").path, GENOME.sources)).records.collect())
-    key = bundle.build_key("genome", "benchmark", ["gene"])
-    genes = bundle.Manifest(key, "genome", "Gene", "none", {"Gene": made.nodes["gene"].height}, {}, 0)
-    genome = bundle.write(folder / "genome", made, genes)
-    versions = json.loads((folder / "records.json").read_text())["versions"]
-    written = [
-        bundle.write_records(
-            folder / "bundles" / one.name, one, versions[one.name], folder / "datasets" / f"{one.name}.parquet"
-        )
-        for one in datasets()
-    ]
-    return {"bundles": [str(genome), *map(str, written)]}
-
-
-def graph(folder: Path, rows: int) -> dict[str, Any]:
-    from torchcell_assets.steps.graph import offline
-
-    started = time.monotonic()
-    stages = []
-
-    def tell(line: str) -> None:
-        stages.append((round(time.monotonic() - started), line))
-        print(stages[-1], file=sys.stderr)
-
-    written = json.loads((folder / "bundles.json").read_text())["bundles"]
-    offline.rebuild(folder / "neo4j", [Path(one) for one in written], keep_previous=False, tell=tell)
-    return {"stages": stages}
-
-
-def pages(folder: Path, rows: int) -> dict[str, Any]:
-    import neo4j
-    import psutil
-
-    from torchcell_assets.steps.graph import local_server, read
-    from torchcell_assets.steps.graph.supervisor import read_entry
-    from torchcell_assets.study import QUERIES
-
-    with local_server.serving(folder / "neo4j") as here:
-        server = psutil.Process(read_entry(folder / "neo4j")["pid"])
-        before, started, mine = sum(server.cpu_times()[:2]), time.monotonic(), time.process_time()
-        auth = (here.username, here.password)
-        with neo4j.GraphDatabase.driver(here.uri, auth=auth, notifications_min_severity="OFF") as driver:
-            builds = read.current_builds(driver, here.database, [NAME])
-            found = read.select(driver, here.database, QUERIES / "fitness.cypher", builds.values(), folder / "pages")
-        assert found == rows, found
-        spent = sum(server.cpu_times()[:2]) - before
-        own = time.process_time() - mine
-        return {
-            "server_cpu": spent,
-            "server_rss": server.memory_info().rss,
-            "own_cpu": spent + own,
-            "own_seconds": time.monotonic() - started,
-        }
-
-
-NEIGHBOURHOOD = """
-MATCH (g:Gene {name: $name}) MATCH (g)<-[p:PERTURBS]-(e:Experiment)-[q:PERTURBS]->(other:Gene)
-RETURN g, p, e, q, other LIMIT 50
-"""
-EXPERIMENT = """
-MATCH (e:Experiment {id: $id})-[p:PERTURBS]->(g:Gene) MATCH (s:Screen)-[m:MEASURED]->(e) MATCH (s)-[u:UNDER]->(v:Environment)
-RETURN e, p, g, s, m, u, v
-"""
-
-
-def browse(folder: Path, rows: int) -> dict[str, Any]:
-    """What a person asks in the Neo4j Browser of a server that has just been started, in seconds."""
-    import neo4j
-
-    from torchcell_assets.steps.graph import local_server
-
-    def asked(statement: str, **parameters: Any) -> float:
-        started = time.monotonic()
-        assert driver.execute_query(statement, parameters, database_=here.database).records
-        return round(time.monotonic() - started, 2)
-
-    with local_server.serving(folder / "neo4j") as here:
-        auth = (here.username, here.password)
-        with neo4j.GraphDatabase.driver(here.uri, auth=auth, notifications_min_severity="OFF") as driver:
-            name = "MATCH (:Experiment {id: $id})-[:PERTURBS]->(g:Gene) RETURN g.name AS name"
-            identity = f"{NAME}:1:SGA_NxN"
-            [*_, gene] = driver.execute_query(name, id=identity, database_=here.database).records
-            return {
-                "neighbourhood of a gene": asked(NEIGHBOURHOOD, name=gene["name"]),
-                "an experiment by its id": asked(EXPERIMENT, id=identity),
-            }
-
-
-def merged(folder: Path, rows: int) -> dict[str, Any]:
-    from torchcell_assets.steps.merged import fitness
-
-    made = fitness.merge(folder / "pages", folder / "fitness.duckdb")
-    assert made.selected == rows == made.pooled, made
-    return {"rows": made.rows, "version": made.data_version}
-
-
-def samples(folder: Path, rows: int) -> dict[str, Any]:
-    from torchcell_assets.steps.merged import subsets
-    from torchcell_assets.study import load
-
-    study = load("published")
-    found = {}
-    for size in ("1e3", "1e4", "1e5", "all"):
-        limit = None if size == "all" else int(float(size))
-        path = folder / f"subset_{size}.parquet"
-        taken = subsets.batches(folder / "fitness.duckdb", study.condition, study.seed, limit=limit, scratch=folder)
-        found[size] = sum(batch.height for batch in subsets.written(path, taken))
-    return found
-
-
-def key_value(folder: Path, rows: int) -> dict[str, Any]:
-    from torchcell_assets.steps.merged import key_value as store
-
-    store.write(folder / "all.lmdb", store.batches_of(folder / "subset_all.parquet"), "benchmark")
-    return {}
-
-
-def truth(folder: Path, rows: int) -> dict[str, Any]:
-    """Hold the merged table against what was generated: who was merged with whom, how often, with which mean."""
-    import duckdb
-
-    place = folder / "mirror" / "costanzo2016"
-    query = f"""
-        WITH expected AS (
-            SELECT a.identity || ' + ' || b.identity AS genotype, t.temperature, t.relative_to_query, t.measurements,
-                   t.total, t.weighted_mean
-            FROM '{place}/truth.parquet' t
-            JOIN '{place}/alleles.parquet' a ON a.allele = t.first
-            JOIN '{place}/alleles.parquet' b ON b.allele = t.second)
-        SELECT count(*) AS expected, count(m.genotype) AS found,
-               count(*) FILTER (m.measurements = e.measurements) AS measurements,
-               count(*) FILTER (abs(m.value - coalesce(e.weighted_mean, e.total / 1e4 / e.measurements)) < 2e-6) AS means,
-               count(*) FILTER (e.weighted_mean IS NULL) AS without_weights
-        FROM expected e LEFT JOIN merged.fitness m
-          ON m.genotype = e.genotype AND m.temperature = e.temperature
-         AND (m.reference = 'query strain') = e.relative_to_query"""
-    with duckdb.connect(config={"memory_limit": "3GB", "temp_directory": str(folder)}) as connection:
-        connection.execute(f"ATTACH '{folder}/fitness.duckdb' AS merged (READ_ONLY)")
-        [found] = connection.sql(query).pl().to_dicts()
-        there = connection.sql("SELECT count(*) FROM merged.fitness").fetchall()[0][0]
-    return {**found, "rows": there}
-
-
-STEPS: dict[str, Callable[[Path, int], dict[str, Any]]] = {
-    step.__name__: step
-    for step in (generate, records, bundles, graph, browse, pages, merged, samples, key_value, truth)
-}
 TODAY = {"today_parse": "records", "today_bundle": "bundles", "today_pages": "pages"}
 """Step of row_by_row.py -> the step that does the same."""
 
 
 def step_in_a_process(name: str, folder: Path, rows: int) -> dict[str, Any]:
-    """Seconds, CPU-seconds, largest process and disk of one step; what the step says of itself. A finished one is not done again."""
+    """Seconds, CPU-seconds, largest process and disk of a step; what it says of itself. A finished one is not done again."""
     kept = folder / f"{name}.measured.json"
     if kept.exists():
         return json.loads(kept.read_text())
@@ -242,9 +56,11 @@ def step_in_a_process(name: str, folder: Path, rows: int) -> dict[str, Any]:
     return found
 
 
-def main(sizes: list[int], folder: Path, keep: bool) -> None:
+def main(sizes: list[int], folder: Path, *, interactions: bool, keep: bool) -> None:
     console = Console(width=None if sys.stdout.isatty() else 120)
     compare(folder / "row_by_row", console, keep)
+    if interactions:
+        os.environ[INTERACTIONS] = "1"
     curves = []
     for rows in sizes:
         table = Table(
@@ -274,11 +90,10 @@ def compare(place: Path, console: Console, keep: bool) -> None:
         for name in ("generate", "records", "bundles", "graph", "pages", *TODAY)
     }
     table = Table(
-        "step", "CPU-µs a row", "one object a row", "ratio", title=f"{SMALL:,} rows, start of Python included"
+        "step", "CPU-µs a row", "one object a row", "ratio", title=f"{SMALL:,} rows, without start and import"
     )
     for today, step in TODAY.items():
-        # of the pages, the start of the graph server would hide what is compared
-        ours, theirs = (found[name]["told"].get("own_cpu", found[name]["cpu"]) for name in (step, today))
+        ours, theirs = (found[name]["told"]["own_cpu"] for name in (step, today))
         table.add_row(step, f"{ours / SMALL * 1e6:.1f}", f"{theirs / SMALL * 1e6:.1f}", f"{theirs / ours:.1f}")
     console.print(table)
     if not keep:
@@ -318,6 +133,4 @@ if __name__ == "__main__":
         said = step(options.folder, options.rows[0])
         (options.folder / f"{options.step}.json").write_text(json.dumps(said))
     else:
-        if options.interactions:
-            os.environ[INTERACTIONS] = "1"
-        main(options.rows, options.folder, options.keep)
+        main(options.rows, options.folder, interactions=options.interactions, keep=options.keep)
