@@ -81,7 +81,7 @@ def main(records: int) -> None:
 
     with tempfile.TemporaryDirectory() as folder, local_server.serving(Path(folder) / "neo4j") as server:
         made = tables.record_tables(dataset, rows, bundle.build_of(dataset, "1"))
-        manifest = bundle.manifest_of(dataset, rows, made, "benchmark", Path("benchmark"))
+        manifest = bundle.manifest_of(dataset, rows, made, "1", Path("benchmark"))
         files, *cost = measured(lambda: bundle.write(Path(folder) / "bundles", made, manifest))
         add("bundle by BioCypher", *cost)
         auth = (server.username, server.password)

@@ -1,13 +1,14 @@
 """A bundle into Neo4j: a new build beside the old one, verified, made current, the old one deleted.
 
 Readers never see half a load: they read the build that `(:Dataset).current` names, and one small transaction moves it.
-A load that was killed is resumed where its last committed batch ended.
+A load that was killed goes on with the batches that were not committed.
 
 Belongs here: everything that writes to the server. Does not: what a bundle is (bundle.py), queries (read.py), whether the server
 holds what it was sent (verification.py).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from neo4j import Driver
 
 BATCH = 5_000  # rows a transaction: measured best for nodes with their edges
+SESSIONS = 2  # that create experiments at a time; a deadlock over a gene is tried again by the driver
 DELETE_BATCH = 10_000
 
 CONSTRAINTS = (
@@ -65,16 +67,19 @@ MERGE (s)-[:UNDER]->(v)
 REMOVE s.environment
 """
 # A retired ORF that the genome no longer lists becomes a gene with its name alone, so that its measurement is kept.
+NAME_GENES = """
+UNWIND $genes AS gene
+MERGE (g:Gene {id: gene}) ON CREATE SET g.name = gene
+"""
+# Rows are lists, and properties are named once in the statement: a map a row costs the server a third more.
 CREATE_EXPERIMENTS = """
 UNWIND $rows AS row
 MATCH (s:Screen {{uid: row[0]}})
-CREATE (s)-[:MEASURED]->(e:Experiment:{label})
-SET e = row[1]
+CREATE (s)-[:MEASURED]->(e:Experiment:{label} {{{properties}}})
 WITH e, row
-UNWIND row[2] AS perturbation
-MERGE (g:Gene {{id: perturbation[0]}}) ON CREATE SET g.name = g.id
-CREATE (e)-[p:PERTURBS]->(g)
-SET p = perturbation[1]
+UNWIND range(0, size(row[1]) - 1) AS i
+MATCH (g:Gene {{id: row[1][i]}})
+CREATE (e)-[:PERTURBS {{{attributes}}}]->(g)
 """
 FLIP = """
 MATCH (b:Build {id: $build})
@@ -158,12 +163,16 @@ def current_build(driver: "Driver", database: str, dataset: str) -> str | None:
 def delete_build(driver: "Driver", database: str, build: str) -> None:
     """Delete a build in batches. The node that names it goes last, so that a killed deletion is finished next time."""
     for label in ("Experiment", "Screen"):
-        with driver.session(database=database) as session:
-            session.run(
-                f"MATCH (n:{label} {{build: $build}}) CALL (n) {{ DETACH DELETE n }} IN TRANSACTIONS OF {DELETE_BATCH} ROWS",
-                build=build,
-            ).consume()
+        _delete(driver, database, label, build)
     _write(driver, database, "MATCH (b:Build {id: $build}) DELETE b", build=build)
+
+
+def _delete(driver: "Driver", database: str, label: str, build: str) -> None:
+    with driver.session(database=database) as session:
+        session.run(
+            f"MATCH (n:{label} {{build: $build}}) CALL (n) {{ DETACH DELETE n }} IN TRANSACTIONS OF {DELETE_BATCH} ROWS",
+            build=build,
+        ).consume()
 
 
 def _begin(driver: "Driver", database: str, folder: Path, manifest: bundle.Manifest) -> None:
@@ -187,38 +196,58 @@ def _begin(driver: "Driver", database: str, folder: Path, manifest: bundle.Manif
 def _load_experiments(
     driver: "Driver", database: str, folder: Path, manifest: bundle.Manifest, tick: Callable[[int, int], None]
 ) -> None:
-    experiments = _experiments(folder, manifest)
-    done = _count_loaded(driver, database, manifest.build)  # batches are committed whole and in order
-    statement = CREATE_EXPERIMENTS.format(label=manifest.record_class)
-    for start in range(done, experiments.height, BATCH):
-        part = experiments.slice(start, BATCH)
-        _write(driver, database, statement, rows=list(_rows(part)))
-        tick(start + part.height, experiments.height)
+    """Create what is not there yet, batch by batch, each in a transaction of its own."""
+    perturbs = bundle.read_table(folder, "PERTURBS").sort("source", "position")
+    _write(driver, database, NAME_GENES, genes=perturbs["target"].unique().sort().to_list())
+    rows = _experiments(folder, manifest, perturbs)
+    edges = len(perturbs.columns)  # so many columns are of the edges
+    statement = CREATE_EXPERIMENTS.format(
+        label=manifest.record_class,
+        attributes=", ".join(f"`{rows.columns[at].removeprefix('p_')}`: row[{at}][i]" for at in range(2, edges)),
+        properties=", ".join(f"`{rows.columns[at]}`: row[{at}]" for at in range(edges, rows.width)),
+    )
+
+    def create(start: int) -> int:
+        part = rows.slice(start, BATCH)
+        _write(driver, database, statement, rows=part.rows())
+        return part.height
+
+    there = _loaded(driver, database, manifest)
+    wanted = [start for start in range(0, rows.height, BATCH) if start not in there]
+    done = rows.height - sum(min(BATCH, rows.height - start) for start in wanted)
+    with ThreadPoolExecutor(SESSIONS) as pool:
+        try:
+            for created in pool.map(create, wanted):
+                done += created
+                tick(done, rows.height)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
-def _experiments(folder: Path, manifest: bundle.Manifest) -> pl.DataFrame:
-    """Experiments in the order of `ordinal`, with the uid of their screen and the list of their perturbations."""
+def _experiments(folder: Path, manifest: bundle.Manifest, perturbs: pl.DataFrame) -> pl.DataFrame:
+    """Experiments in the order of `ordinal`: the uid of the screen, the list of genes (`p_target`) and of each other column of
+    the perturbations (`p_kind` ...), and the properties of the node.
+    """
     nodes = bundle.read_table(folder, manifest.record_class)
     measured = bundle.read_table(folder, "MEASURED").select(
         pl.col("target").alias("id"), screen_uid=pl.concat_str(pl.lit(manifest.build + "/"), "source")
     )
-    perturbs = bundle.read_table(folder, "PERTURBS").sort("source", "position")
-    attributes = pl.struct(pl.exclude("source", "target"))
-    grouped = perturbs.group_by("source", maintain_order=True).agg("target", attributes=attributes)
-    joined = nodes.join(measured, on="id", how="left").join(grouped.rename({"source": "id"}), on="id", how="left")
-    return joined.sort("ordinal")
+    edges = perturbs.rename({name: f"p_{name}" for name in perturbs.columns if name != "source"})
+    listed = edges.group_by(pl.col("source").alias("id"), maintain_order=True).agg(pl.exclude("source"))
+    joined = nodes.join(measured, on="id", how="left").join(listed, on="id", how="left").sort("ordinal")
+    return joined.select("screen_uid", "p_target", pl.exclude("screen_uid", "p_target", *nodes.columns), *nodes.columns)
 
 
-def _rows(part: pl.DataFrame) -> Iterable[list[Any]]:
-    properties = part.drop("screen_uid", "target", "attributes").to_dicts()
-    edges = zip(part["target"].to_list(), part["attributes"].to_list(), strict=True)
-    for screen, own, (genes, attributes) in zip(part["screen_uid"], properties, edges, strict=True):
-        yield [screen, own, [list(pair) for pair in zip(genes or [], attributes or [], strict=True)]]
-
-
-def _count_loaded(driver: "Driver", database: str, build: str) -> int:
-    statement = "MATCH (e:Experiment {build: $build}) RETURN count(e) AS n"
-    return driver.execute_query(statement, build=build, database_=database).records[0]["n"]
+def _loaded(driver: "Driver", database: str, manifest: bundle.Manifest) -> set[int]:
+    """The first ordinals of the batches that are there. A build that was cut into other batches is begun anew."""
+    statement = "MATCH (e:Experiment {build: $build}) RETURN e.ordinal / $batch * $batch AS start, count(e) AS n"
+    found = driver.execute_query(statement, build=manifest.build, batch=BATCH, database_=database).records
+    total = manifest.nodes[manifest.record_class]
+    if all(row["n"] == min(BATCH, total - row["start"]) for row in found):
+        return {row["start"] for row in found}
+    _delete(driver, database, "Experiment", manifest.build)
+    return set()
 
 
 def _write(driver: "Driver", database: str, statement: str, **parameters: Any) -> None:
