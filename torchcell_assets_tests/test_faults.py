@@ -12,9 +12,9 @@ from polars.testing import assert_frame_equal
 
 from torchcell_assets import killed_runs
 from torchcell_assets.schema import Fitness
-from torchcell_assets.steps.graph import load, local_server, read, verification
+from torchcell_assets.steps.graph import load, local_server, offline, read, verification
 from torchcell_assets.steps.graph.supervisor import read_entry
-from torchcell_assets_tests import main_job
+from torchcell_assets_tests import graph_faults, main_job
 from torchcell_assets_tests.steps.graph.test_round_trip import DATABASE, fitness_rows, write_bundle
 
 
@@ -60,7 +60,7 @@ def test_a_run_that_was_killed_is_closed_and_one_that_lives_is_not(tmp_path, mon
 
 
 def test_a_graph_server_killed_in_mid_load_serves_the_old_build_whole_and_the_retry_is_exact(tmp_path, monkeypatch):
-    monkeypatch.setattr(load, "BATCH", 2)
+    monkeypatch.setattr(load, "BATCH", 1)
     home = tmp_path / "neo4j"
     old, new = fitness_rows(), fitness_rows().with_columns(value=fitness_rows()["value"] + 1)
     bundle = write_bundle(tmp_path / "new", new, Fitness, "v2")
@@ -84,10 +84,30 @@ def test_a_graph_server_killed_in_mid_load_serves_the_old_build_whole_and_the_re
             assert_frame_equal(read.records(driver, DATABASE, first.build, Fitness), old)
             loaded: list[int] = []
             second = load.load(driver, DATABASE, bundle, tick=lambda done, total: loaded.append(done))
-            assert loaded[0] > 2  # it went on where the killed one had stopped
+            assert loaded[0] > 1  # it went on where the killed one had stopped
             assert verification.differences(driver, DATABASE, second) == []
             assert_frame_equal(read.records(driver, DATABASE, second.build, Fitness), new)
             counts = "MATCH (e:Experiment) WITH count(e) AS experiments MATCH (b:Build) RETURN experiments, count(b)"
             assert driver.execute_query(counts, database_=DATABASE).records[0].values() == [new.height, 1]
+    finally:
+        local_server.stop(home)
+
+
+def test_a_rebuild_of_the_graph_killed_in_its_import_and_in_its_switch_leaves_a_whole_graph_and_the_next_one_ends(
+    tmp_path,
+):
+    home = tmp_path / "neo4j"
+    values = [fitness_rows(), fitness_rows().with_columns(value=fitness_rows()["value"] + 1)]
+    old, new = (write_bundle(tmp_path / f"v{n}", rows, Fitness, f"v{n}") for n, rows in enumerate(values))
+    try:
+        offline.rebuild(home, [old], tell=lambda line: None)
+        local_server.start(home)  # a switch stops and starts a server that runs
+        assert graph_faults.kill_rebuild(home, [new], "import", 1.0) == "import"
+        assert graph_faults.serves_whole(home, [old])
+        assert graph_faults.kill_rebuild(home, [new], "switch", 0.1) == "switch"
+        assert graph_faults.serves_whole(home, [old, new])
+        assert graph_faults.rebuild(home, [new]) == 0
+        assert graph_faults.serves_whole(home, [new])
+        assert graph_faults.left_behind(home) == []
     finally:
         local_server.stop(home)

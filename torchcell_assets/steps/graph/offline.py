@@ -65,6 +65,7 @@ def rebuild(
     following = _beside(home, "next")
     shutil.rmtree(following, ignore_errors=True)
     manifests = [bundle.read_manifest(folder) for folder in bundles]
+    tell("import")
     try:
         _import(following, bundles, password=read_entry(home).get("password"), tell=tell)
         tell("constraints, indexes and verification")
