@@ -73,7 +73,7 @@ def graph(folder: Path, rows: int) -> dict[str, Any]:
         print(stages[-1], file=sys.stderr)
 
     written = json.loads((folder / "bundles.json").read_text())["bundles"]
-    offline.rebuild(folder / "neo4j", [Path(one) for one in written], keep_previous=False, tell=tell)
+    offline.rebuild(folder / "neo4j", [Path(one) for one in written], keep=0, tell=tell)
     return {"stages": stages}
 
 

@@ -176,7 +176,8 @@ def rebuild_graph(instance: dg.DagsterInstance, tell: Callable[[str], None]) -> 
     from torchcell_assets.steps.graph.assets import current_bundles
 
     root = DataRoot()
-    return offline.rebuild(GraphStore(root=root).own_home(), current_bundles(instance, root), tell=tell)
+    store = GraphStore(root=root)
+    return offline.rebuild(store.own_home(), current_bundles(instance, root), keep=store.previous_stores, tell=tell)
 
 
 def needs_graph(keys: Iterable[dg.AssetKey]) -> bool:

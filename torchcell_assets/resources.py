@@ -1,7 +1,8 @@
 """Where things live: the data root, the raw files, the graph store. Knows no step.
 
 Everything is configured by the environment, so that the same code location runs on a laptop, in a container and in
-tests: `TORCHCELL_DATA`, `TORCHCELL_MIRROR`, and `NEO4J_URI`, `NEO4J_USERNAME`, `NEO4J_PASSWORD`, `NEO4J_DATABASE`.
+tests: `TORCHCELL_DATA`, `TORCHCELL_MIRROR`, `TORCHCELL_GRAPH_PREVIOUS`, and `NEO4J_URI`, `NEO4J_USERNAME`,
+`NEO4J_PASSWORD`, `NEO4J_DATABASE`.
 """
 
 import contextlib
@@ -106,6 +107,16 @@ class GraphStore(dg.ConfigurableResource):
     def local_home(self) -> Path | None:
         """The folder of the local server; None where the server is one that a person or a cluster runs."""
         return None if self.uri or os.environ.get("NEO4J_URI") else self.root.folder / "neo4j"
+
+    @property
+    def previous_stores(self) -> int:
+        """How many stores before the one that serves stay on the disk, for a way back: `TORCHCELL_GRAPH_PREVIOUS`, else 1."""
+        stated = os.environ.get("TORCHCELL_GRAPH_PREVIOUS") or "1"
+        if not stated.isdecimal():
+            raise GraphUnreachable(
+                f"TORCHCELL_GRAPH_PREVIOUS={stated} is no number of stores: set it to 0 on a small disk, or to 1 or more."
+            )
+        return int(stated)
 
     def own_home(self) -> Path:
         """`local_home`; raises GraphUnreachable where there is none."""

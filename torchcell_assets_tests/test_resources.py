@@ -50,3 +50,14 @@ def test_a_server_that_is_too_old_is_refused_with_both_versions(store, monkeypat
         pass
     monkeypatch.setattr(resources, "OLDEST_NEO4J", (5, 99))
     assert "is Neo4j 5.26." in refusal(store()) and "Neo4j 5.99 or later is needed" in refusal(store())
+
+
+def test_a_number_of_previous_stores_that_is_none_is_refused(monkeypatch):
+    store = GraphStore(root=DataRoot())
+    monkeypatch.delenv("TORCHCELL_GRAPH_PREVIOUS", raising=False)
+    assert store.previous_stores == 1
+    monkeypatch.setenv("TORCHCELL_GRAPH_PREVIOUS", "0")
+    assert store.previous_stores == 0
+    monkeypatch.setenv("TORCHCELL_GRAPH_PREVIOUS", "none")
+    with pytest.raises(GraphUnreachable, match="is no number of stores"):
+        _ = store.previous_stores

@@ -106,7 +106,7 @@ def _into_the_graph(context: dg.AssetExecutionContext, root: DataRoot, store: Gr
     why = f"into a new graph: {records:,} records are more than {offline.ONLINE_RECORDS:,}"
     context.log.info(why)
     others = [one for one in current_bundles(context.instance, root) if one.parent != folder.parent]
-    offline.rebuild(store.local_home, [*others, folder], tell=context.log.info)
+    offline.rebuild(store.local_home, [*others, folder], keep=store.previous_stores, tell=context.log.info)
     return why
 
 

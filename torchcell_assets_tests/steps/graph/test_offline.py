@@ -10,7 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from torchcell_assets.schema import Fitness, Viability
-from torchcell_assets.steps.graph import bundle, load, local_server, offline, read, tables, verification
+from torchcell_assets.steps.graph import bundle, importer, load, local_server, offline, read, tables, verification
 from torchcell_assets.steps.graph.jars import GraphUnavailable
 from torchcell_assets_tests.generated import LOADED
 from torchcell_assets_tests.steps.graph.test_round_trip import DATABASE, dataset, fitness_rows, write_bundle
@@ -107,7 +107,7 @@ def test_a_bad_row_fails_the_import_and_the_old_store_stays(home, tmp_path):
     lines = gzip.decompress(part.read_bytes()).decode().splitlines()
     lines[-1] = lines[-1].replace('"measured"\t', '"measured"\tnot a number')
     part.write_bytes(gzip.compress("".join(f"{line}\n" for line in lines).encode()))
-    with pytest.raises(offline.ImportFailed, match=r"failed: .*not a number"):
+    with pytest.raises(importer.ImportFailed, match=r"failed: .*not a number"):
         offline.rebuild(home, [genes(tmp_path / "genes"), broken], tell=lambda line: None)
     assert not home.with_name("neo4j.next").exists()
     with connect(local_server.start(home)) as driver:
@@ -121,6 +121,29 @@ def test_genes_are_there_by_name_before_the_genome_is(home, tmp_path):
         assert driver.execute_query(names, database_=DATABASE).records[0].values() == ["YAL001C", "YAL001C"]
         load.load_genes(driver, DATABASE, genes(tmp_path / "genes"))
         assert driver.execute_query(names, database_=DATABASE).records[0].values() == ["YAL001C", "TFC3"]
+
+
+def test_so_many_stores_stay_as_are_wanted_and_the_latest_comes_back_first(tmp_path):
+    home = tmp_path / "neo4j"
+
+    def switch(name: str, keep: int) -> None:
+        following = tmp_path / "neo4j.next"
+        (following / "data").mkdir(parents=True)
+        (following / "name").write_text(name)
+        offline._switch(home, following, keep)
+
+    def stores() -> dict[str, str]:
+        return {path.parent.name: path.read_text() for path in tmp_path.glob("*/name")}
+
+    for name in "abcd":
+        switch(name, keep=2)
+    assert stores() == {"neo4j": "d", "neo4j.previous": "c", "neo4j.previous.2": "b"}
+    offline.roll_back(home)
+    assert stores() == {"neo4j": "c", "neo4j.previous": "d", "neo4j.previous.2": "b"}
+    switch("e", keep=1)
+    assert stores() == {"neo4j": "e", "neo4j.previous": "c"}
+    switch("f", keep=0)
+    assert stores() == {"neo4j": "f"}
 
 
 def test_there_is_nothing_to_go_back_to_before_the_first_rebuild(home):

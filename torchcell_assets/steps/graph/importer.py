@@ -1,0 +1,149 @@
+"""Bundles into an empty home by `neo4j-admin database import`, strict: one bad row fails it.
+
+Belongs here: its arguments, the files that bundles share, its progress, the reason why it failed. Does not: what becomes of the
+new store (offline.py).
+"""
+
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO
+
+import polars as pl
+
+from torchcell_assets.steps.graph import bundle
+from torchcell_assets.steps.graph.jars import GraphUnavailable, fetch_jars
+from torchcell_assets.steps.graph.server_home import LARGE, admin_command, configure, environment, new_entry, reason
+from torchcell_assets.steps.graph.supervisor import write_entry
+
+SHARED = ("Dataset", "Publication", "Environment")
+"""Labels of which several bundles may hold the same node."""
+TOLD_EVERY = 10.0  # seconds between two lines of progress
+_PROGRESS = re.compile(r"\[\*(Nodes|Relationships):.*\]\s*([\d.]+[KMG]?)\s")
+
+_NOT_STORED = {
+    "preferred_id": "preferred_id:IGNORE"
+}  # BioCypher's, the same on every node; a live load leaves it out too
+_SIGNS = ("original error", "data source", "Detected field")  # by which the importer tells of a bad row
+
+BARE_GENES = ":ID\tname\tid\t:LABEL\n"
+"""Header of genes that are perturbed, where the genome has no bundle yet; its own load adds what it knows of them."""
+
+
+class ImportFailed(GraphUnavailable):
+    """The bundles did not become a store; the old one still serves."""
+
+
+def run(home: Path, bundles: Sequence[Path], *, password: str | None, tell: Callable[[str], None]) -> None:
+    jars = fetch_jars()
+    (home / "logs").mkdir(parents=True)
+    entry = new_entry(home)
+    write_entry(home, {**entry, "password": password or entry["password"]})
+    configure(home, 7687, None, LARGE)
+    staged = home / "import"
+    arguments = _arguments(bundles, _stage(staged, bundles), home)
+    command = admin_command(home, jars, ["database", "import", "full", "neo4j", *arguments])
+    log = home / "logs" / "import.log"
+    try:
+        with (
+            log.open("w") as written,
+            subprocess.Popen(
+                command, cwd=home, env=environment(home), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            ) as process,
+        ):
+            _listen(process, written, tell)
+    except BaseException:
+        process.kill()
+        raise
+    if process.returncode:
+        lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
+        found = [line for sign in _SIGNS for line in dict.fromkeys(lines) if line.startswith(sign)]
+        why = "; ".join(found) or reason("\n".join(lines))
+        raise ImportFailed(f"The import of the bundles failed: {why}. The old store stays.")
+    shutil.rmtree(staged)
+
+
+def _listen(process: "subprocess.Popen[str]", log: IO[str], tell: Callable[[str], None]) -> None:
+    """Write down what the importer says until it ends, and tell how far it is."""
+    assert process.stdout is not None
+    told = time.monotonic()
+    for line in process.stdout:
+        log.write(line)
+        if time.monotonic() - told > TOLD_EVERY and (progress := _PROGRESS.match(line)):
+            told = time.monotonic()
+            tell(f"import: {progress[2]} {progress[1].lower()}")
+
+
+def _arguments(bundles: Sequence[Path], staged: Path, home: Path) -> list[str]:
+    """Strict: one bad row fails the import. The pattern of the parts is a regular expression of Java."""
+    headers = staged / "headers"
+    headers.mkdir()
+    listed = []
+    for number, folder in enumerate([*bundles, staged]):
+        for header in sorted(folder.glob("*-header.csv")):
+            name = header.name.removesuffix("-header.csv")
+            if folder is not staged and name in (*SHARED, "Gene"):
+                continue  # each once, from the staged files
+            is_edge = ":START_ID" in (text := header.read_text())
+            label = "=Experiment" if not is_edge and name in bundle.RECORD_LABELS else ""
+            read = headers / f"{number}-{header.name}"
+            read.write_text("\t".join(_NOT_STORED.get(entry, entry) for entry in text.split("\t")))
+            listed.append(f"--{'relationships' if is_edge else 'nodes'}{label}={read},{folder}/{name}-part.*")
+    return [
+        "--overwrite-destination=true",
+        "--delimiter=\\t",
+        "--array-delimiter=|",
+        '--quote="',
+        "--id-type=string",
+        "--skip-bad-relationships=false",
+        "--skip-duplicate-nodes=false",
+        "--bad-tolerance=0",
+        f"--report-file={home / 'logs' / 'import.report'}",
+        "--verbose",  # else neither the line nor the reason of a bad row is told
+        *listed,
+    ]
+
+
+def _stage(folder: Path, bundles: Sequence[Path]) -> Path:
+    """Files of what bundles share, each node once, and of genes that are perturbed and not in the genome."""
+    folder.mkdir()
+    for name in (*SHARED, "Gene"):
+        holding = [one for one in bundles if (one / f"{name}-header.csv").is_file()]
+        if not holding and name != "Gene":
+            continue
+        headers = {(one / f"{name}-header.csv").read_text() for one in holding} or {BARE_GENES}
+        if len(headers) > 1:
+            raise ImportFailed(f"The bundles' headers of {name} differ: materialize the graph assets again.")
+        (folder / f"{name}-header.csv").write_text(header := headers.pop())
+        lines = [line for one in holding for part in bundle.parts_of(one, name) for line in _lines(part)]
+        nodes = {line.split("\t", 1)[0]: line for line in lines}
+        if name == "Gene":
+            nodes |= {gene: _bare_gene(gene, header) for gene in _perturbed(bundles) if gene not in nodes}
+        (folder / f"{name}-part000.csv").write_text("".join(f"{line}\n" for line in nodes.values()))
+    return folder
+
+
+def _lines(part: Path) -> list[str]:
+    return part.read_text().split("\n")[:-1]
+
+
+def _bare_gene(gene: str, header: str) -> str:
+    """A retired ORF becomes a gene with its name alone, so that its measurement is kept."""
+    given = {":ID": gene, "name": f'"{gene}"', "id": f'"{gene}"', ":LABEL": '"Gene"'}
+    entries = header.strip().split("\t")
+    return "\t".join(given.get(entry if entry.startswith(":") else entry.split(":")[0], "") for entry in entries)
+
+
+def _perturbed(bundles: Sequence[Path]) -> list[str]:
+    genes: set[str] = set()
+    for folder in bundles:
+        header = folder / "PERTURBS-header.csv"
+        if header.is_file():
+            column = header.read_text().rstrip("\n").split("\t").index(":END_ID")
+            for part in bundle.parts_of(folder, "PERTURBS"):
+                read = pl.scan_csv(part, separator="\t", has_header=False, infer_schema=False, quote_char=None)
+                genes |= set(read.select(pl.nth(column).unique()).collect(engine="streaming").to_series())
+    return sorted(genes)
