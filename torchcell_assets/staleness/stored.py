@@ -56,9 +56,14 @@ def store(path: Path, batches: Iterable[tuple[pl.DataFrame, dy.FailureInfo]]) ->
             stored.rows += kept.height
             stored.quarantined += len(failure)
             stored.by_rule.update(failure.counts())
-            stored.sample.append(kept.gather_every(max(1, kept.height // _SHOWN_OF_A_BATCH)))
+            stored.sample.append(_copied(kept.gather_every(max(1, kept.height // _SHOWN_OF_A_BATCH))))
     stored.data_version = content.digest()
     return stored
+
+
+def _copied(rows: pl.DataFrame) -> pl.DataFrame:
+    """The same few rows in memory of their own: texts that were picked from a batch hold on to all texts of it."""
+    return pl.DataFrame(rows.to_dicts(), schema=rows.schema)
 
 
 class RowGroups:
