@@ -26,7 +26,7 @@ from full_size_steps import INTERACTIONS, STEPS
 from rich.console import Console
 from rich.table import Table
 
-GIB = 1 << 30
+GB = 1e9
 SMALL = 100_000
 """Rows that also go one object a row, for comparison."""
 TODAY = {"today_parse": "records", "today_bundle": "bundles", "today_pages": "pages"}
@@ -71,7 +71,7 @@ def main(sizes: list[int], folder: Path, *, interactions: bool, keep: bool) -> N
         for name in STEPS:
             found = step_in_a_process(name, place, rows)
             cells = (f"{found['seconds']:.0f}", f"{found['cpu']:.1f}", f"{found['cpu'] / rows * 1e6:.2f}")
-            table.add_row(name, *cells, f"{found['peak'] / GIB:.2f}", f"{found['disk'] / GIB:.2f}")
+            table.add_row(name, *cells, f"{found['peak'] / GB:.2f}", f"{found['disk'] / GB:.2f}")
             curves.append({"rows": rows, "step": name, "seconds": found["seconds"], "cpu": found["cpu"]})
             console.print(name, found["told"])
             if name == "graph" and not keep:  # what is not needed any more makes room

@@ -15,7 +15,7 @@ from torchcell_assets.schema import Fitness
 from torchcell_assets.steps.graph import load, local_server, offline, read, verification
 from torchcell_assets.steps.graph.supervisor import read_entry
 from torchcell_assets_tests import graph_faults, main_job
-from torchcell_assets_tests.steps.graph.test_round_trip import DATABASE, fitness_rows, write_bundle
+from torchcell_assets_tests.steps.graph.made_up import DATABASE, fitness_rows, write_bundle
 
 
 def test_a_main_job_killed_three_times_ends_with_the_same_content_and_leaves_nothing(tiny_made, tmp_path):

@@ -19,6 +19,8 @@ from torchcell_assets.steps.graph.checks import materialized_build
 from torchcell_assets.storage import alone
 
 POOL = "neo4j_write"
+WRITER = Policy("bundle_writer", bundle.WRITER_VERSION)
+"""Another way of writing bundles gives builds other names: what was loaded by the old one is outdated."""
 
 
 def _schema(*labels: str) -> Policy:
@@ -28,7 +30,7 @@ def _schema(*labels: str) -> Policy:
 def _genome() -> dg.AssetsDefinition:
     @step(
         name=GENOME.name,
-        uses=[Gene, _schema("gene")],
+        uses=[Gene, _schema("gene"), WRITER],
         deps=[dg.AssetKey(["datasets", GENOME.name])],
         rebuilds=True,
         kinds={"neo4j"},
@@ -56,7 +58,7 @@ def _genome() -> dg.AssetsDefinition:
 def _records(dataset: Dataset) -> dg.AssetsDefinition:
     @step(
         name=dataset.name,
-        uses=[dataset.record, _schema(*bundle.labels_of(dataset))],
+        uses=[dataset.record, _schema(*bundle.labels_of(dataset)), WRITER],
         deps=[dg.AssetKey(["datasets", dataset.name])],
         rebuilds=True,
         kinds={"neo4j"},
@@ -105,17 +107,25 @@ def _into_the_graph(context: dg.AssetExecutionContext, root: DataRoot, store: Gr
         return f"into the live graph: {records:,} records"
     why = f"into a new graph: {records:,} records are more than {offline.ONLINE_RECORDS:,}"
     context.log.info(why)
-    others = [one for one in current_bundles(context.instance, root) if one.parent != folder.parent]
+    others = current_bundles(context.instance, root, besides=manifest.dataset)
     offline.rebuild(store.local_home, [*others, folder], keep=store.previous_stores, tell=context.log.info)
     return why
 
 
-def current_bundles(instance: dg.DagsterInstance, root: DataRoot) -> list[Path]:
-    """The bundles of what the last materializations made, the genes' first."""
-    names = [GENOME.name, *(dataset.name for dataset in of_the_study())]
+def current_bundles(instance: dg.DagsterInstance, root: DataRoot, besides: str = "") -> list[Path]:
+    """The bundles of what the last materializations made, the genes' first; raises BundleError where one is gone.
+
+    besides: a dataset that is left out.
+    """
+    names = [name for name in (GENOME.name, *(dataset.name for dataset in of_the_study())) if name != besides]
     builds = {name: materialized_build(instance, name) for name in names}
-    folders = [root.place("graph", "bundles", name, build) for name, build in builds.items() if build]
-    return [folder for folder in folders if (folder / "manifest.json").is_file()]
+    folders = {name: root.place("graph", "bundles", name, build) for name, build in builds.items() if build}
+    for name, folder in folders.items():
+        if not (folder / "manifest.json").is_file():
+            raise tables.BundleError(
+                f"The bundle of graph/{name} is not at {folder}: materialize graph/{name} again, so that the new graph has it."
+            )
+    return list(folders.values())
 
 
 def _columns(dataset: Dataset) -> dict[str, Any]:

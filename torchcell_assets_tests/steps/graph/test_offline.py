@@ -1,6 +1,7 @@
 """All bundles into a new store by the importer, strict; the old store serves until the new one is verified."""
 
 import gzip
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from torchcell_assets.schema import Fitness, Viability
 from torchcell_assets.steps.graph import bundle, importer, load, local_server, offline, read, tables, verification
 from torchcell_assets.steps.graph.jars import GraphUnavailable
 from torchcell_assets_tests.generated import LOADED
-from torchcell_assets_tests.steps.graph.test_round_trip import DATABASE, dataset, fitness_rows, write_bundle
+from torchcell_assets_tests.steps.graph.made_up import DATABASE, dataset, fitness_rows, write_bundle
 
 
 def genes(folder: Path) -> Path:
@@ -160,6 +161,7 @@ def test_a_large_dataset_goes_into_a_new_graph_with_all_others_and_says_why(tmp_
 
     from torchcell_assets.definitions import ASSETS, CHECKS
     from torchcell_assets.resources import DataRoot, GraphStore, RawFiles
+    from torchcell_assets.steps.graph.assets import current_bundles
 
     root = DataRoot(path=str(tmp_path))
     resources = {"root": root, "raw": RawFiles(root=root), "store": GraphStore(root=root)}
@@ -190,3 +192,7 @@ def test_a_large_dataset_goes_into_a_new_graph_with_all_others_and_says_why(tmp_
                 "n"
             ]
         assert counted == 4_204 + 6_023
+        assert [folder.parent.name for folder in current_bundles(instance, root)] == ["genome", *reversed(names)]
+        shutil.rmtree(tmp_path / "graph" / "bundles" / names[0])
+        with pytest.raises(tables.BundleError, match=f"bundle of graph/{names[0]} is not at .*materialize"):
+            current_bundles(instance, root)

@@ -12,7 +12,7 @@ from torchcell_assets.schema import Fitness
 from torchcell_assets.steps.graph import bundle, tables, writer
 from torchcell_assets.steps.graph.bulk import Bulk
 from torchcell_assets_tests.generated import LOADED, records
-from torchcell_assets_tests.steps.graph.test_round_trip import dataset, fitness_rows, write_bundle
+from torchcell_assets_tests.steps.graph.made_up import dataset, fitness_rows, write_bundle
 
 few = settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 DIRTY = pl.DataFrame(
