@@ -13,7 +13,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import dataframely as dy
 import numpy as np
@@ -268,7 +267,7 @@ def _keep(table: pl.DataFrame, path: Path) -> None:
 def _name(build: str, query: str, page: int) -> str:
     """The folder of the pages of one build, as one query selects them."""
     asked = hashlib.sha256(f"{build}\0{query}\0{PERTURBATIONS.read_text()}\0{page}".encode()).hexdigest()[:12]
-    return f"{quote(build, safe='@')}-{asked}"
+    return f"{build}-{asked}"
 
 
 def _absent(dtype: Any) -> str:
