@@ -45,7 +45,7 @@ def write_pages(folder: Path, records: int) -> None:
         rows = pl.DataFrame({"ordinal": at, "value": value_millionths(genotype, repeat) / 1e6}).with_columns(
             id=pl.format("fitness_benchmark:{}:26C", "ordinal"), dataset=pl.lit("fitness_benchmark"),
             publication=pl.lit("10.1/benchmark"), reference=pl.lit("wild type"), medium_class=pl.lit("SGA plate"),
-            temperature=pl.Series(np.where(genotype < PARTNERS * GENES, 26.0, 30.0)), evidence=pl.lit("derived"),
+            temperature=pl.Series(26.0 + 4.0 * (genotype // (PARTNERS * GENES))), evidence=pl.lit("derived"),
             upper_bound=pl.lit(None, dtype=pl.Float64), uncertainty=0.05, uncertainty_type=pl.lit("sample_sd"), samples=4,
         )  # fmt: skip
         edges = pl.DataFrame({"ordinal": np.repeat(at, 2), "gene": names[pairs.T.ravel()]}).with_columns(
