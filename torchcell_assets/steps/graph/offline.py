@@ -1,7 +1,7 @@
 """All bundles into a new store at once, beside the one that serves; then the two change places.
 
-Belongs here: the import of `neo4j-admin`, strict; what the files do not say (labels, builds, retired genes); verification; the
-switch, and the way back. Does not: the server itself (local_server.py), one dataset into a live graph (load.py).
+Belongs here: the order of import, builds, verification and switch, and the way back. Does not: the import itself (importer.py),
+the server (local_server.py), one dataset into a live graph (load.py).
 
     home            the store that serves                home.next       the one that is being made
     home.previous   the one before it, for a way back    home.previous.2 ...  those before that, where they are kept
@@ -140,8 +140,8 @@ def _switch(home: Path, following: Path, keep: int) -> None:
 
 def _previous(home: Path) -> list[Path]:
     """The stores before the one that serves, the latest first."""
-    numbered = {number: _beside(home, f"previous.{number}") for number in range(2, 100)}
-    return [path for path in (_beside(home, "previous"), *numbered.values()) if path.exists()]
+    names = ("previous", *(f"previous.{number}" for number in range(2, 100)))
+    return [path for path in (_beside(home, name) for name in names) if path.exists()]
 
 
 def _make_room(home: Path) -> None:
