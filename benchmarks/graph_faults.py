@@ -50,27 +50,23 @@ def bundles_of(folder: Path, records: int) -> list[Path]:
     return made
 
 
-def kill_a_load(home: Path, folder: Path, seconds: float, at: float) -> tuple[str, float]:
-    """Kill the server `at` of a load that takes `seconds`. Returns where it fell, and how long it took if it was not hit."""
+def kill_a_load(home: Path, folder: Path, after: float) -> str:
+    """Kill the server `after` seconds of a load. Returns where it fell; "" if the load had ended."""
 
     def kill() -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(read_entry(home)["pid"], signal.SIGKILL)
 
-    started = time.monotonic()
-    with (
-        contextlib.suppress(neo4j.exceptions.DriverError, neo4j.exceptions.Neo4jError),
-        graph_faults.connected(home) as driver,
-    ):
-        timer = threading.Timer(seconds * at, kill)
-        started = time.monotonic()
+    lost = (neo4j.exceptions.DriverError, neo4j.exceptions.Neo4jError)
+    with contextlib.suppress(*lost), graph_faults.connected(home) as driver:
+        timer = threading.Timer(after, kill)
         timer.start()
         try:
             load.load(driver, "neo4j", folder)
-            return "", time.monotonic() - started
+            return ""
         finally:
             timer.cancel()
-    return "load", seconds
+    return "load"
 
 
 def load_undisturbed(home: Path, folder: Path) -> float:
@@ -95,7 +91,7 @@ def main(kills: int, records: int, seed: int) -> int:
                 for _ in range(kills):
                     one, other = other, one  # `one` serves, `other` is to
                     if kind == "load":
-                        where, _ = kill_a_load(home, other, seconds, draw.random())
+                        where = kill_a_load(home, other, seconds * draw.random())
                     else:
                         where = graph_faults.kill_rebuild(home, [other], kind, draw.random() * LONGEST[kind])
                     fell[f"{kind}: {where or 'had ended'}"] += 1

@@ -13,10 +13,10 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 from rich.console import Console
 from rich.table import Table
+from row_by_row import KINDS, Record
 
 from torchcell_assets.sources import Source, Sources
 from torchcell_assets.sources.catalog import COSTANZO_2016_SINGLES
@@ -45,37 +45,13 @@ def vectorised(dataset: Dataset, path_of: Callable[[Source], Path]) -> int:
 def row_by_row(sources: Sources) -> int:
     """The same sheet with one dictionary and one validated object per record, as is often done; rows read."""
     import fastexcel
-    from pydantic import BaseModel, Field
 
-    class Perturbation(BaseModel):
-        gene: str = Field(pattern=r"^(Y[A-P][LR][0-9]{3}[WC](-[A-Z])?|Q[0-9]{4})$")
-        kind: Literal["deletion", "damp", "temperature_sensitive", "suppressor"]
-        allele: str = Field(min_length=1)
-        zygosity: Literal["haploid"] = "haploid"
-        role: Literal["query", "array"]
-
-    class Record(BaseModel):
-        id: str
-        dataset: str
-        row: int = Field(ge=1)
-        column: str
-        strain: str
-        perturbations: list[Perturbation] = Field(min_length=1)
-        genotype: str
-        genes: str
-        order: int = Field(ge=1)
-        temperature: float = Field(ge=0, le=60)
-        value: float = Field(ge=-0.5, le=5)
-        uncertainty: float = Field(ge=0)
-        samples: int
-
-    kinds = {"dma": "deletion", "sn": "deletion", "tsa": "temperature_sensitive", "tsq": "temperature_sensitive"}
     table = fastexcel.read_excel(sources.path(COSTANZO_2016_SINGLES)).load_sheet(0).to_polars()
     records = []
     for number, row in enumerate(table.iter_rows(), start=1):
         strain, gene, allele, *cells = row
         code = strain.rsplit("_", 1)[1].rstrip("0123456789")
-        kind = "suppressor" if "-supp" in allele or code == "S" else kinds.get(code, "damp")
+        kind = "suppressor" if "-supp" in allele or code == "S" else KINDS.get(code, "damp")
         for temperature, value, sd in ((26, *cells[:2]), (30, *cells[2:])):
             if value != value:
                 continue

@@ -8,51 +8,61 @@ import csv
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
 
 NAME = "fitness_costanzo2016_pairs"
+KINDS = {"dma": "deletion", "sn": "deletion", "tsa": "temperature_sensitive", "tsq": "temperature_sensitive"}
+"""Strain code -> kind of allele."""
+
+
+class Perturbation(BaseModel):
+    gene: str = Field(pattern=r"^(Y[A-P][LR][0-9]{3}[WC](-[A-Z])?|Q[0-9]{4})$")
+    kind: Literal["deletion", "damp", "temperature_sensitive", "suppressor"]
+    allele: str = Field(min_length=1)
+    zygosity: Literal["haploid"] = "haploid"
+    role: Literal["query", "array"]
+
+
+class Record(BaseModel):
+    """A single mutant at one temperature."""
+
+    id: str
+    dataset: str
+    row: int = Field(ge=1)
+    column: str
+    strain: str
+    perturbations: list[Perturbation] = Field(min_length=1)
+    genotype: str
+    genes: str
+    order: int = Field(ge=1)
+    temperature: float = Field(ge=0, le=60)
+    value: float = Field(ge=-0.5, le=5)
+    uncertainty: float | None = Field(ge=0)
+    samples: int = 4
+
+
+class Cross(Record):
+    """A double mutant, with what its screen says of it."""
+
+    screen: str
+    medium: str = "SGA selection plate"
+    medium_class: str = "SGA plate"
+    temperature_source: str = "stated"
+    reference: str
+    evidence: str = "measured"
+    publication: str = "10.1126/science.aaf1420"
+    uncertainty_type: str = "sample_sd"
+    sample_unit: str = "colony"
 
 
 def today_parse(folder: Path, rows: int) -> dict[str, Any]:
     """csv.DictReader and a pydantic model with its perturbations for each row of the pair files."""
-    from pydantic import BaseModel, Field
-
-    class Perturbation(BaseModel):
-        gene: str
-        kind: str
-        allele: str
-        zygosity: str = "haploid"
-        role: str
-
-    class Record(BaseModel):
-        id: str
-        dataset: str
-        row: int = Field(ge=1)
-        column: str
-        screen: str
-        strain: str
-        perturbations: list[Perturbation] = Field(min_length=1)
-        genotype: str
-        genes: str
-        order: int = Field(ge=1)
-        medium: str = "SGA selection plate"
-        medium_class: str = "SGA plate"
-        temperature: float = Field(ge=0, le=60)
-        temperature_source: str = "stated"
-        reference: str
-        evidence: str = "measured"
-        publication: str = "10.1126/science.aaf1420"
-        value: float = Field(ge=-0.5, le=5)
-        uncertainty: float | None = Field(ge=0)
-        uncertainty_type: str = "sample_sd"
-        samples: int = 4
-        sample_unit: str = "colony"
-
-    kinds = {"dma": "deletion", "sn": "deletion", "tsa": "temperature_sensitive", "tsq": "temperature_sensitive"}
 
     def perturbation(strain: str, allele: str, role: str) -> Perturbation:
         gene, code = strain.rsplit("_", 1)
-        kind = "suppressor" if "-supp" in allele else kinds.get(code.rstrip("0123456789"), "damp")
+        kind = "suppressor" if "-supp" in allele else KINDS.get(code.rstrip("0123456789"), "damp")
         return Perturbation(gene=gene, kind=kind, allele="delta" if kind == "deletion" else allele, role=role)
 
     started, records = time.process_time(), []
@@ -70,7 +80,7 @@ def today_parse(folder: Path, rows: int) -> dict[str, Any]:
                 blank = not row["Query single mutant fitness (SMF)"]
                 sd = row["Double mutant fitness standard deviation"]
                 records.append(
-                    Record(
+                    Cross(
                         id=f"{NAME}:{number}:{path.stem}",
                         dataset=NAME,
                         row=number,
