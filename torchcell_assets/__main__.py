@@ -1,11 +1,7 @@
-"""The command line behind `make run` and `make ui`. It has no logic of its own: it chooses the study, starts what is
-needed, and executes the jobs of the code location in this process, so that the UI shows the same runs.
+"""The command line: `torchcell-assets`, `python -m torchcell_assets`, and what stands behind `make run` and `make ui`.
 
-    python -m torchcell_assets run      make what is missing or outdated, then print the scoreboard
-    python -m torchcell_assets status   what is missing, outdated or failed, and why
-    python -m torchcell_assets rebuild  the plan of what is outdated, and its execution
-    python -m torchcell_assets graph-rebuild  all bundles into a new local graph; graph-back: the one before serves again
-    python -m torchcell_assets ui       the Dagster UI and the local Neo4j over the same data root
+Belongs here: one subcommand with its own options for each thing that a person asks for, and the sentence where it is refused.
+Runs are executed in this process, over the jobs of the code location, so that the UI shows the same runs.
 """
 
 import argparse
@@ -16,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,25 +32,12 @@ PROJECT = Path(__file__).parent.parent
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; a refusal is printed as the one sentence that it is."""
-    parser = argparse.ArgumentParser(
-        prog="torchcell_assets", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("command", choices=["run", "ui", "status", "rebuild", "graph-rebuild", "graph-back"])
-    parser.add_argument("--yes", action="store_true", help="do not ask (rebuild)")
-    parser.add_argument("--port", type=int, default=3000, help="port of the UI (ui)")
-    options = parser.parse_args(arguments)
+    options = vars(_parser().parse_args(arguments))
+    command = options.pop("command")
     try:
         choosing.choose_study()
         _dagster_home()
-        commands = {
-            "run": _run,
-            "ui": lambda: _ui(options.port),
-            "status": upkeep.status,
-            "rebuild": lambda: upkeep.rebuild(options.yes),
-            "graph-rebuild": upkeep.rebuild_graph,
-            "graph-back": upkeep.roll_back_graph,
-        }
-        return commands[options.command]()
+        return command(**options)
     except TorchcellError as error:
         console.print(f"[bold red]{error}[/]", soft_wrap=True)
         return 1
@@ -66,6 +49,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
             console.print(f"[bold red]{study.data_root()} cannot be written: {why}.[/]", soft_wrap=True)
             return 1
         raise
+
+
+def _parser() -> argparse.ArgumentParser:
+    """`command` of what it parses is the function behind a subcommand; the rest are the arguments of that function."""
+    parser = argparse.ArgumentParser(
+        prog="torchcell-assets",
+        description="From published yeast gene-deletion screens to a graph, merged tables, gene embeddings and models.",
+        epilog="The data root is `data` in this folder, or what TORCHCELL_DATA names.",
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def add(name: str, command: Callable[..., int], does: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=does, description=f"{does[0].upper()}{does[1:]}.", allow_abbrev=False)
+        added.set_defaults(command=command)
+        return added
+
+    add("run", _run, "make what is missing or outdated, then print the scoreboard")
+    add("status", upkeep.status, "say what is missing, outdated or failed, and why")
+    rebuild = add("rebuild", upkeep.rebuild, "show what is outdated, ask, and make it again, upstream first")
+    rebuild.add_argument("--yes", action="store_true", help="do not ask")
+    add("graph-rebuild", upkeep.rebuild_graph, "all bundles into a new local graph, which then takes over")
+    add("graph-back", upkeep.roll_back_graph, "let the graph before the last rebuild serve again")
+    ui = add("ui", _ui, "serve the Dagster UI and the local Neo4j over the same data root")
+    ui.add_argument("--port", type=int, default=3000, help="port of the UI (default: %(default)s)")
+    return parser
 
 
 def _dagster_home() -> None:
