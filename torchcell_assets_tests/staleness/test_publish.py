@@ -24,7 +24,9 @@ def values(metadata: dict) -> dict:
 def test_batches_give_the_same_table_quarantine_and_version_as_all_rows_at_once(tmp_path, rows, size):
     one, many = tmp_path / "one.parquet", tmp_path / "many.parquet"
     whole = publish(one, Score, rows, blank=7)
-    parts = publish_batches(many, Score, in_batches(rows, size), metadata=lambda: {"stored": many.exists()})
+    parts = publish_batches(
+        many, Score, in_batches(rows, size), metadata=lambda table: {"stored": table.exists() and not many.exists()}
+    )
     assert parts.data_version == whole.data_version
     assert pl.read_parquet(many).equals(pl.read_parquet(one))
     assert pl.read_parquet(quarantine_of(many)).equals(pl.read_parquet(quarantine_of(one)))
