@@ -189,8 +189,19 @@ def rebuild_graph(instance: dg.DagsterInstance, tell: Callable[[str], None]) -> 
     return offline.rebuild(store.own_home(), current_bundles(instance, root), keep=store.previous_stores, tell=tell)
 
 
-def graph_elsewhere(instance: dg.DagsterInstance, graph: BaseAssetGraph) -> Elsewhere:
-    """What `graph/*` has materialized and the graph server does not serve; nothing is said where no server answers."""
+def graph_elsewhere(
+    instance: dg.DagsterInstance, graph: BaseAssetGraph, tell: Callable[[str], None] = lambda why: None
+) -> Elsewhere:
+    """What `graph/*` has materialized and the graph server does not serve.
+
+    Of a local server that does not run nothing is known but its folder, which the survey looks at.
+
+    Args:
+        instance: what was made.
+        graph: what is deployed.
+        tell: gets the reason why a server that NEO4J_URI names could not be asked; nothing is then said of the graph.
+
+    """
     from torchcell_assets.resources import DataRoot, GraphStore, GraphUnreachable
     from torchcell_assets.steps.graph import local_server, read
 
@@ -202,7 +213,8 @@ def graph_elsewhere(instance: dg.DagsterInstance, graph: BaseAssetGraph) -> Else
         with store.driver() as driver:
             serves = read.current_builds(driver, store.database_name, [key.path[-1] for key in made])
             genes = read.count_genes(driver, store.database_name)
-    except GraphUnreachable:
+    except GraphUnreachable as error:
+        tell(str(error))
         return {}
     found = {key: _not_served(key.path[-1], *said, serves, genes) for key, said in made.items()}
     return {key: why for key, why in found.items() if why}

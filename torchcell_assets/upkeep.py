@@ -26,7 +26,7 @@ def status() -> int:
     )
     with dg.DagsterInstance.get() as instance:
         graph = asset_graph()
-        standings = survey(instance, graph, elsewhere=making.graph_elsewhere(instance, graph))
+        standings = survey(instance, graph, elsewhere=making.graph_elsewhere(instance, graph, tell=_not_asked))
     for key in dict.fromkeys(standing.key for standing in standings):
         for state in State:
             found = [s for s in standings if s.key == key and s.state is state]
@@ -38,6 +38,10 @@ def status() -> int:
         table if table.row_count else "", f"{in_sync} of {len(standings)} assets and partitions are in sync."
     )
     return 0
+
+
+def _not_asked(why: str) -> None:
+    console.print(f"{why} What it serves was not looked at.", style="yellow", markup=False, soft_wrap=True)
 
 
 def rebuild_graph() -> int:

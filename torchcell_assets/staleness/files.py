@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from torchcell_assets.storage import TEMPORARY_PREFIX
+
 
 @dataclass(frozen=True)
 class Lost:
@@ -96,9 +98,15 @@ def _sha256(path: str | Path) -> str:
 def _single(files: Mapping[Path, Path]) -> Iterator[tuple[Path, Path]]:
     for place, now in files.items():
         if now.is_dir():
-            yield from ((place / one.relative_to(now), one) for one in now.rglob("*") if one.is_file())
+            inside = ((one.relative_to(now), one) for one in now.rglob("*"))
+            # another process may be writing beside it
+            yield from ((place / name, one) for name, one in inside if one.is_file() and not _temporary(name))
         else:
             yield place, now
+
+
+def _temporary(name: Path) -> bool:
+    return name.parts[0].startswith(TEMPORARY_PREFIX)
 
 
 def _entry(place: Path, now: Path) -> list:

@@ -24,11 +24,11 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
+from torchcell_assets.resources import DataRoot
 from torchcell_assets.staleness import files, provenance, reasons
 from torchcell_assets.staleness.history import History
 from torchcell_assets.staleness.provenance import Remembered
 from torchcell_assets.staleness.upstream import Upstream, partitions_of, upstream_of
-from torchcell_assets.study import data_root
 
 Wanted = Mapping[dg.AssetKey, Sequence[str | None]]
 """Asset -> partitions to look at; `[None]` for an unpartitioned one."""
@@ -117,7 +117,7 @@ def survey(
     standings: list[Standing] = []
     for key in asked:
         made, failed = stored[key], history.failed_since(key)
-        judge = _Judge.of(graph, key, versions, root or data_root(), (elsewhere or {}).get(key))
+        judge = _Judge.of(graph, key, versions, root or DataRoot().folder, (elsewhere or {}).get(key))
         partitions = partitions_of(graph, key) if wanted is None else wanted[key]
         standings += [judge.standing(partition, made.get(partition), failed.get(partition)) for partition in partitions]
     return standings

@@ -115,7 +115,7 @@ def result(
     """
     made = {path: path} if files is None else files
     now = next(now / path.relative_to(place) for place, now in made.items() if path.is_relative_to(place))
-    size = sum(one.stat().st_size for one in now.rglob("*")) if now.is_dir() else now.stat().st_size
+    size = sum(one.stat().st_size for one in now.rglob("*") if one.is_file()) if now.is_dir() else now.stat().st_size
     where: dict[str, Any] = {
         "dagster/uri": str(path),
         "bytes": size,

@@ -10,6 +10,8 @@ from torchcell_assets.plots import colours
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+HIGHEST = 1.4
+"""Fitness up to which distributions are drawn in bins."""
 NAMED = 8
 """Pairs of publications that the legend names; ten publications have 45."""
 
@@ -23,11 +25,11 @@ def fitness_by_order(table: pl.DataFrame) -> "Figure":
     rows = table.filter(pl.col("haploid") & pl.col("deletions_only"))
     orders = sorted(rows["order"].unique().to_list())
     for order, colour in zip(orders, colours(len(orders)), strict=True):
-        values = rows.filter(pl.col("order") == order)["value"].to_numpy()
+        values = np.clip(rows.filter(pl.col("order") == order)["value"].to_numpy(), 0, HIGHEST)
         label = f"{order} gene{'s' if order > 1 else ''} ({len(values):,})"
         axes.hist(
             values,
-            bins=np.linspace(0, 1.4, 71).tolist(),
+            bins=np.linspace(0, HIGHEST, 71).tolist(),
             density=True,
             histtype="step",
             linewidth=1.6,
@@ -35,7 +37,7 @@ def fitness_by_order(table: pl.DataFrame) -> "Figure":
             label=label,
         )
     axes.axvline(1.0, color="#bbbbbb", linewidth=1, zorder=0)
-    axes.set_xlabel("fitness (mutant / reference)")
+    axes.set_xlabel(f"fitness (mutant / reference); the last bin holds all from {HIGHEST} on")
     axes.set_ylabel("density")
     if rows.height:
         axes.legend(frameon=False, loc="upper left")
@@ -61,8 +63,9 @@ def replicate_scatter(pairs: pl.DataFrame, names: dict[str, str]) -> "Figure":
         )
     if len(groups) > NAMED:
         axes.scatter([], [], s=3, color="none", label=f"and {len(groups) - NAMED} more pairs of publications")
-    axes.plot([0, 1.4], [0, 1.4], color="#888888", linewidth=0.8, zorder=0)
-    axes.set(xlim=(0, 1.4), ylim=(0, 1.4), xlabel="fitness in one publication", ylabel="fitness in another")
+    top = float(np.max(pairs.select("x", "y").to_numpy(), initial=HIGHEST))
+    axes.plot([0, top], [0, top], color="#888888", linewidth=0.8, zorder=0)
+    axes.set(xlim=(0, top), ylim=(0, top), xlabel="fitness in one publication", ylabel="fitness in another")
     if pairs.height:
         axes.legend(frameon=False, fontsize=7, loc="upper left", markerscale=3)
     return figure
