@@ -105,12 +105,21 @@ def _make(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from torchcell_assets import making
-    from torchcell_assets.staleness import outdated
+    from torchcell_assets.staleness import Outdated, outdated
 
     definition = defs.resolve_job_def(job)
     graph = defs.resolve_asset_graph()
     wanted = _wanted(graph, definition.asset_layer.executable_asset_keys)
-    todo = outdated(instance, graph, wanted)
+    if job == "graph":  # a later job may need the server alone, and what that lacks is loaded in this one
+        ahead = outdated(instance, graph, _wanted(graph, graph.materializable_asset_keys))
+        if making.needs_graph(item.key for item in ahead):
+            making.serve_graph(servers)
+
+    def look() -> list[Outdated]:
+        elsewhere = making.graph_elsewhere(instance, graph) if job == "graph" else None
+        return outdated(instance, graph, wanted, elsewhere=elsewhere)
+
+    todo = look()
     if not todo:
         return 0
     if making.needs_graph(item.key for item in todo):
@@ -132,7 +141,7 @@ def _make(
             done |= {(item.key, item.partition) for item in batch}
             progress.update(task, advance=len(batch))
             # what was just made may have outdated what follows it in the same job
-            todo = [item for item in outdated(instance, graph, wanted) if (item.key, item.partition) not in done]
+            todo = [item for item in look() if (item.key, item.partition) not in done]
             progress.update(task, total=len(done) + len(todo))
         progress.update(task, now="")
     return len(done)

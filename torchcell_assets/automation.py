@@ -71,10 +71,9 @@ def rebuild_outdated(location: Callable[[], dg.Definitions]) -> dg.JobDefinition
 
             def before(batch: Sequence[Standing]) -> None:
                 context.log.info("\n".join(str(standing) for standing in batch))
-                if making.needs_graph(standing.key for standing in batch):
-                    making.serve_graph(servers)
 
-            done = making.rebuild(context.instance, location(), before=before)
+            serve = lambda: making.serve_graph(servers)  # noqa: E731
+            done = making.rebuild(context.instance, location(), before=before, serve=serve)
         told = [f"{key.to_user_string()} {cell or ''}: {why}" for (key, cell), why in done.failed.items()]
         context.add_output_metadata({"made": len(done.made), "failed": len(done.failed), "left": len(done.left)})
         if told:

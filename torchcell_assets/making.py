@@ -12,13 +12,13 @@ import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
 from torchcell_assets import study
-from torchcell_assets.staleness import Standing, State, survey
+from torchcell_assets.staleness import Elsewhere, Standing, State, survey
 from torchcell_assets.staleness.checks import ASKS_ELSEWHERE
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Planned:
 
 def plan(standings: Sequence[Standing], graph: BaseAssetGraph) -> list[Planned]:
     """What a rebuild makes, in order, and then what may follow it."""
-    outdated = _by_asset(s for s in standings if s.state is State.OUTDATED)
+    outdated = _by_asset(s for s in standings if s.stale)
     kept = _by_asset(s for s in standings if s.state in (State.IN_SYNC, State.FAILED))
     sure = [_planned(key, found, summary(found)) for key, found in outdated.items()]
     after = [key for key in kept if ancestors(graph, key) & outdated.keys()]
@@ -102,16 +102,25 @@ def rebuild(
     *,
     tags: Mapping[str, str] | None = None,
     before: Callable[[Sequence[Standing]], None] = lambda batch: None,
+    serve: Callable[[], None] = lambda: None,
 ) -> Rebuilt:
-    """Make everything outdated again, upstream first, until nothing is left but what failed and what stands behind it.
+    """Make everything stale again, upstream first, until nothing is left but what failed and what stands behind it.
 
-    tags: of every run. before: called with each batch, before it is made.
+    Args:
+        instance: what was made, and where it is made again.
+        location: what is deployed.
+        tags: of every run.
+        before: called with each batch, before it is made.
+        serve: called before the first batch if the graph server is needed; what that does not hold is loaded again too.
+
     """
     graph = location.resolve_asset_graph()
     job = location.resolve_implicit_global_asset_job_def()
     outcome = Rebuilt([], {}, [])
+    if needs_graph(standing.key for standing in survey(instance, graph) if standing.stale):
+        serve()
     while True:
-        outdated = [s for s in survey(instance, graph) if s.state is State.OUTDATED]
+        outdated = [s for s in survey(instance, graph, elsewhere=graph_elsewhere(instance, graph)) if s.stale]
         # each cell once: what is outdated again right after it was made would go on for ever
         tried = {*outcome.made, *outcome.failed}
         open_ = [s for s in outdated if (s.key, s.partition) not in tried]
@@ -178,6 +187,62 @@ def rebuild_graph(instance: dg.DagsterInstance, tell: Callable[[str], None]) -> 
     root = DataRoot()
     store = GraphStore(root=root)
     return offline.rebuild(store.own_home(), current_bundles(instance, root), keep=store.previous_stores, tell=tell)
+
+
+def graph_elsewhere(
+    instance: dg.DagsterInstance, graph: BaseAssetGraph, tell: Callable[[str], None] = lambda why: None
+) -> Elsewhere:
+    """What `graph/*` has materialized and the graph server does not serve.
+
+    Of a local server that does not run nothing is known but its folder, which the survey looks at.
+
+    Args:
+        instance: what was made.
+        graph: what is deployed.
+        tell: gets the reason why a server that NEO4J_URI names could not be asked; nothing is then said of the graph.
+
+    """
+    from torchcell_assets.resources import DataRoot, GraphStore, GraphUnreachable
+    from torchcell_assets.steps.graph import local_server, read
+
+    made = _builds(instance, graph)
+    store = GraphStore(root=DataRoot())
+    if not made or (store.local_home and local_server.connection(store.local_home) is None):
+        return {}
+    try:
+        with store.driver() as driver:
+            serves = read.current_builds(driver, store.database_name, [key.path[-1] for key in made])
+            genes = read.count_genes(driver, store.database_name)
+    except GraphUnreachable as error:
+        tell(str(error))
+        return {}
+    found = {key: _not_served(key.path[-1], *said, serves, genes) for key, said in made.items()}
+    return {key: why for key, why in found.items() if why}
+
+
+def _builds(instance: dg.DagsterInstance, graph: BaseAssetGraph) -> dict[dg.AssetKey, tuple[str, int]]:
+    """Asset of the graph -> the build that its last materialization made, and how many rows that has."""
+    found = {}
+    for record in instance.get_asset_records([k for k in graph.materializable_asset_keys if k.path[0] == "graph"]):
+        event = record.asset_entry.last_materialization_record
+        said = event.asset_materialization.metadata if event and event.asset_materialization else {}
+        if "build" in said:
+            rows: Any = said["dagster/row_count"].value
+            found[record.asset_entry.asset_key] = (str(said["build"].value), rows)
+    return found
+
+
+def _not_served(
+    name: str, build: str, rows: int, serves: Mapping[str, tuple[str, int]], genes: int
+) -> tuple[State, str] | None:
+    if name == "genome":  # it has no build: its genes are there, or are not
+        return None if genes >= rows else (State.MISSING, f"missing: the graph serves {genes:,} of {rows:,} genes")
+    if name not in serves:
+        return State.MISSING, f"missing: the graph serves no build of {name}"
+    served, _ = serves[name]
+    return (
+        None if served == build else (State.CHANGED, f"the graph serves build {served}, and {build} was materialized")
+    )
 
 
 def needs_graph(keys: Iterable[dg.AssetKey]) -> bool:

@@ -25,7 +25,8 @@ def status() -> int:
         Column("asset", no_wrap=True), "state", "partitions", "why", title=f"Data root {study.data_root()}", box=None
     )
     with dg.DagsterInstance.get() as instance:
-        standings = survey(instance, asset_graph())
+        graph = asset_graph()
+        standings = survey(instance, graph, elsewhere=making.graph_elsewhere(instance, graph, tell=_not_asked))
     for key in dict.fromkeys(standing.key for standing in standings):
         for state in State:
             found = [s for s in standings if s.key == key and s.state is state]
@@ -37,6 +38,10 @@ def status() -> int:
         table if table.row_count else "", f"{in_sync} of {len(standings)} assets and partitions are in sync."
     )
     return 0
+
+
+def _not_asked(why: str) -> None:
+    console.print(f"{why} What it serves was not looked at.", style="yellow", markup=False, soft_wrap=True)
 
 
 def rebuild_graph() -> int:
@@ -74,10 +79,12 @@ def rebuild(yes: bool) -> int:
     out = output()
     with dg.DagsterInstance.get() as instance, contextlib.ExitStack() as servers, killed_runs.alive() as tags:
         killed_runs.close(instance)
-        plan = making.plan(survey(instance, asset_graph()), asset_graph())
+        graph = asset_graph()
+        elsewhere = making.graph_elsewhere(instance, graph)
+        plan = making.plan(survey(instance, graph, elsewhere=elsewhere), graph)
         sure = [one for one in plan if not one.may_follow]
         if not sure:
-            out.print("Nothing that is stored is outdated.")
+            out.print("Nothing that was made is gone, changed or outdated.")
             return 0
         table = Table(
             Column("asset", no_wrap=True),
@@ -95,10 +102,12 @@ def rebuild(yes: bool) -> int:
         out.print(table)
         if not yes and not Confirm.ask("Make it again?", console=out, default=False):
             return 1
-        if making.needs_graph(one.key for one in sure):
-            making.serve_graph(servers)
         outcome = making.rebuild(
-            instance, defs, tags=tags, before=lambda batch: out.print(*map(str, batch), sep="\n", soft_wrap=True)
+            instance,
+            defs,
+            tags=tags,
+            before=lambda batch: out.print(*map(str, batch), sep="\n", soft_wrap=True),
+            serve=lambda: making.serve_graph(servers),
         )
     for (key, partition), why in outcome.failed.items():
         console.print(f"[bold red]{key.to_user_string()} {partition or ''}: {why}[/]", soft_wrap=True)

@@ -1,17 +1,20 @@
 """One asset per dataset of the study, and the genome: raw file -> Parquet of validated records, with a quarantine."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import polars as pl
 
-from torchcell_assets.plots import embedded
+from torchcell_assets.plots import picture
 from torchcell_assets.resources import DataRoot, RawFiles
 from torchcell_assets.staleness import publish, publish_batches, step
 from torchcell_assets.steps.datasets import DATASETS, GENOME, figures
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
 from torchcell_assets.study import current
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def _asset(dataset: Dataset) -> dg.AssetsDefinition:
@@ -41,18 +44,20 @@ def _asset(dataset: Dataset) -> dg.AssetsDefinition:
                 parsed.records,
                 blank=parsed.blank,
                 sort_by=order,
-                metadata=lambda: _plot(dataset, path),
+                metadata=lambda table: _plot(dataset, table),
             )
         batches = ((batch.records, batch.blank) for batch in parsed)
-        return publish_batches(path, dataset.record, batches, metadata=lambda: _plot(dataset, path))
+        return publish_batches(path, dataset.record, batches, metadata=lambda table: _plot(dataset, table))
 
     return build
 
 
 def _plot(dataset: Dataset, path: Path) -> dict[str, Any]:
-    table = pl.scan_parquet(path)
-    figure = figures.gene_lengths(table) if dataset is GENOME else figures.value_histogram(table, dataset.name)
-    return {"plot": embedded(figure, dataset.name)}
+    def draw() -> "Figure":
+        table = pl.scan_parquet(path)
+        return figures.gene_lengths(table) if dataset is GENOME else figures.value_histogram(table, dataset.name)
+
+    return {"plot": picture(dataset.name, draw)}
 
 
 def of_the_study() -> tuple[Dataset, ...]:
