@@ -12,6 +12,7 @@ import dagster as dg
 import dataframely as dy
 import polars as pl
 
+from torchcell_assets.schema import validate
 from torchcell_assets.staleness.stored import Stored, preview, store
 
 
@@ -26,14 +27,14 @@ def publish(
 ) -> dg.MaterializeResult:
     """Validate `records` against `cls` and write those that pass to `path` (Parquet), the others to its quarantine.
 
-    records: columns of `cls`, types as near as they come (they are cast).
+    records: columns of `cls`, types as near as they come (they are cast); a row with a `problem` does not pass.
     blank: value cells of the raw file that held nothing; given, the metadata show that cells read = kept + blank +
         quarantined.
     sort_by: order of the stored rows; by default the primary key.
     metadata: asked for once everything is stored at `path`.
     The quarantine lies beside the table as `<name>.quarantine.parquet`, with the rules that each row breaks.
     """
-    kept, failure = cls.filter(records.lazy().collect(), cast=True)
+    kept, failure = validate(cls, records.lazy().collect())
     good = kept.sort(*(sort_by or cls.primary_key()))
     return _published(path, cls, store(path, [(good, failure)]), blank, metadata)
 
@@ -57,7 +58,7 @@ def publish_batches(
         nonlocal blank
         for records, empty in batches:
             blank += empty
-            yield cls.filter(records.collect(), cast=True)
+            yield validate(cls, records.collect())
 
     stored = store(path, checked())
     return _published(path, cls, stored, blank, metadata)
