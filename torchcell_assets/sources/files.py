@@ -32,6 +32,10 @@ class SourceUnavailable(TorchcellError):
     """A raw file cannot be had, or is not the file that it should be."""
 
 
+class WrongEntry(TorchcellError):
+    """The catalog states what cannot be: whoever wrote the entry has to correct it."""
+
+
 @dataclass(frozen=True)
 class Source:
     """A raw file.
@@ -195,6 +199,8 @@ class Sources:
                 problems.append(f"{place} {path} cannot be read ({error.strerror or error})")
             else:
                 if digest in source.sha256:
+                    if digest == source.sha256[0]:
+                        _require_size(source, path)
                     return path, []
                 problems.append(f"{place} {path} {archives.another_file(digest, source.sha256)}")
         return None, problems
@@ -238,6 +244,15 @@ def sha256_of(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _require_size(source: Source, path: Path) -> None:
+    size = path.stat().st_size
+    if source.bytes is not None and size != source.bytes:
+        raise WrongEntry(
+            f"The catalog says that {source.name} has {source.bytes:,} bytes, and {path}, which has its sha256, has {size:,}: "
+            "correct `bytes`."
+        )
 
 
 def _package_file(package: str, member: str) -> Path | None:

@@ -12,6 +12,7 @@ import dagster as dg
 import dataframely as dy
 import polars as pl
 
+from torchcell_assets.schema import validate
 from torchcell_assets.staleness.files import record
 from torchcell_assets.staleness.provenance import FILES_METADATA
 from torchcell_assets.staleness.stored import Stored, preview, quarantine_of, write
@@ -29,14 +30,14 @@ def publish(
 ) -> dg.MaterializeResult:
     """Validate `records` against `cls` and write those that pass to `path` (Parquet), the others to its quarantine.
 
-    records: columns of `cls`, types as near as they come (they are cast).
+    records: columns of `cls`, types as near as they come (they are cast); a row with a `problem` does not pass.
     blank: value cells of the raw file that held nothing; given, the metadata show that cells read = kept + blank +
         quarantined.
     sort_by: order of the stored rows; by default the primary key.
     metadata: gets the path at which the table is written; asked for before the table takes its place.
     The quarantine lies beside the table as `<name>.quarantine.parquet`, with the rules that each row breaks.
     """
-    kept, failure = cls.filter(records.lazy().collect(), cast=True)
+    kept, failure = validate(cls, records.lazy().collect())
     good = kept.sort(*(sort_by or cls.primary_key()))
     return _published(path, cls, [(good, failure)], metadata, lambda: blank)
 
@@ -60,7 +61,7 @@ def publish_batches(
         nonlocal blank
         for records, empty in batches:
             blank += empty
-            yield cls.filter(records.collect(), cast=True)
+            yield validate(cls, records.collect())
 
     return _published(path, cls, checked(), metadata, lambda: blank)
 

@@ -123,7 +123,7 @@ def test_what_a_dataset_declares_is_what_its_asset_uses():
     for dataset in (GENOME, *DATASETS):
         spec = specs.get(f"datasets/{dataset.name}")
         if spec is not None:  # of another study otherwise
-            expected = {f"class {dataset.record.__name__}", *(f"source {source.name}" for source in dataset.sources)}
+            expected = {f"class {dataset.record.__name__}", *(f"source {source.name}" for source in dataset.raw_files)}
             assert set(spec.uses) == expected, dataset.name
 
 

@@ -1,5 +1,6 @@
 """One asset per dataset of the study, and the genome: raw file -> Parquet of validated records, with a quarantine."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from torchcell_assets.resources import DataRoot, RawFiles
 from torchcell_assets.staleness import publish, publish_batches, step
 from torchcell_assets.steps.datasets import DATASETS, GENOME, figures
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
+from torchcell_assets.steps.datasets.retired_names import Found
 from torchcell_assets.study import current
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 def _asset(dataset: Dataset) -> dg.AssetsDefinition:
     @step(
         name=dataset.name,
-        uses=[dataset.record, *dataset.sources],
+        uses=[dataset.record, *dataset.raw_files],
         logic=dataset.logic,
         code=[dataset.parse],
         description=dataset.description,
@@ -36,6 +38,7 @@ def _asset(dataset: Dataset) -> dg.AssetsDefinition:
     def build(root: DataRoot, raw: RawFiles) -> dg.MaterializeResult:
         path = root.table("datasets", dataset.name)
         parsed = dataset.read(raw.sources().path)
+        names = Found()
         if isinstance(parsed, Parsed):
             order = None if dataset is GENOME else ["row", "id"]
             return publish(
@@ -44,12 +47,31 @@ def _asset(dataset: Dataset) -> dg.AssetsDefinition:
                 parsed.records,
                 blank=parsed.blank,
                 sort_by=order,
-                metadata=lambda table: _plot(dataset, table),
+                metadata=lambda table: {**_names(parsed.names), **_plot(dataset, table)},
             )
-        batches = ((batch.records, batch.blank) for batch in parsed)
-        return publish_batches(path, dataset.record, batches, metadata=lambda table: _plot(dataset, table))
+
+        def batches() -> Iterator[tuple[pl.LazyFrame, int]]:
+            nonlocal names
+            for batch in parsed:
+                names |= batch.names
+                yield batch.records, batch.blank
+
+        return publish_batches(
+            path, dataset.record, batches(), metadata=lambda table: {**_names(names), **_plot(dataset, table)}
+        )
 
     return build
+
+
+def _names(found: Found) -> dict[str, Any]:
+    """Which printed names are no genes of today, and what became of each; nothing where all are."""
+    told = {
+        "stored as the gene that they belong to": dict(found.resolved),
+        "kept apart, because the gene of today has another strain too": dict(found.kept_apart),
+        "no ORF of S288C": sorted(found.outside),
+    }
+    told = {what: names for what, names in told.items() if names}
+    return {"retired_names": dg.MetadataValue.json(told)} if told else {}
 
 
 def _plot(dataset: Dataset, path: Path) -> dict[str, Any]:
