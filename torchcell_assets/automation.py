@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 
 from torchcell_assets import making
-from torchcell_assets.staleness import Standing
+from torchcell_assets.staleness import Standing, cell_name
 
 FLOW = ("datasets", "graph", "merged", "representations", "baselines", "trained", "figure")
 """The jobs that make everything, upstream first."""
@@ -74,7 +74,8 @@ def rebuild_outdated(location: Callable[[], dg.Definitions]) -> dg.JobDefinition
 
             serve = lambda: making.serve_graph(servers)  # noqa: E731
             done = making.rebuild(context.instance, location(), before=before, serve=serve)
-        told = [f"{key.to_user_string()} {cell or ''}: {why}" for (key, cell), why in done.failed.items()]
+        told = [f"{cell_name(*cell)}: {why}" for cell, why in done.failed.items()]
+        told += [str(verdict) for verdict in done.checks if verdict.error]
         context.add_output_metadata({"made": len(done.made), "failed": len(done.failed), "left": len(done.left)})
         if told:
             raise dg.Failure("\n".join(told), allow_retries=False)

@@ -8,7 +8,7 @@ import os
 from typing import TYPE_CHECKING
 
 from torchcell_assets import environment, study
-from torchcell_assets.terminal import console
+from torchcell_assets.terminal import say
 
 if TYPE_CHECKING:
     from torchcell_assets.sources import Source
@@ -23,7 +23,7 @@ def choose_study() -> None:
     from torchcell_assets.vocabulary import KNOWN
 
     for sentence in environment.check():
-        console.print(sentence, style="yellow", markup=False, soft_wrap=True)
+        say(sentence, "yellow")
     environment.settle()
     name = study.chosen()
     if name is None:
@@ -31,12 +31,11 @@ def choose_study() -> None:
 
         lacking = RawFiles(root=DataRoot()).sources().probe(raw_files(study.load(study.DEFAULT)), timeout=5.0)
         for source, why in lacking:
-            console.print(f"[yellow]{source.name}[/]: {why}", soft_wrap=True)
+            say(f"{source.name}: {why}", "yellow")
         if lacking:
-            console.print(
+            say(
                 f"The study {study.DEFAULT!r} needs these files: put them into a folder and set TORCHCELL_MIRROR to it, or "
-                f"run again with network. Until then this is the study {study.FALLBACK!r}: SIMULATED growth.",
-                soft_wrap=True,
+                f"run again with network. Until then this is the study {study.FALLBACK!r}: SIMULATED growth."
             )
         name = study.FALLBACK if lacking else study.DEFAULT
     served = study.load(name, KNOWN)
@@ -58,7 +57,7 @@ def require_raw_files(wanted: study.Study) -> None:
         return
     lacking = sources.probe(needed, timeout=5.0)
     for number, (_, why) in enumerate(lacking, start=1):
-        console.print(f"[yellow]{number}.[/] {why}", soft_wrap=True)
+        say(f"{number}. {why}", "yellow")
     raise study.StudyError(
         f"The study {wanted.name!r} lacks {len(lacking)} raw files, named above with where to get them and where to put "
         "them: nothing was made. The same command goes on once they are there."

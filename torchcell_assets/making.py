@@ -11,7 +11,7 @@ import contextlib
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -19,7 +19,8 @@ from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGra
 
 from torchcell_assets import study
 from torchcell_assets.staleness import Elsewhere, Standing, State, survey
-from torchcell_assets.staleness.checks import ASKS_ELSEWHERE
+from torchcell_assets.staleness.checks import NO_NETWORK, RAW_FILES_AS_PINNED, SCHEMA_IN_SYNC, WHOLE_ASSET
+from torchcell_assets.staleness.verdicts import Verdict, stopping, verdicts
 
 if TYPE_CHECKING:
     from dagster._core.execution.execute_in_process_result import ExecuteInProcessResult
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from torchcell_assets.steps.graph.bundle import Manifest
 
 Cell = tuple[dg.AssetKey, str | None]
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass(frozen=True)
@@ -89,11 +91,12 @@ def ancestors(graph: BaseAssetGraph, key: dg.AssetKey) -> set[dg.AssetKey]:
 
 @dataclass
 class Rebuilt:
-    """What came of a rebuild: cells made, failures by cell, and what was left because something before it had failed."""
+    """What came of a rebuild: cells made, failures by cell, checks that failed, and what was left because of either."""
 
     made: list[Cell]
     failed: dict[Cell, str]
     left: list[Standing]
+    checks: list[Verdict] = field(default_factory=list)
 
 
 def rebuild(
@@ -119,14 +122,20 @@ def rebuild(
     outcome = Rebuilt([], {}, [])
     if needs_graph(standing.key for standing in survey(instance, graph) if standing.stale):
         serve()
+    broken = execute_checks(job, instance, open_checks(verdicts(instance, graph)), tags=tags or {})
     while True:
         outdated = [s for s in survey(instance, graph, elsewhere=graph_elsewhere(instance, graph)) if s.stale]
         # each cell once: what is outdated again right after it was made would go on for ever
         tried = {*outcome.made, *outcome.failed}
         open_ = [s for s in outdated if (s.key, s.partition) not in tried]
-        batch = _next_batch(open_, graph, {key for key, _ in outcome.failed})
+        stopped = stopping(verdicts(instance, graph))
+        batch = _next_batch(open_, graph, {key for key, _ in outcome.failed} | stopped.keys())
         if not batch:
             outcome.left = open_
+            made: set[dg.AssetKey | None] = {key for key, _ in outcome.made}
+            broken += execute_checks(job, instance, last_checks(verdicts(instance, graph), bool(made)), tags=tags or {})
+            found = [v for v in verdicts(instance, graph) if v.failed and (v.error or v.key.asset_key in made)]
+            outcome.checks = [*found, *broken]
             return outcome
         before(batch)
         result = execute(job, instance, batch, tags=tags or {}, raise_on_error=False)
@@ -149,28 +158,79 @@ def execute(
     batch: Sequence[Standing],
     *,
     tags: Mapping[str, str],
+    run_id: str | None = None,
     raise_on_error: bool = True,
 ) -> "ExecuteInProcessResult":
     """One run, in this process, of assets that share a partition key, with their checks.
 
-    tags: of the run; those that `killed_runs.alive` gives.
+    tags: of the run; those that `killed_runs.alive` gives. run_id: a new one by default.
     """
     keys = {standing.key for standing in batch}
     known = job.asset_layer.asset_graph.asset_check_keys
-    checks = {check for check in known if check.asset_key in keys and check.name not in ASKS_ELSEWHERE}
+    # what looks at all partitions is asked once, at the end
+    checks = {check for check in known if check.asset_key in keys and check.name not in WHOLE_ASSET}
     return job.get_subset(asset_selection=keys, asset_check_selection=checks).execute_in_process(
         instance=instance,
         partition_key=batch[0].partition,
-        tags=tags,
-        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        tags={**tags, **NO_NETWORK},
+        run_config=_QUIET,
+        run_id=run_id,
         raise_on_error=raise_on_error,
     )
 
 
-def _message(result: "ExecuteInProcessResult", key: dg.AssetKey) -> str:
-    """The sentence with which the step of an asset failed: the innermost cause."""
+def open_checks(found: Sequence[Verdict]) -> set[dg.AssetCheckKey]:
+    """What to execute before anything is made, so that nothing follows what is wrong, and no mistake that was taken back
+    stops anything: blocking checks that were not executed since their asset was made, and what failed.
+    """
+    return {
+        v.key
+        for v in found
+        if (v.blocking and v.passed is None)
+        or (v.failed and v.key.name not in (*WHOLE_ASSET, RAW_FILES_AS_PINNED))  # the last may have failed at the URL
+    }
+
+
+def last_checks(found: Sequence[Verdict], made: bool) -> set[dg.AssetCheckKey]:
+    """What to execute after everything was made: what was not executed since, and whether stored partitions are in sync.
+
+    made: whether anything was made, which may have outdated partitions of any asset.
+    """
+    return {v.key for v in found if v.passed is None or (v.key.name == SCHEMA_IN_SYNC and (made or v.failed))}
+
+
+def execute_checks(
+    job: dg.JobDefinition,
+    instance: dg.DagsterInstance,
+    checks: Collection[dg.AssetCheckKey],
+    *,
+    tags: Mapping[str, str],
+) -> list[Verdict]:
+    """One run, in this process, of checks alone; none where there are none. What they find is stored: see `verdicts`.
+
+    Returns those that found nothing, because the check itself could not be executed.
+    """
+    if not checks:
+        return []
+    with contextlib.ExitStack() as servers:
+        if any(check.asset_key.path[0] == "graph" and check.name not in WHOLE_ASSET for check in checks):
+            serve_graph(servers)
+        result = job.get_subset(asset_selection=set(), asset_check_selection=set(checks)).execute_in_process(
+            instance=instance, tags={**tags, **NO_NETWORK}, run_config=_QUIET, raise_on_error=False
+        )
+    executed = {evaluation.asset_check_key for evaluation in result.get_asset_check_evaluations()}
+    return [
+        Verdict(check, False, error=True, why=f"It could not be executed: {_message(result, check)}")
+        for check in sorted(set(checks) - executed)
+    ]
+
+
+def _message(result: "ExecuteInProcessResult", key: dg.AssetKey | dg.AssetCheckKey) -> str:
+    """The sentence with which the step of an asset or of a check failed: the innermost cause."""
+    asset = key.asset_key if isinstance(key, dg.AssetCheckKey) else key
+    step = asset.to_python_identifier() + (f"_{key.name}" if isinstance(key, dg.AssetCheckKey) else "")
     for event in result.get_step_failure_events():
-        if event.step_key == key.to_python_identifier():
+        if event.step_key == step:
             error = event.step_failure_data.error
             while error is not None and error.cause is not None:
                 error = error.cause

@@ -5,7 +5,7 @@ stored with what is deployed; `schema_in_sync` shows that in the UI.
 """
 
 from torchcell_assets.staleness.content import ContentHash, content_hash
-from torchcell_assets.staleness.outdated import Elsewhere, Outdated, Standing, State, outdated, survey
+from torchcell_assets.staleness.outdated import Elsewhere, Outdated, Standing, State, cell_name, outdated, survey
 from torchcell_assets.staleness.publish import publish, publish_batches, result
 from torchcell_assets.staleness.step import Policy, step
 
@@ -16,6 +16,7 @@ __all__ = [
     "Policy",
     "Standing",
     "State",
+    "cell_name",
     "content_hash",
     "outdated",
     "publish",

@@ -65,9 +65,18 @@ class Standing:
         """It was made, and is not what was recorded, or not what today's code and inputs give: to be made again."""
         return self.state in (State.MISSING, State.CHANGED, State.OUTDATED)
 
+    @property
+    def cell(self) -> str:
+        """Its name: see `cell_name`."""
+        return cell_name(self.key, self.partition)
+
     def __str__(self) -> str:
-        cell = f" [{self.partition}]" if self.partition else ""
-        return f"{self.key.to_user_string()}{cell}: {self.why or self.state}"
+        return f"{self.cell}: {self.why or self.state}"
+
+
+def cell_name(key: dg.AssetKey, partition: str | None) -> str:
+    """`merged/fitness`, or with its partition `merged/subset (1e3)`."""
+    return key.to_user_string() + (f" ({partition})" if partition else "")
 
 
 Outdated = Standing
