@@ -27,6 +27,7 @@ from dagster._core.definitions.data_version import (
 
 from torchcell_assets.resources import DataRoot
 from torchcell_assets.staleness import files
+from torchcell_assets.staleness.inputs import require_inputs
 from torchcell_assets.staleness.upstream import upstream_of
 
 USES_METADATA = "torchcell/uses"
@@ -56,8 +57,11 @@ def recorded(function: Callable[..., Any], uses: Mapping[str, Any]) -> Callable[
 
     @functools.wraps(function)
     def make(*arguments: Any, **named: Any) -> dg.MaterializeResult:
+        context = dg.AssetExecutionContext.get()
+        root = next((one.folder for one in (*arguments, *named.values()) if isinstance(one, DataRoot)), None)
+        require_inputs(context, root)
         # before the body: if an input moves while it runs, the result counts as made from the older one
-        inputs = _many_inputs(dg.AssetExecutionContext.get())
+        inputs = _many_inputs(context)
         started = time.monotonic()
         made = function(*arguments, **named)
         seconds = round(time.monotonic() - started, 3)
