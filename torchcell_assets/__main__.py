@@ -226,7 +226,7 @@ def _ui(port: int) -> int:
     import dagster as dg
 
     from torchcell_assets import killed_runs
-    from torchcell_assets.steps.graph import local_server
+    from torchcell_assets.resources import DataRoot, GraphStore
 
     with contextlib.ExitStack() as servers, _default_signals():
         lock, alone = servers.enter_context(killed_runs.ui_alive())
@@ -234,8 +234,7 @@ def _ui(port: int) -> int:
         own = Path(os.environ["DAGSTER_HOME"]) == study.data_root() / "dagster"
         with dg.DagsterInstance.get() as instance:
             killed_runs.close(instance, of_the_ui=alone and own)
-        if not os.environ.get("NEO4J_URI"):
-            graph = servers.enter_context(local_server.serving(study.data_root() / "neo4j", browser=True))
+        if graph := servers.enter_context(GraphStore(root=DataRoot()).serving(browser=True)):
             print(f"Neo4j Browser  {graph.http}  user {graph.username}  password {graph.password}", flush=True)
         print(f"Dagster        http://127.0.0.1:{port}   (Ctrl-C stops both)", flush=True)
         command = [

@@ -6,7 +6,7 @@ import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
 from torchcell_assets import automation
-from torchcell_assets.resources import DataRoot, GraphStore, RawFiles
+from torchcell_assets.resources import DataRoot, GraphStore, RawFiles, of_the_environment
 from torchcell_assets.staleness.checks import schema_in_sync
 
 STEPS = ("datasets", "graph", "merged", "representations", "trained")
@@ -27,6 +27,10 @@ defs: dg.Definitions = dg.Definitions(
     jobs=[*automation.JOBS, REBUILD],
     schedules=automation.schedules(REBUILD),
     sensors=[automation.SENSOR],
-    resources={"root": root, "raw": RawFiles(root=root), "store": GraphStore(root=root)},
+    resources={
+        "root": of_the_environment(root),
+        "raw": of_the_environment(RawFiles(root=root)),
+        "store": of_the_environment(GraphStore(root=root)),
+    },
     executor=dg.in_process_executor,
 )

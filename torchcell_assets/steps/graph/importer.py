@@ -51,6 +51,7 @@ def run(home: Path, bundles: Sequence[Path], *, password: str | None, tell: Call
 
     Raises:
         ImportFailed: with the importer's reason: a bad row and where it stands, or that it cannot start.
+
     """
     jars = fetch_jars()
     (home / "logs").mkdir(parents=True)

@@ -19,14 +19,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.steps.graph import supervisor
 from torchcell_assets.steps.graph.jars import GraphUnavailable, fetch_jars
-from torchcell_assets.steps.graph.locks import START, exclusive_lock
+from torchcell_assets.steps.graph.locks import READERS, START, STORE, exclusive_lock, shared_lock
 from torchcell_assets.steps.graph.server_home import (
     Connection,
     Memory,
@@ -91,6 +91,27 @@ def serving(home: Path, *, browser: bool = False) -> Iterator[Connection]:
         finally:
             if started and not read_entry(home).get("persistent"):
                 _leave(home, use)
+
+
+@contextlib.contextmanager
+def using(home: Path, *, loads: bool = False, waits: Callable[[], None] = lambda: None) -> Iterator[Connection]:
+    """`serving`, and while the block runs no other store takes the place of the one that is served.
+
+    Args:
+        home: folder of the server.
+        loads: the block writes what has to stay, so that it waits for a rebuild, which would not have it, and a rebuild for it.
+        waits: called once if the block has to wait for that.
+
+    """
+    with contextlib.ExitStack() as held:
+        if loads:
+            held.enter_context(shared_lock(home, STORE, waits=waits))
+        held.enter_context(serving(home))
+        held.enter_context(shared_lock(home, READERS))
+        here = connection(home)  # a store that took the place of another since may have another port
+        if here is None:
+            raise GraphUnavailable(f"The local Neo4j of {home} was stopped: run it again.")
+        yield here
 
 
 @contextlib.contextmanager

@@ -30,6 +30,7 @@ def exclusive_lock(home: Path, what: str, *, waits: Callable[[], None] = lambda:
 
     Raises:
         GraphUnavailable: if the folder beside `home` cannot be written.
+
     """
     with locked(_file(home, what), waits=waits):
         yield

@@ -58,6 +58,7 @@ def rebuild(
 
     Raises:
         ImportFailed: with one sentence; the old store then still serves, if it did before.
+
     """
     home = home.expanduser().resolve()
     following = _beside(home, "next")
@@ -94,6 +95,7 @@ def roll_back(home: Path, *, tell: Callable[[str], None] = print) -> None:
 
     Raises:
         GraphUnavailable: if there is no store before.
+
     """
     home = home.expanduser().resolve()
     previous, aside = _beside(home, "previous"), _beside(home, ASIDE)
