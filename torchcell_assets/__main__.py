@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torchcell_assets import choosing, study, upkeep
+from torchcell_assets import choosing, dagster_storage, study, upkeep
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.storage import alone, refusal, replacing
 from torchcell_assets.terminal import WIDE, console, output
@@ -54,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "graph-rebuild": upkeep.rebuild_graph,
             "graph-back": upkeep.roll_back_graph,
         }
-        return commands[options.command]()
+        with dagster_storage.reached():
+            return commands[options.command]()
     except TorchcellError as error:
         console.print(f"[bold red]{error}[/]", soft_wrap=True)
         return 1
@@ -250,14 +251,33 @@ def _ui(port: int) -> int:
             str(port),
         ]
         dagster = subprocess.Popen(command, cwd=PROJECT, pass_fds=() if lock is None else (lock,))
-        stop = lambda *_: dagster.send_signal(signal.SIGINT)  # noqa: E731
-        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's stop is a Ctrl-C
         try:
             return dagster.wait()
         except KeyboardInterrupt:
-            dagster.send_signal(signal.SIGINT)
-            dagster.wait(timeout=30)
+            _end(dagster)
             return 0
+
+
+def _end(process: "subprocess.Popen[bytes]", seconds: float = 30.0) -> None:
+    """Stop Dagster as Ctrl-C does; kill it, with all that it has started, if it still runs after `seconds` or a second Ctrl-C."""
+    import psutil
+
+    with contextlib.suppress(psutil.NoSuchProcess):
+        started = psutil.Process(process.pid).children(recursive=True)  # whoever is orphaned cannot be found any more
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(timeout=seconds)
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            for one in (psutil.Process(process.pid), *started):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    one.kill()
+            process.wait()
+            console.print(
+                "Dagster did not stop by itself and was killed. What was finished is kept; runs that were going on are closed at "
+                "the next start.",
+                soft_wrap=True,
+            )
 
 
 if __name__ == "__main__":

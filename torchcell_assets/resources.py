@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 import dagster as dg
 from pydantic import PrivateAttr
 
-from torchcell_assets.errors import TorchcellError
+from torchcell_assets.errors import TorchcellError, chain
 from torchcell_assets.sources import Sources
 from torchcell_assets.study import data_root
 
@@ -262,7 +262,7 @@ def _no_answer(error: Exception) -> str:
     """What is behind a connection that did not come about."""
     import ssl
 
-    causes = _causes(error)
+    causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, ssl.SSLError):
             return (
@@ -274,17 +274,12 @@ def _no_answer(error: Exception) -> str:
     return "does not answer: start it (`make graph-up` for the local one) or set NEO4J_URI."
 
 
-def _causes(error: BaseException) -> list[BaseException]:
-    """An error and all that stands behind it, each once, those of a group too."""
-    found: list[BaseException] = []
-    todo: list[BaseException | None] = [error]
-    while todo:
-        one = todo.pop()
-        if one is not None and all(one is not known for known in found):
-            found.append(one)
-            todo += [one.__cause__, one.__context__]
-            todo += one.exceptions if isinstance(one, BaseExceptionGroup) else ()
-    return found
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and all that stands behind it, those of a group too."""
+    for one in chain(error):
+        yield one
+        for inner in one.exceptions if isinstance(one, BaseExceptionGroup) else ():
+            yield from _causes(inner)
 
 
 def _refuse_too_old(uri: str, agent: str) -> None:
