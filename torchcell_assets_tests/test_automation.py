@@ -125,6 +125,14 @@ def test_jobs_for_people_have_names():
     }
 
 
+def test_a_rebuild_of_the_graph_and_loads_into_it_take_turns_in_the_ui():
+    pools = {
+        job: {node.definition.pool for node in defs.resolve_job_def(job).graph.nodes}
+        for job in ("graph", "rebuild_graph")
+    }
+    assert pools["rebuild_graph"] == pools["graph"] - {None} == {"neo4j_write"}  # checks wait for nobody
+
+
 VERIFY = """
 import dagster as dg
 from torchcell_assets.definitions import defs
