@@ -8,7 +8,7 @@ import sys
 import psutil
 import pytest
 
-from torchcell_assets import __main__ as command_line
+from torchcell_assets import ui
 from torchcell_assets_tests import main_job
 
 IGNORES = """
@@ -38,7 +38,7 @@ def start(script: str) -> tuple[subprocess.Popen[bytes], int]:
 def test_a_dagster_that_does_not_stop_is_killed_with_what_it_started_and_that_is_said(capsys):
     process, child = start(IGNORES)
     try:
-        command_line._end(process, seconds=0.5)
+        ui._end(process, seconds=0.5)
         assert process.returncode == -signal.SIGKILL
         psutil.wait_procs([psutil.Process(child)] if psutil.pid_exists(child) else [], timeout=20)
         assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
@@ -50,7 +50,7 @@ def test_a_dagster_that_does_not_stop_is_killed_with_what_it_started_and_that_is
 
 def test_a_dagster_that_stops_is_left_to_do_so(capsys):
     process, _ = start(OBEYS)
-    command_line._end(process)
+    ui._end(process)
     assert (process.returncode, capsys.readouterr().err) == (0, "")
 
 

@@ -11,6 +11,7 @@ import neo4j
 import pytest
 
 from torchcell_assets import definitions, resources, study
+from torchcell_assets.environment import EnvironmentRefused
 from torchcell_assets.resources import DataRoot, GraphStore, GraphUnreachable, address_of
 from torchcell_assets.steps.graph import local_server, locks
 
@@ -120,7 +121,7 @@ def test_a_number_of_previous_stores_that_is_none_is_refused(monkeypatch):
     monkeypatch.setenv("TORCHCELL_GRAPH_PREVIOUS", "0")
     assert store.previous_stores == 0
     monkeypatch.setenv("TORCHCELL_GRAPH_PREVIOUS", "none")
-    with pytest.raises(GraphUnreachable, match="is no number of stores"):
+    with pytest.raises(EnvironmentRefused, match="is no number of stores"):
         _ = store.previous_stores
 
 
