@@ -8,7 +8,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from torchcell_assets import choosing, dagster_home, main_job, study, ui, upkeep
+from torchcell_assets import choosing, dagster_home, dagster_storage, main_job, study, ui, upkeep
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.storage import refusal
 from torchcell_assets.terminal import say
@@ -20,9 +20,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = options.pop("command")
     try:
         choosing.choose_study()
-        if sentence := dagster_home.prepare():
-            say(sentence, "yellow")
-        return command(**options)
+        with dagster_storage.reached():
+            if sentence := dagster_home.prepare():
+                say(sentence, "yellow")
+            return command(**options)
     except TorchcellError as error:
         say(str(error), "bold red")
         return 1

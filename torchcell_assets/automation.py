@@ -14,6 +14,7 @@ import dagster as dg
 
 from torchcell_assets import making
 from torchcell_assets.staleness import Standing, cell_name
+from torchcell_assets.steps.graph.assets import POOL
 
 FLOW = ("datasets", "graph", "merged", "representations", "baselines", "trained", "figure")
 """The jobs that make everything, upstream first."""
@@ -92,7 +93,9 @@ def rebuild_outdated(location: Callable[[], dg.Definitions]) -> dg.JobDefinition
 
 
 @dg.op(
-    name="import_bundles", description="Imports all current bundles into a new graph, verifies it, and lets it serve."
+    name="import_bundles",
+    pool=POOL,
+    description="Imports all current bundles into a new graph, verifies it, and lets it serve.",
 )
 def _rebuild_graph(context: dg.OpExecutionContext) -> None:
     manifests = making.rebuild_graph(context.instance, context.log.info)

@@ -8,16 +8,15 @@ result that did not change stops the wave.
 """
 
 import contextlib
-import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
-from torchcell_assets import study
 from torchcell_assets.staleness import Elsewhere, Standing, State, survey
 from torchcell_assets.staleness.checks import NO_NETWORK, RAW_FILES_AS_PINNED, SCHEMA_IN_SYNC, WHOLE_ASSET
 from torchcell_assets.staleness.verdicts import Verdict, stopping, verdicts
@@ -246,7 +245,8 @@ def rebuild_graph(instance: dg.DagsterInstance, tell: Callable[[str], None]) -> 
 
     root = DataRoot()
     store = GraphStore(root=root)
-    return offline.rebuild(store.own_home(), current_bundles(instance, root), keep=store.previous_stores, tell=tell)
+    bundles = partial(current_bundles, instance, root)  # asked once nobody else loads: a load replaces its bundle
+    return offline.rebuild(store.own_home(), bundles, keep=store.previous_stores, tell=tell)
 
 
 def graph_elsewhere(
@@ -311,9 +311,7 @@ def needs_graph(keys: Iterable[dg.AssetKey]) -> bool:
 
 
 def serve_graph(servers: contextlib.ExitStack) -> None:
-    """The local Neo4j for as long as `servers` lasts, unless NEO4J_URI names a server or one is already up."""
-    if os.environ.get("NEO4J_URI"):
-        return
-    from torchcell_assets.steps.graph import local_server
+    """The local Neo4j for as long as `servers` lasts, over all runs, unless NEO4J_URI names a server or one is already up."""
+    from torchcell_assets.resources import DataRoot, GraphStore
 
-    servers.enter_context(local_server.serving(study.data_root() / "neo4j"))
+    servers.enter_context(GraphStore(root=DataRoot()).serving())

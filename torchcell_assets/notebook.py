@@ -29,6 +29,7 @@ class NotGenotypes(TorchcellError):
 def open_table(name: str, root: Path | str | None = None) -> pl.DataFrame:
     """A stored table by its asset key: `merged/fitness`, `merged/subset/1e3`, `datasets/genome`, `trained/scoreboard`.
 
+    Of `representations/gene_embedding/one_hot`, one row is one gene with its vector: columns `gene` and `vector`.
     root: the data root; by default that of this process.
     """
     place = _home(root) / name
@@ -43,6 +44,14 @@ def open_table(name: str, root: Path | str | None = None) -> pl.DataFrame:
         from torchcell_assets.steps.merged.key_value_store import KeyValueStore
 
         return KeyValueStore(place.with_name(place.name + ".lmdb")).table()
+    if place.with_name(place.name + ".safetensors").is_file():
+        from torchcell_assets.steps.representations import table
+
+        return table.frame(table.read(place.with_name(place.name + ".safetensors")))
+    if place.with_name(place.name + ".skops").is_file():
+        raise NotThere(f"{name!r} is a model and no table: `torchcell_assets.predict(genotypes, model=...)` asks it.")
+    if name.startswith("graph/"):
+        raise NotThere(f"{name!r} is in the graph server and no file: the same rows are in 'datasets/{name[6:]}'.")
     raise NotThere(f"There is no table {name!r} in {_home(root)}: materialize that asset, or run `make run`.")
 
 

@@ -32,10 +32,18 @@ class GraphUnavailable(TorchcellError):
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on `path`; the kernel gives it back when the process dies, however it dies."""
+def locked(path: Path, *, shared: bool = False, waits: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold a lock on `path`, alone or with all that share it; the kernel gives it back when the process dies, however it dies.
+
+    waits: called once if it has to be waited for.
+    """
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     with path.open("a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waits()
+            fcntl.flock(handle, kind)
         yield
 
 

@@ -141,6 +141,14 @@ def read(path: Path) -> GeneEmbedding:
     return GeneEmbedding(key, genes, vectors, manifest)
 
 
+def frame(embedding: GeneEmbedding) -> pl.DataFrame:
+    """One row per gene: `gene`, and `vector`, an array of `embedding.dimension` float32; a sparse code comes out dense."""
+    vectors = embedding.vectors.toarray() if sp.issparse(embedding.vectors) else embedding.vectors
+    values = np.ascontiguousarray(vectors, dtype=np.float32)
+    array = pl.Array(pl.Float32, embedding.dimension)
+    return pl.DataFrame({"gene": embedding.genes, "vector": values}, schema={"gene": pl.String, "vector": array})
+
+
 def content_hash(embedding: GeneEmbedding) -> str:
     """SHA-256 over genes and values, as 16 hex digits: the data version.
 
