@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from torchcell_assets.environment import data_root
 from torchcell_assets.errors import TorchcellError
-from torchcell_assets.study import data_root
 
 if TYPE_CHECKING:
     from torchcell_assets.key_value_dataset import KeyValueDataset
@@ -74,9 +74,19 @@ def predict(
 ) -> pl.DataFrame:
     """Fitness of mutants that nobody may have made, relative to wild type.
 
-    genotypes: the deleted genes of each mutant, by any name: `[["CDC28", "CLN3"], ["RAD52"]]`.
-    model: family/size/representation/aggregation of a trained cell.
-    Columns: `genes`, `order`, `predicted`, `low` and `high` (95 % by the out-of-fold residuals), `genes_unknown`.
+    Args:
+        genotypes: the deleted genes of each mutant, by any name: `[["CDC28", "CLN3"], ["RAD52"]]`.
+        model: family/size/representation/aggregation of a trained cell.
+        root: the data root; by default that of this process.
+
+    Returns:
+        One row per mutant: `genes`, `order`, `predicted`, `low` and `high` (95 % by the out-of-fold residuals),
+        `genes_unknown`.
+
+    Raises:
+        NotThere: `model` names no cell, or `genotypes` is a list of names and not of mutants.
+        ModelFileError: the cell is not trained, or was trained on other vectors than those of the data root.
+        UnknownGeneName, AmbiguousGeneName: as `gene` does.
     """
     from torchcell_assets.steps.representations import table
     from torchcell_assets.steps.trained import model_store
@@ -85,6 +95,8 @@ def predict(
     parts = model.split("/")
     if len(parts) != 4:
         raise NotThere(f"{model!r} names no model: give family/size/representation/aggregation.")
+    if isinstance(genotypes, str) or any(isinstance(genotype, str) for genotype in genotypes):
+        raise NotThere('Give a list of mutants, each a list of its deleted genes: [["CDC28", "CLN3"], ["RAD52"]].')
     _, names = _genome(home)
     resolved = [[names.resolve(name) for name in genotype] for genotype in genotypes]
     fitted = model_store.read(home.joinpath("trained", *parts[:3], f"{parts[3]}.skops"))

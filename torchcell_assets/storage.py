@@ -67,7 +67,6 @@ def replacing_together(*paths: Path) -> Iterator[tuple[Path, ...]]:
 
     Raises:
         StorageError: as `replacing` does.
-
     """
     with _told(paths[0]):
         for path in paths:

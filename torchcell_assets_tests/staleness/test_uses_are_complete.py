@@ -94,7 +94,9 @@ def test_the_merged_table_declares_every_query_and_policy_file_that_it_reads():
     function = next(f for f in functions(module) if f.name == "merged_fitness")
     read = files_named(module, function)
     assert "pooling.sql" in read
-    uses = {name.removeprefix("file ") for name in deployed()["merged/fitness"].uses if name.startswith("file ")}
+    uses = {
+        Path(name.removeprefix("file ")).name for name in deployed()["merged/fitness"].uses if name.startswith("file ")
+    }
     assert read <= uses, f"merged/fitness reads {sorted(read - uses)} and does not declare them in `uses`"
     assert {"fitness.cypher", "perturbations.cypher"} <= uses
 

@@ -7,6 +7,7 @@ per family), how several genes of a genotype are combined (trained/features.py).
 import hashlib
 import importlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -79,7 +80,7 @@ def build(recipe: Recipe, genes: pl.DataFrame, files: dict[str, Path] | None = N
         "fingerprint": recipe.fingerprint,
         "genes": len(kept),
         "genes_missing": [name for name, good in zip(names, described, strict=True) if not good],
-        "gene_list_hash": _digest("\n".join(names).encode()),
+        "gene_list_hash": genes_hash(names),
         "dimension": int(vectors.shape[1]),
         "dtype": "float32",
         "files": {source.name: hashlib.sha256(files[source.name].read_bytes()).hexdigest() for source in recipe.files},
@@ -155,6 +156,11 @@ def content_hash(embedding: GeneEmbedding) -> str:
     return digest.hexdigest()[:16]
 
 
+def genes_hash(genes: Sequence[str]) -> str:
+    """SHA-256 over the genes in their order, as 16 hex digits."""
+    return hashlib.sha256("\n".join(genes).encode()).hexdigest()[:16]
+
+
 def neighbours(embedding: GeneEmbedding, gene: str, n: int = 5) -> list[tuple[str, float]]:
     """The n genes whose vectors point most nearly the same way, with the cosine (0 to 1), nearest first.
 
@@ -192,7 +198,3 @@ def _canonical(vectors: Matrix) -> sp.csr_array:
     canonical.eliminate_zeros()
     canonical.sort_indices()
     return canonical
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]
