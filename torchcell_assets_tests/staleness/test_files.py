@@ -75,6 +75,13 @@ def test_what_was_edited_and_given_its_old_time_back_only_the_reading_finds(root
     assert files.read_through(root, record) == Lost(changed=("table.parquet",))
 
 
+def test_what_was_cut_and_given_its_old_time_back_is_named(root, record):
+    before = (root / "table.parquet").stat()
+    os.truncate(root / "table.parquet", 3)
+    os.utime(root / "table.parquet", ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert files.lost(root, record) == Lost(changed=("table.parquet",))
+
+
 def test_what_others_write_to_may_change(root, record):
     (root / "neo4j" / "store").write_text("grows")
     assert files.read_through(root, record) == Lost()
