@@ -7,7 +7,7 @@ Belongs here: what the command line asks before it makes anything. Does not: rea
 import os
 from typing import TYPE_CHECKING
 
-from torchcell_assets import study
+from torchcell_assets import environment, study
 from torchcell_assets.terminal import console
 
 if TYPE_CHECKING:
@@ -15,7 +15,16 @@ if TYPE_CHECKING:
 
 
 def choose_study() -> None:
-    """The study that is named or remembered; on a fresh data root `screens` if its raw files can be had, else `starter`."""
+    """The study that is named or remembered; on a fresh data root `screens` if its raw files can be had, else `starter`.
+
+    Raises:
+        EnvironmentRefused, StudyError: before anything is made, if a variable or the study cannot be used.
+    """
+    from torchcell_assets.vocabulary import KNOWN
+
+    for sentence in environment.check():
+        console.print(sentence, style="yellow", markup=False, soft_wrap=True)
+    environment.settle()
     name = study.chosen()
     if name is None:
         from torchcell_assets.resources import DataRoot, RawFiles
@@ -30,8 +39,9 @@ def choose_study() -> None:
                 soft_wrap=True,
             )
         name = study.FALLBACK if lacking else study.DEFAULT
-    os.environ["TORCHCELL_STUDY"] = name
-    study.remember(study.load(name).place)
+    served = study.load(name, KNOWN)
+    study.remember(served.place)
+    os.environ[environment.STUDY] = served.place  # a path that is written out: a child process stands in another folder
 
 
 def require_raw_files(wanted: study.Study) -> None:

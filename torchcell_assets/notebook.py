@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from torchcell_assets.environment import data_root
 from torchcell_assets.errors import TorchcellError
-from torchcell_assets.study import data_root
 
 if TYPE_CHECKING:
     from torchcell_assets.key_value_dataset import KeyValueDataset

@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 
 import dagster as dg
 
+from torchcell_assets import environment
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.sources import Sources
-from torchcell_assets.study import data_root
 
 if TYPE_CHECKING:
     from neo4j import Driver
@@ -40,7 +40,7 @@ class DataRoot(dg.ConfigurableResource):
     @property
     def folder(self) -> Path:
         """The data root as an absolute path."""
-        return Path(self.path).absolute() if self.path else data_root()
+        return Path(self.path).absolute() if self.path else environment.data_root()
 
     def table(self, step: str, name: str) -> Path:
         """`<root>/<step>/<name>.parquet`."""
@@ -59,8 +59,8 @@ class RawFiles(dg.ConfigurableResource):
 
     def sources(self) -> Sources:
         """The files by name; `mirror` defaults to `TORCHCELL_MIRROR`."""
-        mirror = self.mirror or os.environ.get("TORCHCELL_MIRROR") or ""
-        return Sources(cache=self.root.folder / "raw", mirror=Path(mirror) if mirror else None)
+        mirror = Path(self.mirror) if self.mirror else environment.mirror()
+        return Sources(cache=self.root.folder / "raw", mirror=mirror)
 
 
 class GraphStore(dg.ConfigurableResource):
@@ -111,12 +111,7 @@ class GraphStore(dg.ConfigurableResource):
     @property
     def previous_stores(self) -> int:
         """How many stores before the one that serves stay on the disk, for a way back: `TORCHCELL_GRAPH_PREVIOUS`, else 1."""
-        stated = os.environ.get("TORCHCELL_GRAPH_PREVIOUS") or "1"
-        if not stated.isdecimal():
-            raise GraphUnreachable(
-                f"TORCHCELL_GRAPH_PREVIOUS={stated} is no number of stores: set it to 0 on a small disk, or to 1 or more."
-            )
-        return int(stated)
+        return environment.graph_previous()
 
     def own_home(self) -> Path:
         """`local_home`; raises GraphUnreachable where there is none."""

@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.automation_condition_sensor_definition import MAX_ENTITIES
 
-from torchcell_assets import automation, making
+from torchcell_assets import automation, definitions, making
 from torchcell_assets.definitions import defs
 from torchcell_assets.staleness import State, survey
 from torchcell_assets_tests.mirror import Mirror, edited_classes, with_classes
@@ -99,19 +99,20 @@ def test_the_sensor_asks_for_records_and_tables_and_never_for_embeddings_or_mode
 
 def test_the_sensor_has_few_enough_entities_and_its_tick_runs_on_the_real_code_location(tmp_path):
     graph = defs.resolve_asset_graph()
-    target = automation.SENSOR.asset_selection
+    target = automation.sensor(on=False).asset_selection
     assert 0 < len(target.resolve(graph)) + len(target.resolve_checks(graph)) <= MAX_ENTITIES
     with dg.DagsterInstance.ephemeral() as instance:
         context = dg.build_sensor_context(instance, repository_def=defs.get_repository_def())
         assert defs.resolve_sensor_def("rebuild_when_outdated").evaluate_tick(context).run_requests == []
 
 
-@pytest.mark.parametrize(("said", "status"), [("", "STOPPED"), ("off", "STOPPED"), ("on", "RUNNING")])
+@pytest.mark.parametrize(
+    ("said", "status"), [("", "STOPPED"), ("off", "STOPPED"), ("0", "STOPPED"), ("on", "RUNNING"), ("True", "RUNNING")]
+)
 def test_nothing_runs_by_itself_unless_it_was_asked_for(monkeypatch, said, status):
     monkeypatch.setenv("TORCHCELL_AUTOMATION", said)
-    module = runpy.run_path(automation.__file__)
-    everything = [module["SENSOR"], *module["schedules"](module["rebuild_outdated"](lambda: defs))]
-    assert {one.default_status.value for one in everything} == {status}
+    deployed = runpy.run_path(definitions.__file__)["defs"]
+    assert {one.default_status.value for one in [*deployed.schedules, *deployed.sensors]} == {status}
 
 
 def test_jobs_for_people_have_names():

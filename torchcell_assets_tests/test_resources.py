@@ -3,6 +3,7 @@
 import pytest
 
 from torchcell_assets import resources
+from torchcell_assets.environment import EnvironmentRefused
 from torchcell_assets.resources import DataRoot, GraphStore, GraphUnreachable
 
 
@@ -59,5 +60,5 @@ def test_a_number_of_previous_stores_that_is_none_is_refused(monkeypatch):
     monkeypatch.setenv("TORCHCELL_GRAPH_PREVIOUS", "0")
     assert store.previous_stores == 0
     monkeypatch.setenv("TORCHCELL_GRAPH_PREVIOUS", "none")
-    with pytest.raises(GraphUnreachable, match="is no number of stores"):
+    with pytest.raises(EnvironmentRefused, match="is no number of stores"):
         _ = store.previous_stores

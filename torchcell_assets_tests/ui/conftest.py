@@ -25,6 +25,7 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 import torchcell_assets
+from torchcell_assets_tests import main_job
 
 PROJECT = Path(torchcell_assets.__file__).parents[1]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
@@ -75,15 +76,12 @@ def checkout(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def environment(tiny_root, checkout, tmp_path_factory) -> dict[str, str]:
+def environment(tiny_made, checkout, tmp_path_factory) -> dict[str, str]:
     """The environment of the copied code over a copy of a data root for which the main job was run."""
-    if not Path(tiny_root["TORCHCELL_DATA"], "trained", "scoreboard.png").exists():  # another test may have run it
-        command = [sys.executable, "-m", "torchcell_assets", "run"]
-        subprocess.run(command, env=tiny_root, check=True, capture_output=True)
     root = tmp_path_factory.mktemp("ui") / "data"
-    shutil.copytree(tiny_root["TORCHCELL_DATA"], root)  # no server of it is running now
+    shutil.copytree(tiny_made.root, root)
     copied = {"TORCHCELL_DATA": str(root), "DAGSTER_HOME": str(root / "dagster"), "PYTHONPATH": str(checkout)}
-    found = {**tiny_root, **copied}
+    found = {**main_job.environment(root), **copied}
     where = "import torchcell_assets; print(torchcell_assets.__file__)"
     served = subprocess.check_output([sys.executable, "-c", where], env=found, cwd=checkout, text=True)
     assert Path(served.strip()).is_relative_to(checkout)

@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
+from torchcell_assets import environment
 from torchcell_assets.errors import TorchcellError
 
 LOCK_FILE = Path(__file__).with_name("neo4j.lock.toml")
@@ -71,8 +72,8 @@ def fetch_jars(progress: bool = True, *, lock_file: Path = LOCK_FILE) -> Path:
 
 
 def _cache() -> Path:
-    if chosen := os.environ.get("TORCHCELL_CACHE"):
-        return Path(chosen).expanduser().absolute()
+    if chosen := environment.path(environment.CACHE):
+        return chosen
     import pooch
 
     return Path(pooch.os_cache("torchcell_assets"))
