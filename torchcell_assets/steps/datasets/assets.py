@@ -8,7 +8,7 @@ import polars as pl
 
 from torchcell_assets.plots import embedded
 from torchcell_assets.resources import DataRoot, RawFiles
-from torchcell_assets.staleness import publish, publish_batches, step
+from torchcell_assets.staleness import Policy, publish, publish_batches, step
 from torchcell_assets.steps.datasets import DATASETS, GENOME, figures
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
 from torchcell_assets.study import current
@@ -17,7 +17,7 @@ from torchcell_assets.study import current
 def _asset(dataset: Dataset) -> dg.AssetsDefinition:
     @step(
         name=dataset.name,
-        uses=[dataset.record, *dataset.sources],
+        uses=[dataset.record, *dataset.sources, *(Policy(*one) for one in dataset.policies.items())],
         logic=dataset.logic,
         code=[dataset.parse],
         description=dataset.description,

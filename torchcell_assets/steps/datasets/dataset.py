@@ -3,9 +3,10 @@
 Belongs here: the form of an entry of `DATASETS`. Does not: the entries (one module per publication).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import dataframely as dy
 import polars as pl
@@ -33,6 +34,8 @@ class Dataset:
         file is not what the publication says it is (columns, sheet, number of columns). Files of millions of rows come in
         batches, in the order in which the records are stored.
     quarantine_limit: how many value cells of the published file are known to break a rule; more make a check fail.
+    logic: raise it when the code changes what is stored and neither the record class, the sources nor `policies` show it.
+    policies: constants of the parser that decide what is stored, JSON-able, by name; a change of one outdates the dataset.
     published_records: how many records the published file gives; a check compares.
     """
 
@@ -47,6 +50,7 @@ class Dataset:
     published_records: int
     quarantine_limit: int = 0
     logic: str = "1"
+    policies: Mapping[str, Any] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
 
     def read(self, path_of: Callable[[Source], Path]) -> Parsed | Iterator[Parsed]:

@@ -125,6 +125,7 @@ FITNESS = Dataset(
     citation=DEUTSCHBAUER_2005.citation,
     publication=DEUTSCHBAUER_2005.doi,
     licence="CC-BY-4.0",
+    policies={"screens": _SCREENS},
     published_records=20_858,
 )
 
@@ -140,6 +141,7 @@ VIABILITY = Dataset(
     citation=DEUTSCHBAUER_2005.citation,
     publication=DEUTSCHBAUER_2005.doi,
     licence="CC-BY-4.0",
+    policies={"calls": _CALLS},
     published_records=5_859,
     quarantine_limit=1,  # YKL134C
 )

@@ -117,5 +117,6 @@ DATASET = Dataset(
     citation=BARYSHNIKOVA_2010.citation,
     publication=BARYSHNIKOVA_2010.doi,
     licence="CC-BY-4.0",
+    policies={"kinds": _KINDS, "control_screens": CONTROL_SCREENS},
     published_records=6_023,
 )

@@ -69,6 +69,7 @@ FITNESS = Dataset(
     citation=KUZMIN_2018_CROSSES.citation,
     publication=KUZMIN_2018_CROSSES.doi,
     licence=_LICENCE,
+    policies=trigenic.POLICIES,
     published_records=501_510,
 )
 
@@ -83,6 +84,7 @@ INTERACTION = Dataset(
     citation=KUZMIN_2018_CROSSES.citation,
     publication=KUZMIN_2018_CROSSES.doi,
     licence=_LICENCE,
+    policies=trigenic.POLICIES,
     published_records=501_510,
 )
 
@@ -98,5 +100,6 @@ QUERIES = Dataset(
     citation=KUZMIN_2018_QUERIES.citation,
     publication=KUZMIN_2018_QUERIES.doi,
     licence=_LICENCE,
+    policies=trigenic.POLICIES,
     published_records=504,
 )

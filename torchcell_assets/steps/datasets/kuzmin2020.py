@@ -100,6 +100,7 @@ FITNESS = Dataset(
     citation=KUZMIN_2020_MAIN.citation,
     publication=KUZMIN_2020_MAIN.doi,
     licence=_LICENCE,
+    policies=trigenic.POLICIES,
     published_records=934_595,
 )
 
@@ -114,6 +115,7 @@ INTERACTION = Dataset(
     citation=KUZMIN_2020_MAIN.citation,
     publication=KUZMIN_2020_MAIN.doi,
     licence=_LICENCE,
+    policies=trigenic.POLICIES,
     published_records=934_595,
 )
 
@@ -129,5 +131,6 @@ QUERIES = Dataset(
     citation=KUZMIN_2020_QUERIES.citation,
     publication=KUZMIN_2020_QUERIES.doi,
     licence=_LICENCE,
+    policies=trigenic.POLICIES,
     published_records=673,
 )
