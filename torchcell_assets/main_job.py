@@ -257,4 +257,6 @@ def _show_scoreboard() -> None:
     for row in scoreboard.summary(root / "scoreboard.parquet", rows=12):
         table.add_row(*row)
     out.print(table)
+    for cell, why in scoreboard.left_out(root / "scoreboard.parquet").items():
+        print(f"left out  {cell}: outdated, {why}")
     print(f"figure    {root / 'scoreboard.png'}\ntable     {root / 'scoreboard.parquet'}\nbrowse    make ui")

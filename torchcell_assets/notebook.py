@@ -97,7 +97,8 @@ def predict(
         `genes_unknown`.
 
     Raises:
-        NotThere: `model` names no cell, or `genotypes` is a list of names and not of mutants.
+        NotThere: `model` names no cell.
+        NotGenotypes: `genotypes` is a list of names and not of mutants.
         ModelFileError: the cell is not trained, or was trained on other vectors than those of the data root.
         UnknownGeneName, AmbiguousGeneName: as `gene` does.
     """
@@ -109,8 +110,6 @@ def predict(
     parts = model.split("/")
     if len(parts) != 4:
         raise NotThere(f"{model!r} names no model: give family/size/representation/aggregation.")
-    if isinstance(genotypes, str) or any(isinstance(genotype, str) for genotype in genotypes):
-        raise NotThere('Give a list of mutants, each a list of its deleted genes: [["CDC28", "CLN3"], ["RAD52"]].')
     _, names = _genome(home)
     resolved = [[names.resolve(name) for name in genotype] for genotype in genotypes]
     fitted = model_store.read(home.joinpath("trained", *parts[:3], f"{parts[3]}.skops"))

@@ -138,7 +138,7 @@ EDITS: dict[str, dict[str, tuple[str, str, str]]] = {
             "low = dy.Float64(nullable=True, min=-1.0, ",
             "low: min None -> -1.0",
         ),
-        "rename": ("    test_ids = dy", "    test_hash = dy", "+test_hash, -test_ids"),
+        "rename": ("    scored_on = dy", "    test_hash = dy", "+test_hash, -scored_on"),
         "docstring": ('"""One number', '"""A number', ""),
     },
 }

@@ -34,6 +34,9 @@ USES_METADATA = "torchcell/uses"
 """Metadata of an asset and of each materialization: what it was declared to depend on, described (JSON)."""
 INPUTS_METADATA = "torchcell/inputs"
 """Metadata of a materialization: input -> partition -> data version, for inputs of which many partitions are read."""
+LEFT_OUT_METADATA = "torchcell/left_out"
+"""Metadata of a materialization: input -> partitions that are stored and that it did not take (JSON). They stand for not
+read: once such a partition is made again, even with the same data, the asset is outdated."""
 SECONDS_METADATA = "torchcell/seconds"
 """Metadata of a materialization: how long it took; the plan of a rebuild estimates from it, the UI plots it."""
 
@@ -67,6 +70,8 @@ def recorded(function: Callable[..., Any], uses: Mapping[str, Any]) -> Callable[
         seconds = round(time.monotonic() - started, 3)
         # text, not a JSON value: Dagster walks a JSON value node by node whenever it reads the event
         notes: dict[str, Any] = {USES_METADATA: dg.MetadataValue.text(description), SECONDS_METADATA: seconds}
+        for parent, partitions in _left_out(made).items():
+            inputs[parent] = {p: version for p, version in inputs.get(parent, {}).items() if p not in partitions}
         if inputs:
             notes[INPUTS_METADATA] = dg.MetadataValue.text(json.dumps(inputs, sort_keys=True))
         metadata = made.metadata or {}
@@ -82,6 +87,12 @@ def _data_root(arguments: Sequence[Any], named: Mapping[str, Any]) -> Path:
     """The data root that an asset's body was given."""
     given = (one for one in (*arguments, *named.values()) if isinstance(one, DataRoot))
     return next(given, DataRoot()).folder
+
+
+def _left_out(made: dg.MaterializeResult) -> Mapping[str, Sequence[str]]:
+    said = (made.metadata or {}).get(LEFT_OUT_METADATA)
+    value = said.value if isinstance(said, dg.JsonMetadataValue) else None
+    return value if isinstance(value, Mapping) else {}
 
 
 def _many_inputs(context: dg.AssetExecutionContext) -> dict[str, dict[str, str]]:

@@ -32,6 +32,8 @@ STUDY = current()
 FITNESS_DATASETS = tuple(dataset for dataset in of_the_study() if dataset.record is Fitness)
 FITNESS_KEY = dg.AssetKey(["merged", "fitness"])
 SUBSET_KEY = dg.AssetKey(["merged", "subset"])
+SAMPLED = (Policy("condition", [repr(STUDY.condition), STUDY.seed]), Policy("split", subsets.SHARES))
+"""What decides which genotypes are taken from the merged table, and into which split each falls."""
 DRAWN = ["order", "haploid", "deletions_only", "value"]
 
 
@@ -116,7 +118,7 @@ def _read(context: dg.AssetExecutionContext, store: GraphStore, pages: Path) -> 
 
 @step(
     name="subset",
-    uses=[MergedFitness, Policy("condition", [repr(STUDY.condition), STUDY.seed])],
+    uses=[MergedFitness, *SAMPLED],
     deps=[FITNESS_KEY],
     partitions_def=SIZE,
     rebuilds=True,
