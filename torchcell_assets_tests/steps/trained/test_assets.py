@@ -75,6 +75,7 @@ def made(tmp_path_factory) -> Path:
     screen(200, genes=len(NAMES)).write_parquet(path)
     fitness.write(made.root.place("merged", "fitness.duckdb"), pl.DataFrame(schema=polars_schema(MergedFitness)))
     made.stored(*SUBSET, "A")
+    made.stored("merged/fitness", None, "A")
     for embedding in (one_hot_embedding(NAMES), random_embedding(NAMES, 10)):
         with replacing(
             made.root.place("representations", "gene_embedding", f"{embedding.key}.safetensors")
