@@ -1,5 +1,6 @@
-"""What a notebook is told of a small data root that holds a genome, vectors and one trained cell."""
+"""What a notebook asks of a data root, in the forms in which people write it, and what it is told."""
 
+import inspect
 from pathlib import Path
 
 import polars as pl
@@ -11,6 +12,7 @@ from torchcell_assets.schema import Gene
 from torchcell_assets.steps.representations import table
 from torchcell_assets.steps.trained import model_store
 from torchcell_assets.steps.trained.families import fit_cell
+from torchcell_assets.steps.trained.model_store import ModelFileError
 from torchcell_assets.steps.trained.scoreboard import Cell
 from torchcell_assets_tests.steps.trained.synthetic import gene_names, one_hot_embedding, screen
 from torchcell_assets_tests.steps.trained.test_families import SMALL
@@ -58,13 +60,46 @@ def test_vectors_of_another_gene_list_are_refused_although_the_recipe_is_the_sam
     assert notebook.predict([["GENE1"]], MODEL, root).height == 1
 
 
-@pytest.mark.parametrize("genotypes", [["GENE1", "GENE2"], "GENE1", [["GENE1"], "GENE2"]])
-def test_a_list_of_names_is_no_list_of_mutants(root, genotypes):
-    with pytest.raises(notebook.NotThere, match=r"^Give a list of mutants, each a list of its deleted genes: "):
-        notebook.predict(genotypes, MODEL, root)
-
-
 @pytest.mark.parametrize("model", ["elastic_net", "elastic_net/1e3/one_hot", f"{MODEL}/pert_sum"])
 def test_what_names_no_model_is_said(root, model):
     with pytest.raises(notebook.NotThere, match=f"'{model}' names no model: give family/size/representation/aggreg"):
         notebook.predict([["GENE1"]], model, root)
+
+
+CALLS = [notebook.open_table, notebook.dataset, notebook.gene, notebook.predict]
+
+
+@pytest.fixture
+def bare(tmp_path):
+    (tmp_path / "datasets").mkdir()
+    names = {"gene": ["YBR160W", "YAL040C"], "name": ["CDC28", "CLN3"], "aliases": [["CDK1"], []]}
+    pl.DataFrame(names, schema_overrides={"aliases": pl.List(pl.String)}).write_parquet(
+        tmp_path / "datasets" / "genome.parquet"
+    )
+    return tmp_path
+
+
+def test_a_root_may_be_a_text_or_a_path(bare, monkeypatch):
+    monkeypatch.setenv("HOME", str(bare.parent))
+    for one in (bare, str(bare), f"~/{bare.name}"):
+        assert notebook.open_table("datasets/genome", root=one).height == 2
+        assert notebook.gene("cdc28", root=one)["gene"] == "YBR160W"
+        with pytest.raises(ModelFileError, match=str(bare / "trained")):
+            notebook.predict([["CDC28"]], root=one)
+    assert {inspect.signature(call).parameters["root"].annotation for call in CALLS} == {Path | str | None}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["CDC28", "CLN3"], "give a list of lists, one list per mutant: [['CDC28', 'CLN3']] is one mutant, "
+         "[['CDC28'], ['CLN3']] are 2."),
+        (["CDC28"], "give a list of lists, one list per mutant: [['CDC28']]"),
+        ("CDC28", "give a list of lists, one list per mutant: [['CDC28']]"),
+        ([["CLN3"], "CDC28"], "'CDC28' stands where a mutant should: give a list of lists"),
+    ],
+)  # fmt: skip
+def test_genotypes_that_are_no_list_of_lists_are_never_taken_apart_into_letters(bare, given, said):
+    with pytest.raises(notebook.NotGenotypes) as refusal:
+        notebook.predict(given, root=bare)
+    assert said in str(refusal.value)

@@ -59,7 +59,9 @@ def parse(path: Path) -> Parsed:
         {"deleted": [list(genes) for genes in genotypes], "value": values},
         schema={"deleted": pl.List(pl.String), "value": pl.Float64},
     ).with_row_index(ROW, offset=1)
-    cells = table.with_columns(
+    cells = table.select(
+        ROW,
+        "value",
         strain=pl.col("deleted").list.join("+"),
         perturbations=pl.col("deleted").list.eval(perturbation(pl.element(), "deletion")),
         column=pl.lit("growth"),
@@ -199,4 +201,5 @@ DATASET = Dataset(
     licence=METABOLIC_MODEL.licence,
     policies=_POLICIES,
     published_records=3 * PER_ORDER,
+    genes_outside=2,  # YAR069W-A and YHR214W-F of the model
 )

@@ -18,7 +18,6 @@ import scipy.sparse as sp
 
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.steps.representations.recipes import Recipe
-from torchcell_assets.storage import replacing
 
 Matrix: TypeAlias = Any  # np.ndarray | sp.csr_array; scipy ships no types for the latter
 _DENSE = {"vectors"}
@@ -92,7 +91,7 @@ def build(recipe: Recipe, genes: pl.DataFrame, files: dict[str, Path] | None = N
 
 
 def write(path: Path, embedding: GeneEmbedding) -> None:
-    """Store as safetensors: `vectors`, or `data`, `indices`, `indptr`; genes and manifest in its header as JSON."""
+    """Write as safetensors: `vectors`, or `data`, `indices`, `indptr`; genes and manifest in its header as JSON."""
     from safetensors.numpy import save_file
 
     vectors = embedding.vectors
@@ -111,8 +110,7 @@ def write(path: Path, embedding: GeneEmbedding) -> None:
         "genes": json.dumps(embedding.genes),
         "manifest": json.dumps(embedding.manifest, sort_keys=True),
     }
-    with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata=header)
+    save_file(tensors, path, metadata=header)
 
 
 def read(path: Path) -> GeneEmbedding:
@@ -141,6 +139,14 @@ def read(path: Path) -> GeneEmbedding:
     except (KeyError, ValueError) as error:
         raise EmbeddingError(f"{path} is a safetensors file, but no gene embedding of ours ({error}).") from error
     return GeneEmbedding(key, genes, vectors, manifest)
+
+
+def frame(embedding: GeneEmbedding) -> pl.DataFrame:
+    """One row per gene: `gene`, and `vector`, an array of `embedding.dimension` float32; a sparse code comes out dense."""
+    vectors = embedding.vectors.toarray() if sp.issparse(embedding.vectors) else embedding.vectors
+    values = np.ascontiguousarray(vectors, dtype=np.float32)
+    array = pl.Array(pl.Float32, embedding.dimension)
+    return pl.DataFrame({"gene": embedding.genes, "vector": values}, schema={"gene": pl.String, "vector": array})
 
 
 def content_hash(embedding: GeneEmbedding) -> str:

@@ -3,13 +3,14 @@
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import polars as pl
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 from torchcell_assets.partitions import GRID, SIZE, cell, keys_of
-from torchcell_assets.plots import embedded
+from torchcell_assets.plots import picture
 from torchcell_assets.resources import DataRoot
 from torchcell_assets.schema import MergedFitness, Prediction, Score
 from torchcell_assets.staleness import Policy, content_hash, outdated, result, step
@@ -26,6 +27,9 @@ from torchcell_assets.steps.trained.grids import GRIDS
 from torchcell_assets.steps.trained.scoreboard import BASELINES, Cell
 from torchcell_assets.storage import replacing_together
 from torchcell_assets.study import current
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 STUDY = current()
 GRID_OF_THE_STUDY = GRIDS[STUDY.grid]
@@ -84,8 +88,7 @@ def baselines(context: dg.AssetExecutionContext, root: DataRoot) -> dg.Materiali
     if limit and limit.pearson:
         metadata |= {"ceiling_pearson": limit.pearson, "ceiling_from_share": limit.fraction}
     version = content_hash(made.predictions, list(Prediction.primary_key()))
-    _replace(_tables(where, made.predictions, board))
-    return result(where.predictions, version, metadata=metadata)
+    return _stored(where, version, metadata, _tables(where, made.predictions, board))
 
 
 def _tables(where: Cell, predictions: pl.DataFrame, board: pl.DataFrame) -> dict[Path, pl.DataFrame]:
@@ -96,7 +99,13 @@ def _tables(where: Cell, predictions: pl.DataFrame, board: pl.DataFrame) -> dict
     }
 
 
-def _replace(tables: Mapping[Path, pl.DataFrame], models: Mapping[Path, model_store.Model] | None = None) -> None:
+def _stored(
+    where: Cell,
+    version: str,
+    metadata: Mapping[str, Any],
+    tables: Mapping[Path, pl.DataFrame],
+    models: Mapping[Path, model_store.Model] | None = None,
+) -> dg.MaterializeResult:
     """Store all files of a cell as one: predictions of one training never stand beside a model of another."""
     models = models or {}
     with replacing_together(*tables, *models) as temporaries:
@@ -104,6 +113,9 @@ def _replace(tables: Mapping[Path, pl.DataFrame], models: Mapping[Path, model_st
             table.write_parquet(temporary, compression="zstd")
         for temporary, model in zip(temporaries[len(tables) :], models.values(), strict=True):
             model_store.dump(temporary, model)
+        files = dict(zip([*tables, *models], temporaries, strict=True))
+        made = result(where.predictions, version, metadata=metadata, files=files)
+    return made
 
 
 def _family(name: str) -> dg.AssetsDefinition:
@@ -166,11 +178,11 @@ def _family(name: str) -> dg.AssetsDefinition:
             "chosen": dg.MetadataValue.json({part.aggregation: dict(part.parameters) for part in fitted}),
             "seconds": round(sum(part.seconds for part in fitted), 2),
             "genes_not_in_representation": len(fitted[0].missing),
-            "predicted_against_observed": embedded(figures.predicted_vs_observed(shown), best.aggregation),
+            "predicted_against_observed": picture(best.aggregation, lambda: figures.predicted_vs_observed(shown)),
         }
         version = content_hash(predictions, list(Prediction.primary_key()))
-        _replace({where.search: search, **_tables(where, predictions, board)}, models)
-        return result(where.predictions, version, metadata=metadata)
+        tables = {where.search: search, **_tables(where, predictions, board)}
+        return _stored(where, version, metadata, tables, models)
 
     return build
 
@@ -220,28 +232,33 @@ def trained_scoreboard(context: dg.AssetExecutionContext, root: DataRoot) -> dg.
     sizes = [size for size in STUDY.sizes if size in set(table["size"])]
     note = "SIMULATED growth, not measured" if STUDY.condition.evidence == ("simulated",) else ""
     old = {size: [(c.family, c.representation) for c in collected.outdated if c.size == size] for size in sizes}
-    drawn = {
-        size: figures.scoreboard_figure(table, size, STUDY.representations, note=note, outdated=old[size])
-        for size in sizes
-    }
+    pictures: dict[Path, bytes] = {}
+    shown = {}
+    for size in sizes:
+        name = place / ("scoreboard" if size == sizes[0] else f"scoreboard_{size}")
+
+        def draw(size: str = size, name: Path = name) -> "Figure":
+            figure = figures.scoreboard_figure(table, size, STUDY.representations, note=note, outdated=old[size])
+            pictures[name.with_suffix(".png")] = figures.to_png(figure)
+            pictures[name.with_suffix(".svg")] = figures.to_svg(figure)
+            return figure
+
+        shown[f"figure_{size}"] = picture(f"scoreboard {size}", draw, dpi=65)
     metadata = {
+        **shown,
         **table_metadata(Score, table),
-        **{f"figure_{size}": embedded(figure, f"scoreboard {size}", dpi=65) for size, figure in drawn.items()},
         "not_trained": dg.MetadataValue.json([one.name for one in collected.not_trained]),
         "outdated": dg.MetadataValue.json({one.name: why for one, why in collected.outdated.items()}),
         LEFT_OUT_METADATA: dg.MetadataValue.json(_partitions(collected.outdated)),
     }
-    pictures: dict[Path, bytes] = {}
-    for size, figure in drawn.items():
-        name = "scoreboard" if size == sizes[0] else f"scoreboard_{size}"
-        pictures[place / f"{name}.png"] = figures.to_png(figure)
-        pictures[place / f"{name}.svg"] = figures.to_svg(figure)
     version = content_hash(table, list(Score.primary_key()))
     with replacing_together(path, *pictures) as (temporary, *others):
         scoreboard.write(temporary, collected)
         for other, rendered in zip(others, pictures.values(), strict=True):
             other.write_bytes(rendered)
-    return result(path, version, metadata=metadata)
+        files = dict(zip([path, *pictures], [temporary, *others], strict=True))
+        made = result(path, version, metadata=metadata, files=files)
+    return made
 
 
 def _outdated(instance: dg.DagsterInstance, place: Path) -> dict[Cell, str]:

@@ -1,133 +1,151 @@
-"""The meaning of a merge, record by record in plain Python; and records as the pages that the real one reads.
+"""The meaning of a merge, written from its rules and by itself: plain Python, one record after the other, exact fractions.
 
-Belongs here: what the tests of the merge compare with, written from the rules and not from the code. Does not: expected
-numbers of single tests.
+Belongs here: what the tests of the merge compare with; records as the pages that the real one reads. Does not: expected numbers
+of single tests; anything of the real merge.
 
-The rules:
-- A genotype is the sorted list of (gene, kind, allele, zygosity) of its perturbations; the allele of a deletion is constant.
-- Genotype, temperature, class of media, reference and kind of evidence make one row. The policy `paper` pools by genes alone.
-- A record without a value is left out. Equal value and uncertainty of one row in one publication are one measurement: it has
-  the smallest standard error and the largest number of samples that is stated.
-- The standard error of a sample SD is SD / sqrt(n); a bootstrap SE is taken as it is; all else has none.
-- One measurement stands as it is. Several are weighed by 1 / SE^2 where each has a positive SE, else by their samples (1 where
-  none are stated); the SE of the latter is given where each has one.
-- Heterogeneity is the sample SD between the measurements. Samples are given where all are stated.
-- Sums run over integers, so that no order of records matters: billionths of a value, round(1e6 / SE^2) as a weight.
+The rules. Records of one genotype under one condition are pooled. What was published twice with the same value and uncertainty
+is one measurement, with the smaller standard error and the larger number of samples. The standard error is published, or the
+sample SD over the square root of the samples. Values count in units of 1e-9, precisions (1 / SE squared) in units of 1e-6. Where
+every measurement has a positive standard error they are weighed by precision, else by samples, one where they are not said.
 """
 
 import math
 from collections import defaultdict
+from collections.abc import Iterable
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
+from polars.testing import assert_frame_equal
 
 from torchcell_assets.schema import MergedFitness
 from torchcell_assets.schema.records import polars_schema
 from torchcell_assets.steps.graph.read import EDGES, ROWS, SELECTION
 
 IDENTITY = ("gene", "kind", "allele", "zygosity")
-ROW = ("genotype", "temperature", "medium_class", "reference", "evidence")
+ROUNDED = ("value", "standard_error", "heterogeneity")
+"""What the real merge divides, and so rounds: the fractions here do not."""
+
+
+class Measurement(NamedTuple):
+    """value: in units of 1e-9."""
+
+    value: int
+    standard_error: float | None
+    samples: int | None
 
 
 def merged(selected: pl.DataFrame, key: str = "genotype") -> pl.DataFrame:
     """The merged table of records that have `perturbations`, sorted by its primary key."""
-    rows: dict[tuple, list[dict]] = defaultdict(list)
-    for record in selected.iter_rows(named=True):
-        if record["value"] is not None:
-            said = record | described(record["perturbations"])
-            said["temperature"] = -1.0 if said["temperature"] is None else said["temperature"]
-            if key == "paper":
-                said |= {"genotype": said["genes"], "temperature": -1.0, "medium_class": "SGA plate"}
-                said |= {"reference": "wild type", "evidence": "measured"}
-            rows[tuple(said[name] for name in ROW)].append(said)
-    made = [dict(zip(ROW, where, strict=True)) | pooled(records) for where, records in rows.items()]
-    table = pl.DataFrame(made, schema=polars_schema(MergedFitness), infer_schema_length=None)
-    return table.sort(*MergedFitness.primary_key())
+    groups = defaultdict(list)
+    for row in selected.iter_rows(named=True):
+        if row["value"] is not None:
+            groups[_merge_key(row, key)].append(row)
+    types = polars_schema(MergedFitness)
+    rows = [{**dict(zip(MergedFitness.primary_key(), k, strict=True)), **_pooled(rows)} for k, rows in groups.items()]
+    return pl.DataFrame(rows, schema=types, strict=False).sort(*MergedFitness.primary_key())
 
 
-def described(perturbations: list[dict]) -> dict[str, Any]:
-    """What a genotype is, from its perturbations."""
-    identities = sorted(
-        ":".join((p["gene"], p["kind"], "delta" if p["kind"] == "deletion" else p["allele"], p["zygosity"]))
-        for p in perturbations
-    )
-    genes = sorted({p["gene"] for p in perturbations})
+def assert_is_merged(found: pl.DataFrame, expected: pl.DataFrame) -> None:
+    """The real merge made what the rules say: all to the bit but the last digits of what is divided."""
+    assert_frame_equal(found.drop(ROUNDED), expected.drop(ROUNDED), check_exact=True)
+    assert_frame_equal(found.select(ROUNDED), expected.select(ROUNDED), rel_tol=1e-9, abs_tol=1e-15)
+
+
+def _merge_key(row: dict[str, Any], key: str) -> tuple:
+    if key == "paper":
+        return ("+".join(_genes(row)), -1.0, "SGA plate", "wild type", "measured")
+    texts = []
+    for p in row["perturbations"]:
+        allele = "delta" if p["kind"] == "deletion" else p["allele"]
+        texts.append(f"{p['gene']}:{p['kind']}:{allele}:{p['zygosity']}")
+    temperature = -1.0 if row["temperature"] is None else row["temperature"]
+    return (" + ".join(sorted(texts)), temperature, row["medium_class"], row["reference"], row["evidence"])
+
+
+def _genes(row: dict[str, Any]) -> list[str]:
+    return sorted({p["gene"] for p in row["perturbations"]})
+
+
+def _pooled(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    measurements = _independent(rows)
+    every = [p for row in rows for p in row["perturbations"]]
+    value, error, pooling = _weighed(measurements)
+    samples = [m.samples for m in measurements]
     return {
-        "genotype": " + ".join(identities),
-        "genes": "+".join(genes),
-        "order": len(genes),
-        "deletions_only": all(p["kind"] == "deletion" for p in perturbations),
-        "haploid": all(p["zygosity"] == "haploid" for p in perturbations),
-    }
-
-
-def pooled(records: list[dict]) -> dict[str, Any]:
-    """One row, of all records that belong to it."""
-    alike: dict[tuple, list[dict]] = defaultdict(list)
-    for record in records:
-        alike[record["publication"], record["value"], record["uncertainty"]].append(record)
-    measurements = [
-        (
-            rounded(group[0]["value"] * 1e9),
-            min((se for se in map(standard_error, group) if se is not None), default=None),
-            max((one["samples"] for one in group if one["samples"] is not None), default=None),
-        )
-        for group in alike.values()
-    ]
-    stated = [samples for _, _, samples in measurements if samples is not None]
-    return {
-        **{name: records[0][name] for name in ("genes", "order")},
-        **{name: all(one[name] for one in records) for name in ("deletions_only", "haploid")},
-        **mean(measurements),
+        "genes": "+".join(_genes(rows[0])),
+        "order": len(_genes(rows[0])),
+        "deletions_only": all(p["kind"] == "deletion" for p in every),
+        "haploid": all(p["zygosity"] == "haploid" for p in every),
+        "value": value,
+        "standard_error": error,
+        "pooling": pooling,
         "measurements": len(measurements),
-        "samples": sum(stated) if len(stated) == len(measurements) else None,
-        "heterogeneity": spread([value for value, _, _ in measurements]),
-        "publications": sorted({one["publication"] for one in records}),
-        "records": sorted(one["id"] for one in records),
+        "samples": None if None in samples else sum(samples),
+        "heterogeneity": _standard_deviation([m.value for m in measurements]),
+        "publications": sorted({row["publication"] for row in rows}),
+        "records": sorted(row["id"] for row in rows),
     }
 
 
-def standard_error(record: dict) -> float | None:
-    kind, uncertainty, samples = record["uncertainty_type"], record["uncertainty"], record["samples"]
-    if uncertainty is None or kind == "none":
-        return None
-    if kind == "sample_sd":
-        return uncertainty / math.sqrt(samples) if samples else None
-    return uncertainty
+def _independent(rows: list[dict[str, Any]]) -> list[Measurement]:
+    same = defaultdict(list)
+    for row in rows:
+        same[row["publication"], row["value"], row["uncertainty"]].append(row)
+    return [
+        Measurement(
+            _nearest(value * 1e9),
+            _least(_standard_error(row) for row in alike),
+            max((row["samples"] for row in alike if row["samples"] is not None), default=None),
+        )
+        for (_, value, _), alike in same.items()
+    ]
 
 
-def mean(measurements: list[tuple[int, float | None, int | None]]) -> dict[str, Any]:
-    """Value, standard error and kind of pooling of measurements: (billionths, standard error, samples)."""
+def _standard_error(row: dict[str, Any]) -> float | None:
+    match row["uncertainty_type"]:
+        case "standard_error" | "bootstrap_se":
+            return row["uncertainty"]
+        case "sample_sd" if row["samples"] and row["uncertainty"] is not None:
+            return row["uncertainty"] / math.sqrt(row["samples"])
+    return None
+
+
+def _weighed(measurements: list[Measurement]) -> tuple[float, float | None, str]:
+    """Value, standard error, and how it was pooled."""
+    errors = [m.standard_error for m in measurements]
     if len(measurements) == 1:
-        ((value, se, _),) = measurements
-        return {"value": value / 1e9, "standard_error": se, "pooling": "single"}
-    if all(se is not None and se > 0 for _, se, _ in measurements):
-        weights = [rounded(1e6 / (se * se)) for _, se, _ in measurements]
-        se, kind = math.sqrt(1e6 / float(sum(weights))), "inverse_variance"
-    else:
-        weights, kind = [samples or 1 for _, _, samples in measurements], "sample_weighted"
-        se = None
-        if all(one is not None for _, one, _ in measurements):
-            squares = [rounded(float(w) * w * s * s * 1e18) for w, (_, s, _) in zip(weights, measurements, strict=True)]
-            se = math.sqrt(float(sum(squares)) / 1e18) / float(sum(weights))
-    total = sum(w * value for w, (value, _, _) in zip(weights, measurements, strict=True))
-    return {"value": float(total) / float(sum(weights)) / 1e9, "standard_error": se, "pooling": kind}
+        return measurements[0].value / 1e9, errors[0], "single"
+    if all(errors):  # neither unknown nor zero
+        weights = [_nearest(1e6 / (error * error)) for error in errors]
+        return _mean(measurements, weights), math.sqrt(1e6 / sum(weights)), "inverse_variance"
+    weights = [1 if m.samples is None else m.samples for m in measurements]
+    if None in errors:
+        return _mean(measurements, weights), None, "sample_weighted"
+    squares = sum((Fraction(w) * Fraction(error)) ** 2 for w, error in zip(weights, errors, strict=True))
+    return _mean(measurements, weights), math.sqrt(squares) / sum(weights), "sample_weighted"
 
 
-def spread(values: list[int]) -> float | None:
-    """Sample SD of billionths."""
-    n = len(values)
-    if n < 2:
+def _mean(measurements: list[Measurement], weights: list[int]) -> float:
+    total = sum(w * m.value for w, m in zip(weights, measurements, strict=True))
+    return float(Fraction(total, sum(weights) * 10**9))
+
+
+def _standard_deviation(values: list[int]) -> float | None:
+    if len(values) == 1:
         return None
-    return math.sqrt(float(n * sum(v * v for v in values) - sum(values) ** 2) / (n * (n - 1.0))) / 1e9
+    mean = Fraction(sum(values), len(values))
+    return math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1)) / 1e9
 
 
-def rounded(number: float) -> int:
-    """To the nearest integer, halves away from zero."""
-    if abs(number) >= 2**52:  # has no fraction
-        return int(number)
-    return int(math.copysign(math.floor(abs(number) + 0.5), number))
+def _least(values: Iterable[float | None]) -> float | None:
+    return min((value for value in values if value is not None), default=None)
+
+
+def _nearest(value: float) -> int:
+    return int(Decimal(value).to_integral_value(ROUND_HALF_UP))
 
 
 def pages(folder: Path, selected: pl.DataFrame, page: int = 5) -> Path:
