@@ -48,7 +48,7 @@ _NOTHING = {"", DEFAULT_DATA_VERSION.value, sha256(b"").hexdigest()}  # what Dag
 
 def recorded(function: Callable[..., Any], uses: Mapping[str, Any]) -> Callable[..., Any]:
     """`function`, an asset's body, whose result remembers what it used, what it read and how long it took."""
-    description = json.dumps(uses, sort_keys=True)
+    used = dg.MetadataValue.json(dict(uses))
 
     @functools.wraps(function)
     def make(*arguments: Any, **named: Any) -> dg.MaterializeResult:
@@ -60,10 +60,9 @@ def recorded(function: Callable[..., Any], uses: Mapping[str, Any]) -> Callable[
         started = time.monotonic()
         made = function(*arguments, **named)
         seconds = round(time.monotonic() - started, 3)
-        # text, not a JSON value: Dagster walks a JSON value node by node whenever it reads the event
-        notes: dict[str, Any] = {USES_METADATA: dg.MetadataValue.text(description), SECONDS_METADATA: seconds}
+        notes: dict[str, Any] = {USES_METADATA: used, SECONDS_METADATA: seconds}
         if inputs:
-            notes[INPUTS_METADATA] = dg.MetadataValue.text(json.dumps(inputs, sort_keys=True))
+            notes[INPUTS_METADATA] = dg.MetadataValue.json(inputs)
         return made._replace(metadata={**(made.metadata or {}), **notes})
 
     return make
@@ -84,7 +83,7 @@ def _many_inputs(context: dg.AssetExecutionContext) -> dict[str, dict[str, str]]
 
 def recipe_note(description: Mapping[str, Any]) -> dict[str, dg.MetadataValue]:
     """Metadata by which a materialization remembers the recipe that made its partition."""
-    return {RECIPE_METADATA: dg.MetadataValue.text(json.dumps(description, sort_keys=True))}
+    return {RECIPE_METADATA: dg.MetadataValue.json(dict(description))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +109,9 @@ class Remembered:
         return self.tags.get(DATA_VERSION_TAG, "")
 
     @property
-    def uses(self) -> str | None:
-        """What it used, described in JSON; None if it was made before notes were kept, or reported by hand."""
-        return self.notes.get(USES_METADATA)
+    def uses(self) -> Mapping[str, Any] | None:
+        """What it used, described; None if it was made before notes were kept, or reported by hand."""
+        return _content(self.notes.get(USES_METADATA))
 
     @property
     def seconds(self) -> float | None:
@@ -122,14 +121,12 @@ class Remembered:
     @property
     def many_inputs(self) -> Mapping[str, Mapping[str, str]]:
         """Input -> partition -> data version, for the inputs of which many partitions were read."""
-        text = self.notes.get(INPUTS_METADATA)
-        return {} if text is None else json.loads(text)
+        return _content(self.notes.get(INPUTS_METADATA)) or {}
 
     @property
     def recipe(self) -> Mapping[str, Any]:
         """The recipe that made it, described; empty where its asset has none."""
-        text = self.notes.get(RECIPE_METADATA)
-        return {} if text is None else json.loads(text)
+        return _content(self.notes.get(RECIPE_METADATA)) or {}
 
     @property
     def inputs(self) -> dict[str, str | None]:
@@ -139,6 +136,11 @@ class Remembered:
             for name, value in self.tags.items()
             if name.startswith(INPUT_DATA_VERSION_TAG_PREFIX)
         }
+
+
+def _content(note: Any) -> Any:
+    """What a note says; an older version of this code wrote JSON as text, which the UI shows as a page of it."""
+    return json.loads(note) if isinstance(note, str) else note
 
 
 def as_dagster_hashes(versions: Mapping[str, str]) -> str | None:
