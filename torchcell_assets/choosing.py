@@ -9,10 +9,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from rich.markup import escape
-
 from torchcell_assets import environment, study
-from torchcell_assets.terminal import console, unbroken
+from torchcell_assets.terminal import say, unbroken
 
 if TYPE_CHECKING:
     from torchcell_assets.sources import Source, Sources
@@ -27,7 +25,7 @@ def choose_study() -> None:
     from torchcell_assets.vocabulary import KNOWN
 
     for sentence in environment.check():
-        console.print(sentence, style="yellow", markup=False, soft_wrap=True)
+        say(sentence, "yellow")
     environment.settle()
     name = study.chosen()
     if name is None:
@@ -37,10 +35,9 @@ def choose_study() -> None:
         lacking = sources.probe(raw_files(study.load(study.DEFAULT, KNOWN)), timeout=5.0)
         if lacking:
             _name_files(study.DEFAULT, lacking, sources)
-            console.print(
+            say(
                 f"Now runs the study {study.FALLBACK!r}, SIMULATED growth; once the files are there, the measured one is made by "
-                f"{environment.STUDY}={study.DEFAULT} in a data root of its own ({environment.DATA}).",
-                soft_wrap=True,
+                f"{environment.STUDY}={study.DEFAULT} in a data root of its own ({environment.DATA})."
             )
         name = study.FALLBACK if lacking else study.DEFAULT
     served = study.load(name, KNOWN)
@@ -75,21 +72,15 @@ def _name_files(name: str, lacking: "Sequence[tuple[Source, str]]", sources: "So
     many = "a raw file" if len(lacking) == 1 else f"{len(lacking)} raw files"
     reasons = dict.fromkeys(_reason(source, why) for source, why in lacking)
     mirror = f"in {sources.mirror}" if sources.mirror else f"in a folder that {environment.MIRROR} names"
-    console.print(
+    say(
         f"The study {name!r} needs {many} that cannot be had ({'; '.join(reasons)}): download each and put it where the table "
-        f"says, or {mirror}, under whatever name; a zip may stay as it is.",
-        markup=False,
-        soft_wrap=True,
+        f"says, or {mirror}, under whatever name; a zip may stay as it is."
     )
     table = Table(*(Column(head, no_wrap=True) for head in ("file", "from", "to")), box=None, padding=(0, 2, 0, 0))
     for source, _ in lacking:
-        cells = (
-            source.name,
-            source.url or source.landing or f"package {source.package}",
-            str(sources.cache / source.name),
-        )
-        table.add_row(*map(escape, cells))
-    console.print(f"\n{unbroken(table)}\n", markup=False, highlight=False, soft_wrap=True)
+        origin = source.url or source.landing or f"package {source.package}"
+        table.add_row(source.name, origin, str(sources.cache / source.name))
+    say(f"\n{unbroken(table)}\n")
 
 
 def _reason(source: "Source", why: str) -> str:

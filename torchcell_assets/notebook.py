@@ -29,6 +29,7 @@ class NotGenotypes(TorchcellError):
 def open_table(name: str, root: Path | str | None = None) -> pl.DataFrame:
     """A stored table by its asset key: `merged/fitness`, `merged/subset/1e3`, `datasets/genome`, `trained/scoreboard`.
 
+    Of `representations/gene_embedding/one_hot`, one row is one gene with its vector: columns `gene` and `vector`.
     root: the data root; by default that of this process.
     """
     place = _home(root) / name
@@ -43,6 +44,14 @@ def open_table(name: str, root: Path | str | None = None) -> pl.DataFrame:
         from torchcell_assets.steps.merged.key_value_store import KeyValueStore
 
         return KeyValueStore(place.with_name(place.name + ".lmdb")).table()
+    if place.with_name(place.name + ".safetensors").is_file():
+        from torchcell_assets.steps.representations import table
+
+        return table.frame(table.read(place.with_name(place.name + ".safetensors")))
+    if place.with_name(place.name + ".skops").is_file():
+        raise NotThere(f"{name!r} is a model and no table: `torchcell_assets.predict(genotypes, model=...)` asks it.")
+    if name.startswith("graph/"):
+        raise NotThere(f"{name!r} is in the graph server and no file: the same rows are in 'datasets/{name[6:]}'.")
     raise NotThere(f"There is no table {name!r} in {_home(root)}: materialize that asset, or run `make run`.")
 
 
@@ -78,9 +87,19 @@ def predict(
 ) -> pl.DataFrame:
     """Fitness of mutants that nobody may have made, relative to wild type.
 
-    genotypes: the deleted genes of each mutant, by any name: `[["CDC28", "CLN3"], ["RAD52"]]`.
-    model: family/size/representation/aggregation of a trained cell.
-    Columns: `genes`, `order`, `predicted`, `low` and `high` (95 % by the out-of-fold residuals), `genes_unknown`.
+    Args:
+        genotypes: the deleted genes of each mutant, by any name: `[["CDC28", "CLN3"], ["RAD52"]]`.
+        model: family/size/representation/aggregation of a trained cell.
+        root: the data root; by default that of this process.
+
+    Returns:
+        One row per mutant: `genes`, `order`, `predicted`, `low` and `high` (95 % by the out-of-fold residuals),
+        `genes_unknown`.
+
+    Raises:
+        NotThere: `model` names no cell, or `genotypes` is a list of names and not of mutants.
+        ModelFileError: the cell is not trained, or was trained on other vectors than those of the data root.
+        UnknownGeneName, AmbiguousGeneName: as `gene` does.
     """
     from torchcell_assets.steps.representations import table
     from torchcell_assets.steps.trained import model_store
@@ -90,6 +109,8 @@ def predict(
     parts = model.split("/")
     if len(parts) != 4:
         raise NotThere(f"{model!r} names no model: give family/size/representation/aggregation.")
+    if isinstance(genotypes, str) or any(isinstance(genotype, str) for genotype in genotypes):
+        raise NotThere('Give a list of mutants, each a list of its deleted genes: [["CDC28", "CLN3"], ["RAD52"]].')
     _, names = _genome(home)
     resolved = [[names.resolve(name) for name in genotype] for genotype in genotypes]
     fitted = model_store.read(home.joinpath("trained", *parts[:3], f"{parts[3]}.skops"))

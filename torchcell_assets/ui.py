@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from torchcell_assets import dagster_home, study
+from torchcell_assets import dagster_home
 from torchcell_assets.errors import TorchcellError
 
 PORT = 3000
@@ -43,7 +43,7 @@ def serve(port: int | None = None) -> int:
     import dagster as dg
 
     from torchcell_assets import killed_runs
-    from torchcell_assets.steps.graph import local_server
+    from torchcell_assets.resources import DataRoot, GraphStore
 
     port = free_port(port)
     home = Path(os.environ["DAGSTER_HOME"])
@@ -51,20 +51,18 @@ def serve(port: int | None = None) -> int:
         lock, alone = servers.enter_context(killed_runs.ui_alive())
         with dg.DagsterInstance.get() as instance:
             killed_runs.close(instance, of_the_ui=alone and dagster_home.is_ours(home))
-        if not os.environ.get("NEO4J_URI"):
-            graph = servers.enter_context(local_server.serving(study.data_root() / "neo4j", browser=True))
+        if graph := servers.enter_context(GraphStore(root=DataRoot()).serving(browser=True)):
             print(f"Neo4j Browser  {graph.http}  user {graph.username}  password {graph.password}", flush=True)
         print(f"Dagster        http://{_HOST}:{port}   (Ctrl-C stops both)", flush=True)
         # Dagster warns where the folder that it is started in holds another dagster.yaml than its home
         dagster = subprocess.Popen(
             _command(port), cwd=home.resolve(), env=_environment(home), pass_fds=() if lock is None else (lock,)
         )
-        signal.signal(signal.SIGTERM, lambda *_: dagster.send_signal(signal.SIGINT))
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # what stops a service is a Ctrl-C
         try:
             return dagster.wait()
         except KeyboardInterrupt:
-            dagster.send_signal(signal.SIGINT)
-            _wait_for_the_end(dagster)
+            _end(dagster)
             return 0
 
 
@@ -109,13 +107,25 @@ def _environment(home: Path) -> dict[str, str]:
     return found
 
 
-def _wait_for_the_end(dagster: subprocess.Popen[bytes]) -> None:
-    try:
-        dagster.wait(timeout=_PATIENCE)
-    except subprocess.TimeoutExpired:
-        print(f"Dagster did not end within {_PATIENCE} s and is killed.", file=sys.stderr)
-        dagster.kill()
-        dagster.wait()
+def _end(dagster: subprocess.Popen[bytes], seconds: float = _PATIENCE) -> None:
+    """Stop Dagster as Ctrl-C does; kill it, with all that it has started, if it still runs after `seconds` or a second Ctrl-C."""
+    import psutil
+
+    with contextlib.suppress(psutil.NoSuchProcess):
+        started = psutil.Process(dagster.pid).children(recursive=True)  # once it is gone, nobody knows whose they were
+        dagster.send_signal(signal.SIGINT)
+        try:
+            dagster.wait(timeout=seconds)
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            print(
+                "Dagster did not stop by itself and was killed. What was finished is kept; runs that were going on are closed at "
+                "the next start.",
+                file=sys.stderr,
+            )
+            for one in (psutil.Process(dagster.pid), *started):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    one.kill()
+            dagster.wait()
 
 
 @contextlib.contextmanager

@@ -201,14 +201,14 @@ def test_one_changed_cell_outdates_the_scoreboard_which_names_it(mirror):
 
 # ---- what is no class -------------------------------------------------------------------------------------------------
 def test_a_changed_query_outdates_the_merged_table_alone(mirror):
-    mirror.deploy(with_use(mirror.specs, "file fitness.cypher", lambda digest: digest[::-1]))
+    mirror.deploy(with_use(mirror.specs, "file steps/graph/queries/fitness.cypher", lambda digest: digest[::-1]))
     assert mirror.outdated() == MERGED
-    assert mirror.why("merged/fitness") == "file fitness.cypher changed"
+    assert mirror.why("merged/fitness") == "file steps/graph/queries/fitness.cypher changed"
     mirror.run(MERGED)
     assert_other_data_reach(mirror, MERGED, SUBSETS | BASELINES)
 
 
-@pytest.mark.parametrize("policy", ["file pooling.sql", "policy merge_key"])
+@pytest.mark.parametrize("policy", ["file steps/merged/pooling.sql", "policy merge_key"])
 def test_a_changed_merge_policy_outdates_the_merged_table_alone(mirror, policy):
     mirror.deploy(with_use(mirror.specs, policy, lambda said: f"another {said}"))
     assert mirror.outdated() == MERGED
@@ -350,5 +350,5 @@ def test_an_added_dataset_is_missing_and_outdates_the_merged_table_alone(mirror_
     mirror.deploy(full)
     assert mirror.outdated() == MERGED
     assert mirror.why("merged/fitness") == "now depends on graph/fitness_breslow2008"
-    missing = {key for key, partition in mirror.standings(State.MISSING) if partition is None}
+    missing = {key for key, partition in mirror.standings(State.NEVER_MADE) if partition is None}
     assert missing == {"datasets/fitness_breslow2008", "graph/fitness_breslow2008"}

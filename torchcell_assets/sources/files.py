@@ -34,6 +34,10 @@ class SourceUnavailable(TorchcellError):
     """A raw file cannot be had, or is not the file that it should be."""
 
 
+class WrongEntry(TorchcellError):
+    """The catalog states what cannot be: whoever wrote the entry has to correct it."""
+
+
 @dataclass(frozen=True)
 class Source:
     """A raw file.
@@ -217,6 +221,8 @@ class Sources:
                 problems.append(f"{place} {path} cannot be read ({error.strerror or error})")
             else:
                 if digest in source.sha256:
+                    if digest == source.sha256[0]:
+                        _require_size(source, path)
                     return path, []
                 problems.append(f"{place} {path} {archives.another_file(digest, source.sha256)}")
         return None, problems
@@ -269,6 +275,15 @@ def _absent_from(place: str, path: Path | None, source: Source) -> str:
     if source.bytes is not None and len(source.sha256) == 1 and size != source.bytes:
         return f"{place} {path} is another file ({size:,} bytes, not {source.bytes:,})"
     return ""
+
+
+def _require_size(source: Source, path: Path) -> None:
+    size = path.stat().st_size
+    if source.bytes is not None and size != source.bytes:
+        raise WrongEntry(
+            f"The catalog says that {source.name} has {source.bytes:,} bytes, and {path}, which has its sha256, has {size:,}: "
+            "correct `bytes`."
+        )
 
 
 def _package_file(package: str, member: str) -> Path | None:

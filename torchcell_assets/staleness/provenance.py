@@ -11,9 +11,10 @@ it stores the version of whichever came last; so there we store `partition -> da
 import functools
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -25,6 +26,7 @@ from dagster._core.definitions.data_version import (
 )
 
 from torchcell_assets.resources import DataRoot
+from torchcell_assets.staleness import files
 from torchcell_assets.staleness.inputs import require_inputs
 from torchcell_assets.staleness.upstream import upstream_of
 
@@ -40,20 +42,23 @@ RECIPES_METADATA = "torchcell/recipes"
 RECIPE_METADATA = "torchcell/recipe"
 """Metadata of a materialization: the recipe that made the partition, described (JSON)."""
 
-NOTES = (USES_METADATA, INPUTS_METADATA, SECONDS_METADATA, RECIPE_METADATA)
+FILES_METADATA = files.METADATA
+"""Metadata of a materialization: the files that it made (files.py), relative to the data root."""
+
+NOTES = (USES_METADATA, INPUTS_METADATA, SECONDS_METADATA, RECIPE_METADATA, FILES_METADATA)
 
 _INPUT = len(INPUT_DATA_VERSION_TAG_PREFIX) + 1
 _NOTHING = {"", DEFAULT_DATA_VERSION.value, sha256(b"").hexdigest()}  # what Dagster stores of an input never made
 
 
 def recorded(function: Callable[..., Any], uses: Mapping[str, Any]) -> Callable[..., Any]:
-    """`function`, an asset's body, whose result remembers what it used, what it read and how long it took."""
+    """`function`, an asset's body, whose result remembers what it used, what it read, what it made and how long it took."""
     used = dg.MetadataValue.json(dict(uses))
 
     @functools.wraps(function)
     def make(*arguments: Any, **named: Any) -> dg.MaterializeResult:
         context = dg.AssetExecutionContext.get()
-        root = next((one.folder for one in (*arguments, *named.values()) if isinstance(one, DataRoot)), None)
+        root = _data_root(arguments, named)
         require_inputs(context, root)
         # before the body: if an input moves while it runs, the result counts as made from the older one
         inputs = _many_inputs(context)
@@ -63,9 +68,19 @@ def recorded(function: Callable[..., Any], uses: Mapping[str, Any]) -> Callable[
         notes: dict[str, Any] = {USES_METADATA: used, SECONDS_METADATA: seconds}
         if inputs:
             notes[INPUTS_METADATA] = dg.MetadataValue.json(inputs)
-        return made._replace(metadata={**(made.metadata or {}), **notes})
+        metadata = made.metadata or {}
+        if FILES_METADATA in metadata:
+            text = files.relative_to(root, metadata[FILES_METADATA].value)
+            notes[FILES_METADATA] = dg.MetadataValue.text(text)
+        return made._replace(metadata={**metadata, **notes})
 
     return make
+
+
+def _data_root(arguments: Sequence[Any], named: Mapping[str, Any]) -> Path:
+    """The data root that an asset's body was given."""
+    given = (one for one in (*arguments, *named.values()) if isinstance(one, DataRoot))
+    return next(given, DataRoot()).folder
 
 
 def _many_inputs(context: dg.AssetExecutionContext) -> dict[str, dict[str, str]]:
@@ -127,6 +142,11 @@ class Remembered:
     def recipe(self) -> Mapping[str, Any]:
         """The recipe that made it, described; empty where its asset has none."""
         return _content(self.notes.get(RECIPE_METADATA)) or {}
+
+    @property
+    def files(self) -> str | None:
+        """The record of the files that it made; None if it was made before they were recorded, or makes none."""
+        return self.notes.get(FILES_METADATA)
 
     @property
     def inputs(self) -> dict[str, str | None]:

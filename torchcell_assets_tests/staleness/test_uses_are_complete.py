@@ -53,9 +53,11 @@ def functions(module: ModuleType) -> list[ast.FunctionDef]:
 
 
 def files_named(module: ModuleType, function: ast.FunctionDef) -> set[str]:
-    """Query and policy files that stand in a constant which the body, or a module that it names, reads."""
+    """Query and policy files in a constant that the body, or a module of the step behind a name of it, reads."""
     names = {name for statement in function.body for name in named(statement)}
     modules = [module, *of_step(module, names)]
+    for one in modules[1:]:  # and what these import of the step
+        modules += [m for m in of_step(one, named(ast.parse(inspect.getsource(one)))) if m not in modules]
     texts = {name: value for m in modules for name, value in vars(m).items() if isinstance(value, Path)}
     used = names | {name for m in modules[1:] for name in named(ast.parse(inspect.getsource(m)))}
     return {texts[name].name for name in used & texts.keys() if texts[name].suffix in (".cypher", ".sql")}
@@ -92,7 +94,9 @@ def test_the_merged_table_declares_every_query_and_policy_file_that_it_reads():
     function = next(f for f in functions(module) if f.name == "merged_fitness")
     read = files_named(module, function)
     assert "pooling.sql" in read
-    uses = {name.removeprefix("file ") for name in deployed()["merged/fitness"].uses if name.startswith("file ")}
+    uses = {
+        Path(name.removeprefix("file ")).name for name in deployed()["merged/fitness"].uses if name.startswith("file ")
+    }
     assert read <= uses, f"merged/fitness reads {sorted(read - uses)} and does not declare them in `uses`"
     assert {"fitness.cypher", "perturbations.cypher"} <= uses
 
@@ -119,7 +123,7 @@ def test_what_a_dataset_declares_is_what_its_asset_uses():
     for dataset in (GENOME, *DATASETS):
         spec = specs.get(f"datasets/{dataset.name}")
         if spec is not None:  # of another study otherwise
-            expected = {f"class {dataset.record.__name__}", *(f"source {source.name}" for source in dataset.sources)}
+            expected = {f"class {dataset.record.__name__}", *(f"source {source.name}" for source in dataset.raw_files)}
             assert set(spec.uses) == expected, dataset.name
 
 

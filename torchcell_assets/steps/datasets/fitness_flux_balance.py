@@ -54,7 +54,9 @@ def parse(path: Path) -> Parsed:
         {"deleted": [list(genes) for genes in genotypes], "value": values},
         schema={"deleted": pl.List(pl.String), "value": pl.Float64},
     ).with_row_index(ROW, offset=1)
-    cells = table.with_columns(
+    cells = table.select(
+        ROW,
+        "value",
         strain=pl.col("deleted").list.join("+"),
         perturbations=pl.col("deleted").list.eval(perturbation(pl.element(), "deletion")),
         column=pl.lit("growth"),
@@ -193,4 +195,5 @@ DATASET = Dataset(
     publication=METABOLIC_MODEL.doi,
     licence=METABOLIC_MODEL.licence,
     published_records=3 * PER_ORDER,
+    genes_outside=2,  # YAR069W-A and YHR214W-F of the model
 )

@@ -7,7 +7,7 @@ import dagster as dg
 import polars as pl
 
 from torchcell_assets.partitions import GRID, SIZE, keys_of
-from torchcell_assets.plots import embedded
+from torchcell_assets.plots import embedded, picture
 from torchcell_assets.resources import DataRoot
 from torchcell_assets.schema import MergedFitness, Prediction, Score
 from torchcell_assets.staleness import Policy, content_hash, result, step
@@ -83,6 +83,7 @@ def baselines(context: dg.AssetExecutionContext, root: DataRoot) -> dg.Materiali
                 else {}
             ),
         },
+        files={cell.folder: cell.folder},
     )
 
 
@@ -142,8 +143,9 @@ def _family(name: str) -> dg.AssetsDefinition:
                 "chosen": dg.MetadataValue.json({part.aggregation: dict(part.parameters) for part in fitted}),
                 "seconds": round(sum(part.seconds for part in fitted), 2),
                 "genes_not_in_representation": len(fitted[0].missing),
-                "predicted_against_observed": embedded(figures.predicted_vs_observed(shown), best.aggregation),
+                "predicted_against_observed": picture(best.aggregation, lambda: figures.predicted_vs_observed(shown)),
             },
+            files={cell.folder: cell.folder},
         )
 
     return build
@@ -194,19 +196,22 @@ def trained_scoreboard(root: DataRoot) -> dg.MaterializeResult:
     sizes = [size for size in STUDY.sizes if size in set(table["size"])]
     note = "SIMULATED growth, not measured" if STUDY.condition.evidence == ("simulated",) else ""
     pictures = {size: figures.scoreboard_figure(table, size, STUDY.representations, note=note) for size in sizes}
+    files = {path: path}
     for size, figure in pictures.items():
         name = "scoreboard" if size == sizes[0] else f"scoreboard_{size}"
         for suffix, rendered in ((".png", figures.to_png(figure)), (".svg", figures.to_svg(figure))):
             with replacing(place / f"{name}{suffix}") as temporary:
                 temporary.write_bytes(rendered if isinstance(rendered, bytes) else rendered.encode())
+            files[place / f"{name}{suffix}"] = place / f"{name}{suffix}"
     return result(
         path,
         content_hash(table, list(Score.primary_key())),
         metadata={
-            **table_metadata(Score, table),
             **{f"figure_{size}": embedded(figure, f"scoreboard {size}", dpi=65) for size, figure in pictures.items()},
+            **table_metadata(Score, table),
             "not_trained": dg.MetadataValue.json([str(cell.folder.relative_to(place)) for cell in lacking]),
         },
+        files=files,
     )
 
 
