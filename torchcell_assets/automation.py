@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 
 from torchcell_assets import making
-from torchcell_assets.staleness import Standing
+from torchcell_assets.staleness import Standing, cell_name
 from torchcell_assets.steps.graph.assets import POOL
 
 FLOW = ("datasets", "graph", "merged", "representations", "baselines", "trained", "figure")
@@ -72,11 +72,11 @@ def rebuild_outdated(location: Callable[[], dg.Definitions]) -> dg.JobDefinition
 
             def before(batch: Sequence[Standing]) -> None:
                 context.log.info("\n".join(str(standing) for standing in batch))
-                if making.needs_graph(standing.key for standing in batch):
-                    making.serve_graph(servers)
 
-            done = making.rebuild(context.instance, location(), before=before)
-        told = [f"{key.to_user_string()} {cell or ''}: {why}" for (key, cell), why in done.failed.items()]
+            serve = lambda: making.serve_graph(servers)  # noqa: E731
+            done = making.rebuild(context.instance, location(), before=before, serve=serve)
+        told = [f"{cell_name(*cell)}: {why}" for cell, why in done.failed.items()]
+        told += [str(verdict) for verdict in done.checks if verdict.error]
         context.add_output_metadata({"made": len(done.made), "failed": len(done.failed), "left": len(done.left)})
         if told:
             raise dg.Failure("\n".join(told), allow_retries=False)

@@ -7,7 +7,7 @@ from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGra
 
 from torchcell_assets import automation, environment, study
 from torchcell_assets.resources import DataRoot, GraphStore, RawFiles, of_the_environment
-from torchcell_assets.staleness.checks import schema_in_sync
+from torchcell_assets.staleness.checks import files_in_sync, schema_in_sync
 from torchcell_assets.vocabulary import KNOWN
 
 # before the steps are imported, which look up what the study names
@@ -29,7 +29,10 @@ def asset_graph() -> BaseAssetGraph:
 root = DataRoot()
 defs: dg.Definitions = dg.Definitions(
     assets=ASSETS,
-    asset_checks=[*CHECKS, *(schema_in_sync(asset, asset_graph) for asset in ASSETS)],
+    asset_checks=[
+        *CHECKS,
+        *(check(asset, asset_graph) for asset in ASSETS for check in (schema_in_sync, files_in_sync)),
+    ],
     jobs=[*automation.JOBS, REBUILD],
     schedules=automation.schedules(REBUILD, ON),
     sensors=[automation.sensor(ON)],

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from torchcell_assets.errors import TorchcellError
+from torchcell_assets.errors import TorchcellError, chain
 
 TEMPORARY_PREFIX = ".writing-"
 
@@ -153,13 +153,12 @@ def alone(folder: Path, *, waits: Callable[[], None] = lambda: None) -> Iterator
 
 def refusal(error: BaseException | None) -> str | None:
     """Why the disk refused, with what to do; None if `error` and its causes tell of nothing like that."""
-    while error is not None:
-        number = error.errno if isinstance(error, OSError) else None
+    for one in chain(error):
+        number = one.errno if isinstance(one, OSError) else None
         if number not in _REASONS:
-            number = next((number for text, number in _TEXTS.items() if text in str(error)), None)
+            number = next((number for text, number in _TEXTS.items() if text in str(one)), None)
         if number is not None:
             return _REASONS[number]
-        error = error.__cause__ or error.__context__
     return None
 
 

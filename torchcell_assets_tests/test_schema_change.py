@@ -138,7 +138,7 @@ EDITS: dict[str, dict[str, tuple[str, str, str]]] = {
             "low = dy.Float64(nullable=True, min=-1.0, ",
             "low: min None -> -1.0",
         ),
-        "rename": ("    test_ids = dy", "    test_hash = dy", "+test_hash, -test_ids"),
+        "rename": ("    scored_on = dy", "    test_hash = dy", "+test_hash, -scored_on"),
         "docstring": ('"""One number', '"""A number', ""),
     },
 }
@@ -350,5 +350,5 @@ def test_an_added_dataset_is_missing_and_outdates_the_merged_table_alone(mirror_
     mirror.deploy(full)
     assert mirror.outdated() == MERGED
     assert mirror.why("merged/fitness") == "now depends on graph/fitness_breslow2008"
-    missing = {key for key, partition in mirror.standings(State.MISSING) if partition is None}
+    missing = {key for key, partition in mirror.standings(State.NEVER_MADE) if partition is None}
     assert missing == {"datasets/fitness_breslow2008", "graph/fitness_breslow2008"}

@@ -1,6 +1,7 @@
 """Which study a process serves, and what its data root remembers."""
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -228,14 +229,40 @@ def test_a_study_names_every_file_that_a_person_has_to_download_and_makes_nothin
     by_hand = [source for source in choosing.raw_files(published) if source.landing]
     with console.capture() as said, pytest.raises(study.StudyError, match="lacks 9 raw files, named above"):
         choosing.require_raw_files(published)
-    lines = said.get().splitlines()
-    assert len(lines) == 9
-    for line, source in zip(lines, by_hand, strict=True):
-        assert f"Download it from {source.landing}" in line
-        assert f"put it at {data_root / 'raw' / source.name}" in line
+    sentence, _, _, *rows, _ = said.get().splitlines()
+    assert sentence.startswith(
+        "The study 'published' needs 9 raw files that cannot be had (a person has to download them):"
+    )
+    assert [re.split(r"\s{2,}", row) for row in rows] == [
+        [source.name, source.landing, str(data_root / "raw" / source.name)] for source in by_hand
+    ]
+    for source in by_hand:
         (tmp_path / "mirror" / source.name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "mirror" / source.name).touch()
     choosing.require_raw_files(published)
+
+
+def test_a_first_run_without_network_is_one_sentence_one_table_and_what_runs_instead(data_root, monkeypatch):
+    monkeypatch.delenv("TORCHCELL_MIRROR", raising=False)
+    nowhere = {"answer": "cannot be reached (no network)"}
+    monkeypatch.setattr(
+        "torchcell_assets.sources.files._ask", lambda urls, timeout: {url: f"{url} {nowhere['answer']}" for url in urls}
+    )
+    wanted = [source for source in choosing.raw_files(study.load("screens")) if source.url]
+    with console.capture() as said:
+        choosing.choose_study()
+    sentence, _, head, *rows, _, instead = said.get().splitlines()
+    assert sentence == (
+        f"The study 'screens' needs {len(wanted)} raw files that cannot be had (raw.githubusercontent.com cannot be reached "
+        "(no network)): download each and put it where the table says, or in a folder that TORCHCELL_MIRROR names, under "
+        "whatever name; a zip may stay as it is."
+    )
+    assert head.split() == ["file", "from", "to"]
+    assert [row.split() for row in rows] == [
+        [source.name, source.url, str(data_root / "raw" / source.name)] for source in wanted
+    ]
+    assert instead.startswith("Now runs the study 'starter', SIMULATED growth; once the files are there")
+    assert study.chosen() == "starter"
 
 
 def test_zips_as_they_were_downloaded_are_files_that_are_there(data_root, tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ both (provenance.py); it does nothing else.
 """
 
 import inspect
+import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -64,7 +65,7 @@ def _describe(use: Use) -> tuple[str, Any]:
     if isinstance(use, Path):
         return f"file {_name_of(use)}", digest(words(use))
     if isinstance(use, Policy):
-        return f"policy {use.name}", use.content
+        return f"policy {use.name}", json.loads(json.dumps(use.content))  # as it is read back: a tuple is a list
     return f"class {use.__name__}", describe(use)
 
 

@@ -51,7 +51,12 @@ def _genome() -> dg.AssetsDefinition:
             with store.driver(loads=True, waits=_waits_for_rebuild(context)) as driver:
                 load.load_genes(driver, store.database_name, folder)
             bundle.delete_others(folder)
-        return result(folder, version, metadata={"build": key, "dagster/row_count": genes, **_columns(GENOME)})
+        return result(
+            folder,
+            version,
+            metadata={"build": key, "dagster/row_count": genes, **_columns(GENOME)},
+            present=_local_store(store),
+        )
 
     return build
 
@@ -91,9 +96,15 @@ def _records(dataset: Dataset) -> dg.AssetsDefinition:
                 "edges": dg.MetadataValue.json(manifest.edges),
                 "query": dg.MetadataValue.md(_example(dataset)),
             },
+            present=_local_store(store),
         )
 
     return build
+
+
+def _local_store(store: GraphStore) -> list[Path]:
+    """The store of the local server, which goes on writing to it; one that a person runs elsewhere has to be asked."""
+    return [store.local_home / "data"] if store.local_home else []
 
 
 def _into_the_graph(context: dg.AssetExecutionContext, root: DataRoot, store: GraphStore, folder: Path) -> str:

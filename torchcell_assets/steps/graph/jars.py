@@ -189,11 +189,12 @@ def _sha256(path: Path) -> str:
 
 @contextlib.contextmanager
 def _bar(progress: bool, total: int) -> Iterator[Callable[[], None]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    from torchcell_assets.terminal import said_beside, text_column
+
+    console = said_beside()
+    columns = (text_column("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not (progress and console.is_terminal)) as bar:
         task = bar.add_task("fetching Neo4j (once)", total=total)
         yield lambda: bar.advance(task)

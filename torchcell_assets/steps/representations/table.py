@@ -18,7 +18,6 @@ import scipy.sparse as sp
 
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.steps.representations.recipes import Recipe
-from torchcell_assets.storage import replacing
 
 Matrix: TypeAlias = Any  # np.ndarray | sp.csr_array; scipy ships no types for the latter
 _DENSE = {"vectors"}
@@ -92,7 +91,7 @@ def build(recipe: Recipe, genes: pl.DataFrame, files: dict[str, Path] | None = N
 
 
 def write(path: Path, embedding: GeneEmbedding) -> None:
-    """Store as safetensors: `vectors`, or `data`, `indices`, `indptr`; genes and manifest in its header as JSON."""
+    """Write as safetensors: `vectors`, or `data`, `indices`, `indptr`; genes and manifest in its header as JSON."""
     from safetensors.numpy import save_file
 
     vectors = embedding.vectors
@@ -111,8 +110,7 @@ def write(path: Path, embedding: GeneEmbedding) -> None:
         "genes": json.dumps(embedding.genes),
         "manifest": json.dumps(embedding.manifest, sort_keys=True),
     }
-    with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata=header)
+    save_file(tensors, path, metadata=header)
 
 
 def read(path: Path) -> GeneEmbedding:

@@ -42,6 +42,9 @@ QUANTILES = (0.025, 0.975)
 FEWEST_RESIDUALS = 40
 """Genotypes of one order below which the residuals of all orders give the interval: 2.5 % of 40 is one genotype."""
 
+POLICY = {"quantiles": list(QUANTILES), "fewest": FEWEST_RESIDUALS}
+"""What decides the interval of a prediction."""
+
 
 class ModelFileError(TorchcellError):
     """A model file cannot be read, or does not fit what it is asked about."""
@@ -104,14 +107,19 @@ def residual_quantiles(predictions: pl.DataFrame) -> dict[str, list[float]]:
 
 
 def write(path: Path, model: Model) -> None:
-    """Store pipeline and manifest in one file."""
+    """Store pipeline and manifest in one file, in the place of what is there."""
+    with replacing(path) as temporary:
+        dump(temporary, model)
+
+
+def dump(temporary: Path, model: Model) -> None:
+    """Write pipeline and manifest to a path at which nothing is yet: for files that are replaced together."""
     from skops.io import dumps
 
-    with replacing(path) as temporary:
-        temporary.write_bytes(dumps(model.pipeline))
-        with zipfile.ZipFile(temporary, "a") as archive:
-            said = {**model.manifest, "content": _content(archive)}
-            archive.writestr(MANIFEST, json.dumps(said, indent=1, sort_keys=True))
+    temporary.write_bytes(dumps(model.pipeline))
+    with zipfile.ZipFile(temporary, "a") as archive:
+        said = {**model.manifest, "content": _content(archive)}
+        archive.writestr(MANIFEST, json.dumps(said, indent=1, sort_keys=True))
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from torchcell_assets.schema import validate
 from torchcell_assets.sources import Sources
 from torchcell_assets.steps.datasets import DATASETS, GENOME, Dataset
 from torchcell_assets.study import load
@@ -55,7 +56,7 @@ def read(sources: Sources) -> Callable[[Dataset], Read]:
     def parsed(dataset: Dataset) -> Read:
         if dataset.name not in known:
             found = dataset.read(sources.path)
-            kept, failure = dataset.record.filter(found.records.collect(), cast=True)
+            kept, failure = validate(dataset.record, found.records.collect())
             known[dataset.name] = Read(kept, failure.invalid(), found.blank)
         return known[dataset.name]
 

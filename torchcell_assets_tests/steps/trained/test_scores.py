@@ -11,7 +11,7 @@ from torchcell_assets.steps.trained.scores import (
     METRICS,
     ScoreboardMismatch,
     ceiling,
-    genotypes_hash,
+    observations_hash,
     score,
     scoreboard,
 )
@@ -56,7 +56,7 @@ def test_every_score_recomputes_from_the_stored_predictions(subset, cell, baseli
         else:
             measure = spearmanr if row["metric"] == "spearman" else pearsonr
             assert row["value"] == pytest.approx(measure(x, y)[0])
-        assert (row["genotypes"], row["test_ids"]) == (len(x), genotypes_hash(part["genotype"].to_list()))
+        assert (row["genotypes"], row["scored_on"]) == (len(x), observations_hash(part))
 
 
 def test_intervals_are_those_of_resampling_genotypes_one_by_one(cell):
