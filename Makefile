@@ -44,7 +44,7 @@ test-slow: $(VENV)/.dev ## those that take longer: whole files, many kills
 test-deep: $(VENV)/.dev ## the tests that need torch, in an environment of its own (5 GB)
 	@test -x $(VENV)-deep/bin/python || $(PYTHON) -m venv --without-pip $(VENV)-deep
 	@$(UV) pip install -q --python $(VENV)-deep/bin/python --require-hashes -r requirements-deep.lock -r requirements-dev.lock
-	@PYTHONPATH=$(CURDIR) $(VENV)-deep/bin/python -m pytest torchcell_assets_tests/test_key_value_dataset.py
+	@PYTHONPATH="$(CURDIR)" $(VENV)-deep/bin/python -m pytest torchcell_assets_tests/test_key_value_dataset.py
 
 test-all: test test-slow test-deep ## all of them
 
@@ -55,10 +55,10 @@ check: $(VENV)/.dev ## lint, format, types, import contracts
 	@$(VENV)/bin/lint-imports
 
 graph-up: $(VENV)/.run ## start the local Neo4j and leave it running
-	@$(PY) -m torchcell_assets.steps.graph.local_server up --browser --home $(TORCHCELL_DATA)/neo4j
+	@$(PY) -m torchcell_assets graph-up
 
 graph-down: $(VENV)/.run ## stop it
-	@$(PY) -m torchcell_assets.steps.graph.local_server down --home $(TORCHCELL_DATA)/neo4j
+	@$(PY) -m torchcell_assets graph-down
 
 graph-rebuild: $(VENV)/.run ## all bundles into a new graph, verified; then it takes the place of the one that serves
 	@$(PY) -m torchcell_assets graph-rebuild
@@ -83,7 +83,7 @@ $(UV):
 $(VENV)/.run: requirements.lock pyproject.toml | $(UV)
 	@echo "installing what the lock names"
 	@$(UV) pip install -q --python $(PY) --require-hashes -r requirements.lock
-	@echo "$(CURDIR)" > $$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/torchcell_assets.pth
+	@echo "$(CURDIR)" > "$$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/torchcell_assets.pth"
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.run

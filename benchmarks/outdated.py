@@ -7,7 +7,6 @@ The grid has two inputs, one per dimension, like a family of models; each stored
 Dagster is asked for a sample, and its time is scaled up.
 """
 
-import json
 import math
 import random
 import sys
@@ -78,9 +77,8 @@ def store(instance: dg.DagsterInstance, graph, partitions: int, root: Path | Non
     for name in ("subset", "embedding"):
         for partition in graph.get(dg.AssetKey(name)).partitions_def.get_partition_keys():
             event(name, partition, {"dagster/code_version": "1"})
-    description = json.dumps(describe_uses(USES), sort_keys=True)
     notes = {
-        USES_METADATA: dg.MetadataValue.text(description),
+        USES_METADATA: dg.MetadataValue.json(describe_uses(USES)),
         SECONDS_METADATA: 12.5,
         "dagster/row_count": 1000,
         "preview": dg.MetadataValue.md("genotype | predicted\n" * 40),

@@ -7,6 +7,7 @@ Runs are executed in this process, over the jobs of the code location, so that t
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from torchcell_assets import choosing, dagster_home, dagster_storage, main_job, study, ui, upkeep
 from torchcell_assets.errors import TorchcellError
@@ -18,6 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; a refusal is printed as the one sentence that it is."""
     options = vars(_parser().parse_args(arguments))
     command = options.pop("command")
+    if not options.pop("needs_study"):
+        return command(**options)
     try:
         choosing.choose_study()
         with dagster_storage.reached():
@@ -49,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
 
     def add(name: str, command: Callable[..., int], does: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=does, description=f"{does[0].upper()}{does[1:]}.", allow_abbrev=False)
-        added.set_defaults(command=command)
+        added.set_defaults(command=command, needs_study=True)
         return added
 
     add("run", main_job.run, "make what is missing or outdated, then print the scoreboard")
@@ -58,9 +61,18 @@ def _parser() -> argparse.ArgumentParser:
     rebuild.add_argument("--yes", action="store_true", help="do not ask")
     add("graph-rebuild", upkeep.rebuild_graph, "all bundles into a new local graph, which then takes over")
     add("graph-back", upkeep.roll_back_graph, "let the graph before the last rebuild serve again")
+    for name, does in (("graph-up", "start the local Neo4j and leave it running"), ("graph-down", "stop it")):
+        add(name, partial(_local_server, name.removeprefix("graph-")), does).set_defaults(needs_study=False)
     serve = add("ui", ui.serve, "serve the Dagster UI and the local Neo4j over the same data root")
     serve.add_argument("--port", type=int, help="port of the UI (default: 3000, or the next free one)")
     return parser
+
+
+def _local_server(command: str) -> int:
+    from torchcell_assets.steps.graph import local_server
+
+    browser = ["--browser"] if command == "up" else []
+    return local_server.main([command, *browser, "--home", str(study.data_root() / "neo4j")])
 
 
 if __name__ == "__main__":

@@ -227,7 +227,8 @@ def _execute(
             raise refused from None
         if not any(isinstance(one, DagsterAssetCheckFailedError) for one in behind):
             made = _made(instance, run)
-            error.add_note(f"It happened while {', '.join(i.cell for i in batch if i.key not in made)} was made.")
+            cells = [item.cell for item in batch if item.key not in made] or [item.cell for item in batch]
+            error.add_note(f"It happened while {', '.join(cells)} was made or checked.")
             raise
     made = _made(instance, run)
     return {(item.key, item.partition) for item in batch if item.key in made}

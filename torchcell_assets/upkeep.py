@@ -97,7 +97,7 @@ def roll_back_graph() -> int:
     from torchcell_assets.resources import DataRoot, GraphStore
     from torchcell_assets.steps.graph import offline
 
-    offline.roll_back(GraphStore(root=DataRoot()).own_home())
+    offline.roll_back(GraphStore(root=DataRoot()).own_home(), tell=say)
     say("The graph before serves again. What `graph/*` has materialized since is in the other one: see store_in_sync.")
     return 0
 

@@ -4,7 +4,7 @@ import pytest
 
 from torchcell_assets import __main__ as command_line
 
-COMMANDS = ["run", "status", "rebuild", "graph-rebuild", "graph-back", "ui"]
+COMMANDS = ["run", "status", "rebuild", "graph-rebuild", "graph-back", "graph-up", "graph-down", "ui"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -23,3 +23,10 @@ def test_an_option_of_another_command_is_refused_before_anything_is_done(line, c
         command_line.main(line.split())
     said = capsys.readouterr().err
     assert "unrecognized arguments: --" in said or "required: COMMAND" in said
+
+
+def test_the_server_is_stopped_without_asking_for_the_study(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCHCELL_DATA", str(tmp_path / "my data"))
+    monkeypatch.setenv("TORCHCELL_STUDY", "/gone.toml")
+    assert command_line.main(["graph-down"]) == 0
+    assert capsys.readouterr().out == f"No Neo4j is running in {tmp_path / 'my data' / 'neo4j'}.\n"

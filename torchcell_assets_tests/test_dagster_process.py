@@ -56,15 +56,17 @@ def test_a_dagster_that_stops_is_left_to_do_so(capsys):
 
 @pytest.mark.parametrize("command", ["status", "ui"])
 def test_a_postgres_that_is_down_is_one_sentence_without_its_password(tmp_path, command):
-    (tmp_path / "dagster").mkdir()
+    home = tmp_path / "of a person"
+    home.mkdir()
     with socket.socket() as closed:  # bound and never listening
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
-        (tmp_path / "dagster" / "dagster.yaml").write_text(
+        (home / "dagster.yaml").write_text(
             "storage: {postgres: {postgres_db: {username: me, password: s3cret, hostname: 127.0.0.1, db_name: events, "
             f"port: {port}}}}}}}\ntelemetry: {{enabled: false}}\n"
         )
-        code, said = main_job.run(tmp_path, "torchcell_assets", command)
+        environment = main_job.environment(tmp_path) | {"DAGSTER_HOME": str(home)}
+        code, said = main_job.run(tmp_path, "torchcell_assets", command, env=environment)
     assert code == 1
     [sentence] = said.strip().splitlines()
     assert "Dagster's database cannot be used: connection to server at" in sentence

@@ -8,6 +8,7 @@ import pytest
 from torchcell_assets import choosing, environment
 from torchcell_assets.environment import EnvironmentRefused
 from torchcell_assets.resources import DataRoot, RawFiles
+from torchcell_assets.steps.graph import jars
 from torchcell_assets.terminal import console
 
 
@@ -89,3 +90,18 @@ def test_a_child_in_another_folder_means_the_same_paths(monkeypatch, tmp_path):
     environment.settle()
     monkeypatch.chdir("/")
     assert (environment.data_root(), environment.mirror()) == (tmp_path / "data", tmp_path / "raw")
+
+
+def test_a_user_without_home_has_a_cache_in_the_data_root(monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCHCELL_DATA", str(tmp_path))
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def nobody(uid):
+        raise KeyError(f"uid not found: {uid}")
+
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    assert jars._cache() == tmp_path / "cache"
+    with pytest.raises(EnvironmentRefused, match="no home folder is known"):
+        monkeypatch.setenv("TORCHCELL_DATA", "~/data")
+        environment.check()

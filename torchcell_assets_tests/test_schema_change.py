@@ -158,9 +158,9 @@ def test_an_edited_class_outdates_what_uses_it_and_the_wave_stops_where_the_data
     found = mirror.standings()
     assert found.keys() == touched
     assert all(told in why for why in found.values())
-    mirror.run(touched)  # same data
-    assert mirror.outdated() == set()
-    if touched:
+    if kind == "add":  # what follows a rebuild is the same whatever the edit was
+        mirror.run(touched)  # same data
+        assert mirror.outdated() == set()
         assert_other_data_reach(mirror, touched, follows)
 
 

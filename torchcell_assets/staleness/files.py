@@ -19,6 +19,9 @@ from pathlib import Path
 
 from torchcell_assets.storage import TEMPORARY_PREFIX
 
+METADATA = "torchcell/files"
+"""Name of the record among the metadata of a materialization."""
+
 
 @dataclass(frozen=True)
 class Lost:

@@ -10,16 +10,15 @@ from pathlib import Path
 import dagster as dg
 
 from torchcell_assets.errors import TorchcellError
+from torchcell_assets.staleness import files
 from torchcell_assets.staleness.upstream import upstream_of
-
-URI = "dagster/uri"
 
 
 class InputMissing(TorchcellError):
     """Something that an asset is made from was never made, or is gone."""
 
 
-def require_inputs(context: dg.AssetExecutionContext, data_root: Path | None) -> None:
+def require_inputs(context: dg.AssetExecutionContext, data_root: Path) -> None:
     """Refuse to make an asset whose inputs are not there.
 
     An input of which one partition is read has to be made, and to lie where it was stored. Of inputs of which many are read,
@@ -27,7 +26,7 @@ def require_inputs(context: dg.AssetExecutionContext, data_root: Path | None) ->
 
     Args:
         context: of the asset, before its body runs.
-        data_root: where its inputs are stored; what was stored elsewhere is not looked for.
+        data_root: where its inputs are stored.
 
     Raises:
         InputMissing: with the name of every input that is not there.
@@ -59,13 +58,13 @@ def _latest(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | Non
     return records[0].asset_materialization if records else None
 
 
-def _missing_place(made: dg.AssetMaterialization, data_root: Path | None) -> Path | None:
-    """Where an input was stored, if that is in the data root and nothing is there any more."""
-    where = made.metadata.get(URI)
-    if where is None or data_root is None:
+def _missing_place(made: dg.AssetMaterialization, data_root: Path) -> Path | None:
+    """A file of an input that is not in the data root any more; None where all are, or none was recorded."""
+    record = made.metadata.get(files.METADATA)
+    if record is None:
         return None
-    place = Path(str(where.value))
-    return place if place.is_relative_to(data_root) and not place.exists() else None
+    gone = files.lost(data_root, str(record.value)).gone
+    return data_root / gone[0] if gone else None
 
 
 def _named(key: dg.AssetKey, partition: str | None) -> str:

@@ -14,7 +14,6 @@ Dagster's own judgement is not asked: it calls every partitioned asset fresh at 
 partitions, takes some 10 ms a partition, and cannot tell which field of a class has changed.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -189,9 +188,9 @@ class _Judge:
     def _code(self, made: Remembered) -> list[str]:
         if self.code_version is None or made.code_version == self.code_version:
             return []
-        memo = (made.code_version, made.uses)
-        if memo not in self.told:  # many partitions were made by the same code
-            used = None if made.uses is None else json.loads(made.uses)
+        used = made.uses
+        memo = (made.code_version, used is None)
+        if memo not in self.told:  # many partitions were made by the same code, which a code version names
             self.told[memo] = reasons.code_changes(made.code_version, self.code_version, used, self.uses)
         return self.told[memo]
 

@@ -45,7 +45,7 @@ RECIPES_METADATA = "torchcell/recipes"
 RECIPE_METADATA = "torchcell/recipe"
 """Metadata of a materialization: the recipe that made the partition, described (JSON)."""
 
-FILES_METADATA = "torchcell/files"
+FILES_METADATA = files.METADATA
 """Metadata of a materialization: the files that it made (files.py), relative to the data root."""
 
 NOTES = (USES_METADATA, INPUTS_METADATA, SECONDS_METADATA, RECIPE_METADATA, FILES_METADATA)
@@ -56,27 +56,26 @@ _NOTHING = {"", DEFAULT_DATA_VERSION.value, sha256(b"").hexdigest()}  # what Dag
 
 def recorded(function: Callable[..., Any], uses: Mapping[str, Any]) -> Callable[..., Any]:
     """`function`, an asset's body, whose result remembers what it used, what it read, what it made and how long it took."""
-    description = json.dumps(uses, sort_keys=True)
+    used = dg.MetadataValue.json(dict(uses))
 
     @functools.wraps(function)
     def make(*arguments: Any, **named: Any) -> dg.MaterializeResult:
         context = dg.AssetExecutionContext.get()
-        root = next((one.folder for one in (*arguments, *named.values()) if isinstance(one, DataRoot)), None)
+        root = _data_root(arguments, named)
         require_inputs(context, root)
         # before the body: if an input moves while it runs, the result counts as made from the older one
         inputs = _many_inputs(context)
         started = time.monotonic()
         made = function(*arguments, **named)
         seconds = round(time.monotonic() - started, 3)
-        # text, not a JSON value: Dagster walks a JSON value node by node whenever it reads the event
-        notes: dict[str, Any] = {USES_METADATA: dg.MetadataValue.text(description), SECONDS_METADATA: seconds}
+        notes: dict[str, Any] = {USES_METADATA: used, SECONDS_METADATA: seconds}
         for parent, partitions in _left_out(made).items():
             inputs[parent] = {p: version for p, version in inputs.get(parent, {}).items() if p not in partitions}
         if inputs:
-            notes[INPUTS_METADATA] = dg.MetadataValue.text(json.dumps(inputs, sort_keys=True))
+            notes[INPUTS_METADATA] = dg.MetadataValue.json(inputs)
         metadata = made.metadata or {}
         if FILES_METADATA in metadata:
-            text = files.relative_to(_data_root(arguments, named), metadata[FILES_METADATA].value)
+            text = files.relative_to(root, metadata[FILES_METADATA].value)
             notes[FILES_METADATA] = dg.MetadataValue.text(text)
         return made._replace(metadata={**metadata, **notes})
 
@@ -110,7 +109,7 @@ def _many_inputs(context: dg.AssetExecutionContext) -> dict[str, dict[str, str]]
 
 def recipe_note(description: Mapping[str, Any]) -> dict[str, dg.MetadataValue]:
     """Metadata by which a materialization remembers the recipe that made its partition."""
-    return {RECIPE_METADATA: dg.MetadataValue.text(json.dumps(description, sort_keys=True))}
+    return {RECIPE_METADATA: dg.MetadataValue.json(dict(description))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +135,9 @@ class Remembered:
         return self.tags.get(DATA_VERSION_TAG, "")
 
     @property
-    def uses(self) -> str | None:
-        """What it used, described in JSON; None if it was made before notes were kept, or reported by hand."""
-        return self.notes.get(USES_METADATA)
+    def uses(self) -> Mapping[str, Any] | None:
+        """What it used, described; None if it was made before notes were kept, or reported by hand."""
+        return _content(self.notes.get(USES_METADATA))
 
     @property
     def seconds(self) -> float | None:
@@ -148,14 +147,12 @@ class Remembered:
     @property
     def many_inputs(self) -> Mapping[str, Mapping[str, str]]:
         """Input -> partition -> data version, for the inputs of which many partitions were read."""
-        text = self.notes.get(INPUTS_METADATA)
-        return {} if text is None else json.loads(text)
+        return _content(self.notes.get(INPUTS_METADATA)) or {}
 
     @property
     def recipe(self) -> Mapping[str, Any]:
         """The recipe that made it, described; empty where its asset has none."""
-        text = self.notes.get(RECIPE_METADATA)
-        return {} if text is None else json.loads(text)
+        return _content(self.notes.get(RECIPE_METADATA)) or {}
 
     @property
     def files(self) -> str | None:
@@ -170,6 +167,11 @@ class Remembered:
             for name, value in self.tags.items()
             if name.startswith(INPUT_DATA_VERSION_TAG_PREFIX)
         }
+
+
+def _content(note: Any) -> Any:
+    """What a note says; an older version of this code wrote JSON as text, which the UI shows as a page of it."""
+    return json.loads(note) if isinstance(note, str) else note
 
 
 def as_dagster_hashes(versions: Mapping[str, str]) -> str | None:

@@ -107,7 +107,7 @@ def result(
     Args:
         path: the place of the asset.
         data_version: hash of its logical rows.
-        metadata: what else its page shows.
+        metadata: what else its page shows, and first, in this order.
         tags: of the event.
         files: place of a file or folder -> where it is now; all of them are looked at by `survey` from then on. By default
             `path` alone, as it stands there. One of them is `path`, or the folder in which it lies.
@@ -123,7 +123,7 @@ def result(
         FILES_METADATA: dg.MetadataValue.text(record(made, present)),
     }
     return dg.MaterializeResult(
-        data_version=dg.DataVersion(data_version), metadata={**where, **(metadata or {})}, tags=tags
+        data_version=dg.DataVersion(data_version), metadata={**(metadata or {}), **where}, tags=tags
     )
 
 

@@ -34,8 +34,8 @@ class Verdict:
 
     @property
     def stops(self) -> bool:
-        """Failed, and what stands behind its asset is not made."""
-        return self.blocking and self.error
+        """Blocking, and failed or not executed: what stands behind its asset is not made."""
+        return self.blocking and (self.error or self.passed is None)
 
     def __str__(self) -> str:
         return f"{self.key.asset_key.to_user_string()}: {self.key.name} failed. {self.why}".rstrip()
@@ -70,5 +70,5 @@ def _verdict(
 
 
 def stopping(found: Iterable[Verdict]) -> dict[dg.AssetKey, Verdict]:
-    """Asset -> the failed blocking check because of which nothing behind it is made."""
+    """Asset -> the blocking check because of which nothing behind it is made."""
     return {verdict.key.asset_key: verdict for verdict in reversed(list(found)) if verdict.stops}

@@ -1,11 +1,14 @@
 """An asset that is made without its inputs names them, whichever asset it is."""
 
+import json
+
 import dagster as dg
 import pytest
 
 from torchcell_assets.definitions import ASSETS, asset_graph
 from torchcell_assets.resources import DataRoot, GraphStore, RawFiles
-from torchcell_assets.staleness.inputs import URI, InputMissing
+from torchcell_assets.staleness import files
+from torchcell_assets.staleness.inputs import InputMissing
 from torchcell_assets.staleness.upstream import partitions_of
 
 GRAPH = asset_graph()
@@ -58,8 +61,8 @@ def test_an_asset_that_is_made_without_its_inputs_names_every_one_of_them(key, i
 def test_an_input_that_was_made_and_is_gone_is_named_with_its_place(key, instance, tmp_path):
     for parent in GRAPH.get(key).parent_keys:
         for one in partitions_of(GRAPH, parent):
-            place = tmp_path / f"{parent.path[-1]}.parquet"
-            made = dg.AssetMaterialization(parent, partition=one, metadata={URI: str(place)})
+            record = json.dumps([[f"{parent.path[-1]}.parquet", 1, 1, "0"]])
+            made = dg.AssetMaterialization(parent, partition=one, metadata={files.METADATA: record})
             instance.report_runless_asset_event(made)
     said = refusal(instance, key, tmp_path)
     for parent in GRAPH.get(key).parent_keys:
@@ -72,19 +75,3 @@ def test_the_partition_that_is_read_is_the_one_that_is_asked_for(instance, tmp_p
         instance.report_runless_asset_event(dg.AssetMaterialization(parent.split("/"), partition=one))
     said = refusal(instance, dg.AssetKey(["trained", "elastic_net"]), tmp_path)
     assert said == "merged/subset 1e3 has not been made: materialize it first."
-
-
-def test_a_data_root_that_was_moved_is_no_loss(instance, tmp_path):
-    genome = dg.AssetKey(["datasets", "genome"])
-    elsewhere = str(tmp_path / "old_place" / "genome.parquet")
-    instance.report_runless_asset_event(dg.AssetMaterialization(genome, metadata={URI: elsewhere}))
-    root = DataRoot(path=str(tmp_path / "new_place"))
-    with pytest.raises(FileNotFoundError):  # of the body, which was reached
-        dg.materialize(
-            ASSETS,
-            selection=dg.AssetSelection.assets(["representations", "gene_embedding"]),
-            instance=instance,
-            partition_key="one_hot",
-            resources={"root": root, "raw": RawFiles(root=root), "store": GraphStore(root=root)},
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        )

@@ -38,12 +38,13 @@ LATEST = """query($key: AssetKeyInput!, $partitions: [String!]) { assetNodeOrErr
 
 @dataclass
 class Ui:
-    """A running UI: its address, its process, its data root, and the checkout that it serves."""
+    """A running UI: its address, its process, its data root, the checkout that it serves, and what it says."""
 
     address: str
     process: subprocess.Popen
     root: Path
     checkout: Path
+    log: Path
 
     def latest(self, asset: str, partition: str | None = None) -> dict:
         """The last materialization of an asset or of one partition of it, as the UI's own server tells it."""
@@ -103,7 +104,7 @@ def ui(environment, checkout, chromium, tmp_path_factory) -> Iterator[Ui]:
         process = subprocess.Popen(
             command, env=environment, cwd=checkout, stdout=out, stderr=out, stdin=subprocess.DEVNULL
         )
-        started = Ui(f"http://127.0.0.1:{port}", process, Path(environment["TORCHCELL_DATA"]), checkout)
+        started = Ui(f"http://127.0.0.1:{port}", process, Path(environment["TORCHCELL_DATA"]), checkout, log)
         try:
             _wait_until_it_answers(started, log)
             yield started

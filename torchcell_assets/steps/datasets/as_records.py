@@ -46,12 +46,12 @@ def as_records(frame: pl.LazyFrame | pl.DataFrame, cls: type[dy.Schema], dataset
     if "genotype" not in schema:
         given = with_genotype(given)
     columns = cls.columns()
-    cells = [name for name, dtype in schema.items() if name in columns and _is_text_of_number(columns[name], dtype)]
+    cells = {name: columns[name].dtype for name, dtype in schema.items() if _is_cell(columns.get(name), dtype)}
     problems = [pl.col(PROBLEM)] if PROBLEM in schema else [pl.lit(None, dtype=pl.String)]
-    problems += [_unreadable(name, in_list=schema[name] == pl.List(pl.String)) for name in cells]
+    problems += [_unreadable(name, dtype) for name, dtype in cells.items()]
     present = given.collect_schema().names()
     read = given.with_columns(any_unreadable(*problems).alias(PROBLEM)).with_columns(
-        *(_numbers(name, in_list=schema[name] == pl.List(pl.String)) for name in cells),
+        *(_numbers(name, dtype) for name, dtype in cells.items()),
         *(pl.lit(None, dtype=column.dtype).alias(name) for name, column in columns.items() if name not in present),
     )
     return read.select(*columns, PROBLEM)
@@ -67,17 +67,21 @@ def _refuse_unknown(given: list[str], cls: type[dy.Schema]) -> None:
             raise ParserMistake(f"The parser gives a column {name!r}, which is {why}: {hint}")
 
 
-def _is_text_of_number(column: dy.Column, given: pl.DataType) -> bool:
-    numeric = column.dtype.is_numeric() or column.dtype == pl.List(pl.Float64)
-    return numeric and given in (pl.String, pl.List(pl.String))
+def _is_cell(column: dy.Column | None, given: pl.DataType) -> bool:
+    """Whether a parser gives the text of a cell, or of several, where the class has a number."""
+    if column is None or given not in (pl.String, pl.List(pl.String)):
+        return False
+    return column.dtype.is_numeric() or column.dtype == pl.List(pl.Float64)
 
 
-def _numbers(name: str, *, in_list: bool) -> pl.Expr:
-    return pl.col(name).list.eval(number(pl.element())) if in_list else number(name)
+def _numbers(name: str, dtype: pl.DataType) -> pl.Expr:
+    if isinstance(dtype, pl.List):
+        return pl.col(name).list.eval(number(pl.element()))
+    return number(name, whole=dtype.is_integer())
 
 
-def _unreadable(name: str, *, in_list: bool) -> pl.Expr:
-    if not in_list:
-        return unreadable(name)
+def _unreadable(name: str, dtype: pl.DataType) -> pl.Expr:
+    if not isinstance(dtype, pl.List):
+        return unreadable(name, whole=dtype.is_integer())
     bad = pl.col(name).list.eval(pl.element().filter(number(pl.element()).is_nan())).list.join("', '")
     return pl.when(bad != "").then(pl.format("{} reads '{}'", pl.lit(name), bad))

@@ -58,7 +58,7 @@ class Seen:
         """Take note of a batch. outside: perturbed genes in it that are no ORF of today."""
         self._outside |= outside
         if self.record in _MEDIANS:
-            median = records.select(pl.col("value").fill_nan(None).median()).item()
+            median = records.select(pl.col("value").filter(pl.col("value").is_finite()).median()).item()
             self._medians += [] if median is None else [median]
 
     def refuse_implausible(self) -> None:

@@ -151,25 +151,24 @@ def read_batches(path: Path, columns: Sequence[str], *, separator: str = "\t") -
         raise BadRawFile(path, "it holds no data rows")
 
 
-def number(cell: pl.Expr | str) -> pl.Expr:
+def number(cell: pl.Expr | str, *, whole: bool = False) -> pl.Expr:
     """The number in a text cell; null where the cell is empty, NaN where it holds anything else.
 
     A NaN breaks the rules of every record class and stays one in what is computed from it, so that a cell that is no number
     never passes for an empty one.
-    """
-    value = _text(cell).cast(pl.Float64, strict=False).fill_null(float("nan"))
-    return pl.when(~is_blank(cell)).then(value)
-
-
-def unreadable(name: str, cell: pl.Expr | None = None) -> pl.Expr:
-    """`p_value reads '<1e-16'` where a text cell is neither empty nor a number, else null.
 
     Args:
-        name: what the column is called.
-        cell: the cell, or a list of cells; by default the column of that name.
+        cell: the cell, or the name of its column.
+        whole: it counts something, and a fraction is no number of it.
     """
-    held = pl.col(name) if cell is None else cell
-    return pl.when(number(held).is_nan()).then(pl.format("{} reads '{}'", pl.lit(name), held))
+    value = _text(cell).cast(pl.Float64, strict=False)
+    good = value.is_finite() & (value == value.floor()) if whole else value.is_finite()
+    return pl.when(~is_blank(cell)).then(pl.when(good).then(value).otherwise(float("nan")))
+
+
+def unreadable(name: str, *, whole: bool = False) -> pl.Expr:
+    """`p_value reads '<1e-16'` where the column of that name holds text that is neither empty nor a number, else null."""
+    return pl.when(number(name, whole=whole).is_nan()).then(pl.format("{} reads '{}'", pl.lit(name), pl.col(name)))
 
 
 def any_unreadable(*told: pl.Expr) -> pl.Expr:

@@ -65,7 +65,8 @@ class RetiredNames:
             records: `perturbations`.
             whole: whether these are all records of the dataset, so that what it has two of is known.
         """
-        names = set(records["perturbations"].explode().struct.field("gene").drop_nulls())
+        genes = records.select(pl.col("perturbations").list.explode().struct.field("gene").unique()).to_series()
+        names = set(genes.drop_nulls())
         retired = {name: self.gene_of[name] for name in sorted(names & self.gene_of.keys())}
         apart = self.two_loci | (_beside_another(retired, names) if whole else frozenset())
         return Found(

@@ -84,7 +84,10 @@ def _cache() -> Path:
         return chosen
     import pooch
 
-    return Path(pooch.os_cache("torchcell_assets"))
+    try:
+        return Path(pooch.os_cache("torchcell_assets"))
+    except RuntimeError:  # a user without home, as containers have them
+        return environment.data_root() / "cache"
 
 
 def _dependencies(lock_file: Path) -> list[dict[str, Any]]:

@@ -98,9 +98,10 @@ def observations_hash(rows: pl.DataFrame) -> str:
     Args:
         rows: has `genotype`, which is unique, and `observed`, both without nulls.
     """
-    rows = rows.select("genotype", pl.col("observed").cast(pl.Float64) + 0.0).sort("genotype")  # -0.0 is 0.0
+    rows = rows.select("genotype", pl.col("observed").cast(pl.Float64)).sort("genotype")
     found = hashlib.sha256("\n".join(rows["genotype"]).encode())
-    found.update(b"\x00" + rows["observed"].to_numpy().astype("<f8").tobytes())
+    values = rows["observed"].to_numpy() + 0.0  # -0.0 becomes 0.0; an expression of polars leaves that addition out
+    found.update(b"\x00" + values.astype("<f8").tobytes())
     return found.hexdigest()[:16]
 
 

@@ -186,3 +186,34 @@ def test_a_truncated_file_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(TorchcellError, match="train that cell again"):
         model_store.read(path)
+
+
+def residuals(counts: dict[int, int], spread: dict[int, float]) -> pl.DataFrame:
+    """Predictions of train whose residuals of each order are evenly spread between - and + that."""
+    parts = [
+        pl.DataFrame({"split": "train", "order": order, "observed": np.linspace(-spread[order], spread[order], count)})
+        for order, count in counts.items()
+    ]
+    other = pl.DataFrame({"split": ["test"], "order": [1], "observed": [1e6]})
+    return pl.concat([*parts, other], how="vertical_relaxed").with_columns(predicted=pl.lit(0.0))
+
+
+def test_the_interval_is_that_of_the_residuals_of_the_same_order():
+    quantiles = model_store.residual_quantiles(residuals({1: 401, 2: 401, 3: 39}, {1: 0.1, 2: 1.0, 3: 9.0}))
+    assert quantiles["1"] == pytest.approx([-0.095, 0.095])
+    assert quantiles["2"] == pytest.approx([-0.95, 0.95])
+    assert set(quantiles) == {"0", "1", "2"}  # 39 residuals are too few
+    assert set(model_store.residual_quantiles(residuals({1: 401, 3: 40}, {1: 0.1, 3: 9.0}))) == {"0", "1", "3"}
+    embedding = one_hot_embedding(NAMES)
+    fitted = fit_cell(screen(250), embedding, "elastic_net", SMALL, "pert_sum")
+    manifest = model_store.manifest_of(fitted, embedding, "1e3") | {"residual_quantiles": quantiles}
+    genotypes = [NAMES[:1], NAMES[:2], NAMES[:3]]
+    found = model_store.predict(model_store.Model(fitted.pipeline, manifest), embedding, genotypes)
+    for row, key in zip(found.iter_rows(named=True), ("1", "2", "0"), strict=True):
+        low, high = quantiles[key]
+        assert (row["low"] - row["predicted"], row["high"] - row["predicted"]) == pytest.approx((low, high))
+
+
+def test_the_residual_is_observed_minus_predicted():
+    table = residuals({1: 401}, {1: 0.1}).with_columns(predicted=pl.lit(-1.0))
+    assert model_store.residual_quantiles(table)["0"] == pytest.approx([0.905, 1.095])
