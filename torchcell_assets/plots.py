@@ -41,6 +41,15 @@ def picture(title: str, draw: Callable[[], "Figure"], dpi: int = 80) -> dg.Metad
         return dg.MetadataValue.text(why)
 
 
+def sentence(text: str) -> "Figure":
+    """A figure that holds one sentence: what stands in the place of a picture that could not be drawn."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 2))
+    figure.text(0.5, 0.5, text, ha="center", va="center", wrap=True, parse_math=False)
+    return figure
+
+
 def embedded(figure: "Figure", title: str, dpi: int = 80) -> dg.MetadataValue:
     """The figure as a PNG inside Markdown; at 80 dpi some 20 to 60 kB, which the event log can carry."""
     image = io.BytesIO()

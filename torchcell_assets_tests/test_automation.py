@@ -166,3 +166,44 @@ def test_a_failed_run_over_something_in_sync_is_shown_and_not_made_again(mirror)
     why = mirror.standings(State.FAILED)["datasets/genome", None]
     assert why.startswith("the last attempt failed (run ")
     assert making.rebuild(mirror.instance, mirror.definitions).made == []
+
+
+@pytest.mark.parametrize(("cls", "times"), [("MergedFitness", 1), ("Embedding", 0)])
+def test_a_rebuild_asks_for_the_graph_server_once_before_anything_is_made_and_only_if_it_is_needed(
+    mirror, tmp_path, cls, times
+):
+    edit(mirror, cls, tmp_path)
+    happened = []
+    making.rebuild(
+        mirror.instance,
+        mirror.definitions,
+        before=lambda batch: happened.append("made"),
+        serve=lambda: happened.append("served"),
+    )
+    assert happened.count("served") == times
+    assert happened[0] == ("served" if times else "made")
+
+
+@pytest.mark.parametrize(
+    ("name", "serves", "genes", "expected"),
+    [
+        ("fitness_sga", {"fitness_sga": ("b1", 10)}, 0, None),
+        (
+            "fitness_sga",
+            {"genome": ("b1", 10)},
+            99,
+            (State.MISSING, "missing: the graph serves no build of fitness_sga"),
+        ),
+        (
+            "fitness_sga",
+            {"fitness_sga": ("b2", 10)},
+            99,
+            (State.CHANGED, "the graph serves build b2, and b1 was materialized"),
+        ),
+        ("genome", {}, 10, None),
+        ("genome", {}, 11, None),  # an experiment, or another application, may name more
+        ("genome", {}, 9, (State.MISSING, "missing: the graph serves 9 of 10 genes")),
+    ],
+)
+def test_what_the_server_serves_is_held_against_what_was_materialized(name, serves, genes, expected):
+    assert making._not_served(name, "b1", 10, serves, genes) == expected

@@ -10,7 +10,7 @@ import polars as pl
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 from torchcell_assets.partitions import GRID, SIZE, cell, keys_of
-from torchcell_assets.plots import picture
+from torchcell_assets.plots import picture, sentence
 from torchcell_assets.resources import DataRoot
 from torchcell_assets.schema import MergedFitness, Prediction, Score
 from torchcell_assets.staleness import Policy, content_hash, outdated, result, step
@@ -244,6 +244,10 @@ def trained_scoreboard(context: dg.AssetExecutionContext, root: DataRoot) -> dg.
             return figure
 
         shown[f"figure_{size}"] = picture(f"scoreboard {size}", draw, dpi=65)
+        if name.with_suffix(".svg") not in pictures:  # the one that is there shows another table
+            instead = sentence(str(shown[f"figure_{size}"].value))
+            pictures[name.with_suffix(".png")] = figures.to_png(instead)
+            pictures[name.with_suffix(".svg")] = figures.to_svg(instead)
     metadata = {
         **shown,
         **table_metadata(Score, table),
@@ -276,7 +280,7 @@ def _outdated(instance: dg.DagsterInstance, place: Path) -> dict[Cell, str]:
     wanted: dict[dg.AssetKey, list[str | None]] = {}
     for key, partition in cells:
         wanted.setdefault(key, []).append(partition)
-    found = outdated(instance, graph, wanted)
+    found = outdated(instance, graph, wanted, root=place.parent)
     return {cells[one.key, str(one.partition)]: one.why or str(one.state) for one in found}
 
 

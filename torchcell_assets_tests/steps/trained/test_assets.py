@@ -20,6 +20,7 @@ from torchcell_assets.steps.merged.assets import ASSETS as MERGED
 from torchcell_assets.steps.representations import table
 from torchcell_assets.steps.representations.assets import ASSETS as REPRESENTATIONS
 from torchcell_assets.steps.trained import assets, families, model_store, scoreboard
+from torchcell_assets.storage import replacing
 from torchcell_assets_tests.mirror import QUIET
 from torchcell_assets_tests.steps.trained.synthetic import gene_names, one_hot_embedding, random_embedding, screen
 from torchcell_assets_tests.steps.trained.test_families import SMALL
@@ -55,7 +56,8 @@ class Root:
 
     def standing(self, name: str) -> list[str]:
         graph = AssetGraph.from_assets(ALL)
-        return [one.why for one in outdated(self.instance, graph, {dg.AssetKey(name.split("/")): [None]})]
+        found = outdated(self.instance, graph, {dg.AssetKey(name.split("/")): [None]}, root=self.root.folder)
+        return [one.why for one in found]
 
 
 @pytest.fixture(autouse=True)
@@ -73,8 +75,12 @@ def made(tmp_path_factory) -> Path:
     screen(200, genes=len(NAMES)).write_parquet(path)
     fitness.write(made.root.place("merged", "fitness.duckdb"), pl.DataFrame(schema=polars_schema(MergedFitness)))
     made.stored(*SUBSET, "A")
+    made.stored("merged/fitness", None, "A")
     for embedding in (one_hot_embedding(NAMES), random_embedding(NAMES, 10)):
-        table.write(made.root.place("representations", "gene_embedding", f"{embedding.key}.safetensors"), embedding)
+        with replacing(
+            made.root.place("representations", "gene_embedding", f"{embedding.key}.safetensors")
+        ) as temporary:
+            table.write(temporary, embedding)
         made.stored(EMBEDDING[0], embedding.key, "A")
     made.make("trained/baselines", "1e3")
     with pytest.MonkeyPatch.context() as patch:
@@ -162,14 +168,22 @@ def _other_sample() -> bytes:
     return file.getvalue()
 
 
-def test_a_figure_that_cannot_be_drawn_leaves_the_cell_as_it_was(root, monkeypatch):
-    folder = root.trained / "elastic_net" / "1e3" / "one_hot"
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+def test_a_figure_that_cannot_be_drawn_fails_no_scoreboard_and_leaves_no_figure_of_another_table(root, monkeypatch):
+    root.make("trained/scoreboard")
+    before = {suffix: (root.trained / f"scoreboard.{suffix}").read_bytes() for suffix in ("png", "svg")}
+    monkeypatch.setattr(assets.figures, "scoreboard_figure", lambda *_, **__: 1 / 0)
+    root.make("trained/scoreboard")
+    why = "The picture 'scoreboard 1e3' could not be drawn (ZeroDivisionError: division by zero); the data are stored."
+    assert root.told("trained/scoreboard")["figure_1e3"] == why
+    for suffix, old in before.items():
+        assert (root.trained / f"scoreboard.{suffix}").read_bytes() != old
+    assert "could not be drawn" in (root.trained / "scoreboard.svg").read_text()
+
+
+def test_a_figure_that_cannot_be_drawn_fails_no_cell(root, monkeypatch):
     monkeypatch.setattr(assets.figures, "predicted_vs_observed", lambda *_: 1 / 0)
-    root.root.table("merged/subset", "1e3").write_bytes(_other_sample())
-    with pytest.raises(ZeroDivisionError):
-        root.make("trained/elastic_net", cell("1e3", "one_hot"))
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    root.make("trained/elastic_net", cell("1e3", "one_hot"))
+    assert "could not be drawn" in root.told("trained/elastic_net")["predicted_against_observed"]
 
 
 def test_the_cell_with_the_best_validation_is_pictured_and_the_test_scores_are_told(root):
