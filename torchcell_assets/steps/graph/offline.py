@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torchcell_assets.steps.graph import bundle, importer, load, local_server, verification
+from torchcell_assets.steps.graph import bundle, importer, load, local_server, ownership, verification
 from torchcell_assets.steps.graph.jars import GraphUnavailable
 from torchcell_assets.steps.graph.supervisor import read_entry
 
@@ -23,12 +23,6 @@ if TYPE_CHECKING:
 
 ONLINE_RECORDS = 1_000_000
 """Datasets up to this many records are loaded into the live graph; to delete a larger old build takes longer than an import."""
-
-SET_BUILD = """
-MERGE (b:Build {id: $build})
-SET b.dataset = $dataset, b.expected = $expected, b.record_class = $record_class, b.status = 'live'
-WITH b MATCH (d:Dataset {id: $dataset}) SET d.current = b.id
-"""
 
 
 def rebuild(
@@ -42,9 +36,11 @@ def rebuild(
 
     bundles: one folder a dataset, that of the genes among them. keep: how many stores before it stay on the disk. tell: gets a
         line for each stage and the importer's progress.
-    Raises ImportFailed with one sentence; the old store then still serves, if it did before.
+    Raises ImportFailed with one sentence, or GraphOfOthers where somebody else has written to the store in `home`; it then
+    still serves, if it did before.
     """
     home = home.expanduser().resolve()
+    _refuse_strangers(home, keep, tell)
     following = _beside(home, "next")
     shutil.rmtree(following, ignore_errors=True)
     manifests = [bundle.read_manifest(folder) for folder in bundles]
@@ -55,17 +51,32 @@ def rebuild(
         with local_server.serving(following) as here, _driver(here) as driver:
             load.prepare(driver, here.database, patience=3600)
             for manifest in manifests:
-                _make_current(driver, here.database, manifest)
+                load.register(driver, here.database, manifest)
             if wrong := differences(driver, here.database, manifests):
                 raise importer.ImportFailed(
                     f"The imported store does not hold its bundles: {'; '.join(wrong)}. The old one stays."
                 )
+        if local_server.connection(home):  # somebody may have written to it meanwhile
+            _refuse_strangers(home, keep, tell)
     except BaseException:
         shutil.rmtree(following, ignore_errors=True)
         raise
     tell("switch")
     _switch(home, following, keep)
     return manifests
+
+
+def _refuse_strangers(home: Path, keep: int, tell: Callable[[str], None]) -> None:
+    """Raise GraphOfOthers where the store that serves holds what somebody else wrote; one that cannot start is kept."""
+    if not (home / "data").is_dir():
+        return
+    try:
+        with local_server.serving(home) as here, _driver(here) as driver:
+            ownership.refuse_strangers(driver, here.database)
+    except GraphUnavailable as error:
+        if not keep:
+            raise
+        tell(f"The store before stays as it is, unread: {error}")
 
 
 def roll_back(home: Path) -> None:
@@ -103,19 +114,6 @@ def _expected(manifests: Sequence[bundle.Manifest]) -> Mapping[str, int]:
             if name not in (*importer.SHARED, "Gene"):
                 found[name] = found.get(name, 0) + rows
     return found
-
-
-def _make_current(driver: "Driver", database: str, manifest: bundle.Manifest) -> None:
-    if manifest.record_class == "Gene":
-        return
-    driver.execute_query(
-        SET_BUILD,
-        build=manifest.build,
-        dataset=manifest.dataset,
-        expected=manifest.nodes[manifest.record_class],
-        record_class=manifest.record_class,
-        database_=database,
-    )
 
 
 def _switch(home: Path, following: Path, keep: int) -> None:

@@ -18,9 +18,9 @@ from torchcell_assets_tests.steps.graph.made_up import DATABASE, dataset, fitnes
 
 
 def genes(folder: Path) -> Path:
-    nodes = pl.DataFrame({"id": ["YAL001C", "YBR160W"], "name": ["TFC3", "CDC28"], "aliases": [["TSV115"], []]})
-    key = bundle.build_key("genome", "v1", ["gene"])
-    manifest = bundle.Manifest(key, "genome", "Gene", "genome.parquet", {"Gene": 2}, {}, 0)
+    names = ["YAL001C", "YBR160W"]
+    nodes = pl.DataFrame({"id": names, "uid": names, "name": ["TFC3", "CDC28"], "aliases": [["TSV115"], []]})
+    manifest = bundle.gene_manifest("genome", "v1", 2, Path("genome.parquet"))
     return bundle.write(folder, tables.GraphTables({"gene": nodes}, {}), manifest)
 
 
@@ -97,7 +97,7 @@ def _bundle_of(folder: Path, table: pl.DataFrame, cls, name: str) -> Path:
 
     made_up = replace(dataset(cls), name=name)
     made = tables.record_tables(made_up, table, bundle.build_of(made_up, "v1"))
-    return bundle.write(folder, made, bundle.manifest_of(made_up, table, made, "v1", folder / "t.parquet"))
+    return bundle.write(folder, made, bundle.manifest_of(made_up, made, "v1", folder / "t.parquet"))
 
 
 def test_a_bad_row_fails_the_import_and_the_old_store_stays(home, tmp_path):
