@@ -7,7 +7,7 @@ Belongs here: everything that writes to the server. Does not: what a bundle is (
 holds what it was sent (verification.py), what in it belongs to somebody else (ownership.py).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,8 +120,7 @@ def load(
     ]
     ownership.refuse_tied(driver, database, old)
     prepare(driver, database)
-    _begin(driver, database, folder, manifest)
-    _load_experiments(driver, database, folder, manifest, tick)
+    _load_build(driver, database, folder, manifest, tick)
     _flip(driver, database, folder, manifest)
     for build in old:
         deletion.delete_build(driver, database, build)
@@ -234,10 +233,31 @@ def _refuse_changes(driver: "Driver", database: str, folder: Path, manifest: bun
                 )
 
 
-def _load_experiments(
+def _load_build(
     driver: "Driver", database: str, folder: Path, manifest: bundle.Manifest, tick: Callable[[int, int], None]
 ) -> None:
-    """Create what is not there yet, part by part and batch by batch, each in a transaction of its own; verify it all."""
+    """Load all that readers will see, and verify it; what an interrupted load had left is not trusted where it is wrong."""
+    _begin(driver, database, folder, manifest)
+    resumed = _load_experiments(driver, database, folder, manifest, tick)
+    wrong = differences(driver, database, manifest)
+    if wrong and resumed:
+        deletion.delete_build(driver, database, manifest.build)
+        _begin(driver, database, folder, manifest)
+        _load_experiments(driver, database, folder, manifest, tick)
+        wrong = differences(driver, database, manifest)
+    if wrong:
+        deletion.delete_build(driver, database, manifest.build)
+        serves = current_build(driver, database, manifest.dataset)
+        stays = f"The build {serves} stays." if serves else "No build of it serves now: load it again."
+        raise LoadError(
+            f"The server does not hold what was sent for {manifest.dataset} ({manifest.build}): {'; '.join(wrong)}. {stays}"
+        )
+
+
+def _load_experiments(
+    driver: "Driver", database: str, folder: Path, manifest: bundle.Manifest, tick: Callable[[int, int], None]
+) -> bool:
+    """Create what is not there yet, part by part and batch by batch, each in a transaction of its own; whether some was."""
     there = _loaded(driver, database, manifest)
     total, done = manifest.nodes[manifest.record_class], 0
     with ThreadPoolExecutor(SESSIONS) as pool:
@@ -247,7 +267,7 @@ def _load_experiments(
             done += part.height - wanted.height
             genes = wanted["p_target"].explode().unique().drop_nulls().sort().to_list()
             statements.write(driver, database, (statements.NAME_GENES, {"genes": genes}))
-            statement = _creation(manifest.record_class, part.columns)
+            statement = statements.creation(manifest.record_class, part.columns)
             batches = [wanted.slice(start, BATCH) for start in range(0, wanted.height, BATCH)]
 
             def create(batch: pl.DataFrame, statement: str = statement) -> int:
@@ -261,25 +281,7 @@ def _load_experiments(
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
-    if wrong := differences(driver, database, manifest):
-        deletion.delete_build(driver, database, manifest.build)
-        serves = current_build(driver, database, manifest.dataset)
-        stays = f"The build {serves} stays." if serves else "No build of it serves now: load it again."
-        raise LoadError(
-            f"The server does not hold what was sent for {manifest.dataset} ({manifest.build}): {'; '.join(wrong)}. {stays}"
-        )
-
-
-def _creation(record_class: str, columns: Sequence[str]) -> str:
-    """The statement that creates experiments from rows of these columns: those of the edges, then those of the node from `id`."""
-    first = list(columns).index("id")
-    attributes = {at: columns[at].removeprefix("p_") for at in range(2, first)}
-    properties = {at: columns[at] for at in range(first, len(columns))}
-    return statements.CREATE_EXPERIMENTS.format(
-        label=record_class,
-        attributes=", ".join(f"`{name}`: row[{at}][i]" for at, name in attributes.items()),
-        properties=", ".join(f"`{name}`: row[{at}]" for at, name in properties.items()),
-    )
+    return bool(there)
 
 
 def _loaded(driver: "Driver", database: str, manifest: bundle.Manifest) -> set[int]:

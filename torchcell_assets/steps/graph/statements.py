@@ -127,6 +127,18 @@ MATCH (b:TorchCell:Build {dataset: $dataset}) WHERE b.uid <> $build RETURN b.uid
 Statement = tuple[str, dict[str, Any]]
 
 
+def creation(record_class: str, columns: Sequence[str]) -> str:
+    """The statement that creates experiments from rows of these columns: those of the edges, then those of the node from `id`."""
+    first = list(columns).index("id")
+    attributes = {at: columns[at].removeprefix("p_") for at in range(2, first)}
+    properties = {at: columns[at] for at in range(first, len(columns))}
+    return CREATE_EXPERIMENTS.format(
+        label=record_class,
+        attributes=", ".join(f"`{name}`: row[{at}][i]" for at, name in attributes.items()),
+        properties=", ".join(f"`{name}`: row[{at}]" for at, name in properties.items()),
+    )
+
+
 def write(driver: "Driver", database: str, *statements: Statement) -> None:
     """Run all statements in one transaction."""
 

@@ -11,7 +11,17 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from torchcell_assets.schema import Fitness, Viability
-from torchcell_assets.steps.graph import bundle, importer, load, local_server, offline, read, tables, verification
+from torchcell_assets.steps.graph import (
+    bundle,
+    importer,
+    load,
+    local_server,
+    offline,
+    ownership,
+    read,
+    tables,
+    verification,
+)
 from torchcell_assets.steps.graph.jars import GraphUnavailable
 from torchcell_assets_tests.generated import LOADED
 from torchcell_assets_tests.steps.graph.made_up import DATABASE, dataset, fitness_rows, write_bundle
@@ -63,6 +73,20 @@ def test_a_store_that_was_imported_serves_what_a_live_load_would_and_the_old_one
         assert_frame_equal(read.records(driver, DATABASE, third.build, Fitness), rows)
         count = "MATCH (e:Experiment) RETURN count(e) AS n"
         assert driver.execute_query(count, database_=DATABASE).records[0]["n"] == rows.height
+        assert ownership.strangers(driver, DATABASE) == {}  # what was imported and what was loaded is ours
+        for note in (
+            "CREATE (:Note)-[:ON]->(:Gene)",
+            "MATCH (e:Experiment) WITH e LIMIT 1 CREATE (:Note)-[:ON]->(e)",
+            "MATCH (g:Gene {id: 'YAL001C'}) SET g.note = 'mine'",
+        ):
+            driver.execute_query(note, database_=DATABASE)
+        refused = (
+            "somebody else has written: 3 nodes, 2 relationships, 1 own nodes or relationships with other properties"
+        )
+        with pytest.raises(ownership.GraphOfOthers, match=refused):
+            offline.rebuild(home, [genes(tmp_path / "genes"), new], tell=told.append)
+        assert load.current_build(driver, DATABASE, "fitness_made_up") == third.build
+        assert driver.execute_query("MATCH (n:Note) RETURN count(n) AS n", database_=DATABASE).records[0]["n"] == 2
     offline.roll_back(home)
     with connect(local_server.connection(home)) as driver:
         assert load.current_build(driver, DATABASE, "fitness_made_up") == bundle.read_manifest(old).build

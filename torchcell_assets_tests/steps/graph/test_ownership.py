@@ -20,7 +20,7 @@ from torchcell_assets_tests.steps.graph.made_up import (
 )
 
 LABELS = (*ownership.CLASSES, ownership.OWN, "Fitness")
-NODES = "MATCH (n) WHERE n.mine IS NOT NULL RETURN elementId(n) AS at, labels(n) AS labels, properties(n) AS said ORDER BY at"
+NODES = "MATCH (n) WHERE n.mine IS NOT NULL OR NOT n:TorchCell RETURN elementId(n) AS at, labels(n) AS labels, properties(n) AS said ORDER BY at"
 EDGES = """
 MATCH (a)-[r]->(b) WHERE r.mine IS NOT NULL
 RETURN elementId(r) AS at, type(r) AS type, elementId(a) AS a, elementId(b) AS b, properties(r) AS said ORDER BY at
@@ -53,6 +53,8 @@ def write_as_others(driver) -> None:
             "SET n.current = 'b', n.mine = 1"
         )
         driver.execute_query(f"CREATE (:{label} {{mine: 2}})")
+        if label != ownership.OWN:
+            driver.execute_query(f"CREATE (:{label} {{id: 'x', uid: 'x', name: 'x'}})")
     for type_ in ownership.TYPES:
         driver.execute_query(
             f"MATCH (a:Gene {{mine: 1}}) MATCH (b:Screen {{mine: 1}}) CREATE (a)-[:{type_} {{mine: 1, build: 'theirs'}}]->(b)"
@@ -89,7 +91,7 @@ def folders(tmp_path) -> SimpleNamespace:
 def test_every_command_that_writes_leaves_what_others_wrote(empty_graph, folders):
     write_as_others(empty_graph)
     before = foreign(empty_graph)
-    assert len(before[0]) == 2 * len(LABELS) and len(before[1]) == len(ownership.TYPES)
+    assert len(before[0]) == 3 * len(LABELS) - 1 and len(before[1]) == len(ownership.TYPES)
     commands: list[Callable[[], object]] = [
         lambda: load.claim(empty_graph, DATABASE, "root", Path("/data")),
         lambda: load.load_genes(empty_graph, DATABASE, folders.genes),

@@ -66,6 +66,22 @@ def test_whatever_is_edited_is_named_and_a_load_in_the_same_call_mends_it(empty_
     assert load.current_build(empty_graph, DATABASE, "fitness_made_up") == manifest.build
 
 
+def test_a_load_that_was_killed_and_whose_batches_were_edited_is_begun_anew(empty_graph, folder, monkeypatch):
+    monkeypatch.setattr(load, "BATCH", 2)
+
+    def killed(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        load.load(empty_graph, DATABASE, folder, tick=killed)
+    edited = empty_graph.execute_query(
+        "MATCH (e:Experiment) WITH e LIMIT 1 SET e.samples = 5 RETURN e.ordinal AS at"
+    ).records
+    assert len(edited) == 1
+    manifest = load.load(empty_graph, DATABASE, folder)
+    assert verification.differences(empty_graph, DATABASE, manifest) == []
+
+
 def test_every_stored_column_is_in_the_checksums(folder):
     manifest = bundle.read_manifest(folder)
     made = tables.record_tables(dataset(Fitness), fitness_rows(), "b@1")
