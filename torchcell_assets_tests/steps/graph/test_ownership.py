@@ -20,9 +20,12 @@ from torchcell_assets_tests.steps.graph.made_up import (
 )
 
 LABELS = (*ownership.CLASSES, ownership.OWN, "Fitness")
-NODES = "MATCH (n) WHERE n.mine IS NOT NULL OR NOT n:TorchCell RETURN elementId(n) AS at, labels(n) AS labels, properties(n) AS said ORDER BY at"
+NODES = """
+MATCH (n) WHERE n.mine IS NOT NULL OR NOT n:TorchCell
+RETURN elementId(n) AS at, labels(n) AS labels, properties(n) AS said ORDER BY at
+"""
 EDGES = """
-MATCH (a)-[r]->(b) WHERE r.mine IS NOT NULL
+MATCH (a)-[r]->(b) WHERE r.mine IS NOT NULL OR NOT a:TorchCell OR NOT b:TorchCell
 RETURN elementId(r) AS at, type(r) AS type, elementId(a) AS a, elementId(b) AS b, properties(r) AS said ORDER BY at
 """
 EVERYTHING = """
@@ -69,6 +72,14 @@ def tie_notes(driver) -> None:
         driver.execute_query(f"{ours} SET n.note = 'mine'")
     driver.execute_query(
         "MATCH (d:TorchCell:Dataset {id: 'fitness_made_up'}) MATCH (s:Screen {mine: 1}) CREATE (d)-[:CONTAINS {mine: 2}]->(s)"
+    )
+    driver.execute_query(
+        "MATCH (d:TorchCell:Dataset {id: 'fitness_made_up'}) MATCH (s:Screen {mine: 1}) MATCH (p:Publication {mine: 1}) "
+        "CREATE (d)-[:CONTAINS {build: 'theirs'}]->(s) CREATE (d)-[:PUBLISHED_IN {build: 'theirs'}]->(p)"
+    )
+    driver.execute_query(
+        "MATCH (d:TorchCell:Dataset {id: 'fitness_made_up'}) MATCH (s:TorchCell:Screen {dataset: 'fitness_other'}) "
+        "CREATE (d)-[:CONTAINS {mine: 3, build: 'theirs'}]->(s)"
     )
 
 
@@ -155,6 +166,15 @@ def test_a_note_on_an_experiment_that_a_load_would_delete_refuses_it_before_anyt
         deletion.forget_others(empty_graph, DATABASE, ["fitness_other"])
     assert everything(empty_graph) == before
     assert sum(ownership.strangers(empty_graph, DATABASE).values()) >= 1
+
+
+def test_a_current_build_that_was_edited_and_holds_a_note_is_not_loaded_afresh(empty_graph, folders):
+    load.load(empty_graph, DATABASE, folders.old)
+    empty_graph.execute_query("MATCH (e:Experiment {ordinal: 1}) SET e.samples = 5, e.note = 'mine'")
+    before = everything(empty_graph)
+    with pytest.raises(ownership.GraphOfOthers, match="1 own nodes or relationships with other properties"):
+        load.load(empty_graph, DATABASE, folders.old)
+    assert everything(empty_graph) == before
 
 
 def test_who_ties_a_note_while_a_build_is_deleted_keeps_it(empty_graph, folders):
