@@ -46,9 +46,7 @@ def test_status_names_the_data_root_what_is_not_in_sync_and_why(mirror, command,
     assert said[1] == "asset state partitions why"
     assert "datasets/genome outdated Gene: +note" in said
     assert f"{EMBEDDING} outdated 2: one_hot ... Gene: +note" in said
-    assert "trained/baselines missing 5: 1e4 ... never made" in said or any(
-        line.startswith("trained/baselines missing") for line in said
-    )
+    assert any(line.startswith("trained/baselines missing") and line.endswith("never made") for line in said)
     assert not any(line.startswith("merged/fitness") for line in said)
     assert said[-1].endswith("assets and partitions are in sync.")
 
@@ -83,14 +81,14 @@ def test_who_answers_no_has_read_the_plan_and_nothing_is_made(mirror, command, t
 @pytest.mark.parametrize(("options", "answer"), [((), "y\n"), (("--yes",), "")])
 def test_who_answers_yes_reads_each_cell_by_name_and_what_came_of_it(mirror, command, tmp_path, options, answer):
     edit(mirror, "Gene", tmp_path)
-    mirror.data |= {EMBEDDING: "B"}
+    mirror.data |= {EMBEDDING: "B", "trained/random_forest": "B"}
     mirror.broken = {("trained/elastic_net", "one_hot|1e3")}
     code, said = command("rebuild", *options, answer=answer)
     assert code == 1
     assert f"{EMBEDDING} (one_hot): Gene: +note" in said
     assert "trained/elastic_net (one_hot|1e3): boom" in said
     assert any(line.startswith("left, because something before it failed: trained/scoreboard: ") for line in said)
-    assert said[-1].endswith("1 failed, 1 left.") or any(line.endswith("1 failed, 1 left.") for line in said)
+    assert any(line.endswith("1 failed, 1 left.") for line in said)
     assert mirror.outdated() == {("trained/elastic_net", "one_hot|1e3"), ("trained/scoreboard", None)}
 
 
