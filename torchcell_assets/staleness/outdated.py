@@ -21,7 +21,7 @@ import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
 from torchcell_assets.staleness import provenance, reasons
-from torchcell_assets.staleness.history import History
+from torchcell_assets.staleness.history import Attempt, History
 from torchcell_assets.staleness.provenance import Remembered
 from torchcell_assets.staleness.upstream import Upstream, partitions_of, upstream_of
 
@@ -34,7 +34,7 @@ class State(StrEnum):
 
     MISSING = "missing"
     OUTDATED = "outdated"
-    FAILED = "failed since"  # in sync, and a later attempt to make it again has failed
+    FAILED = "failed since"  # in sync, and a person's attempt to make it again has failed
     IN_SYNC = "in sync"
 
 
@@ -117,12 +117,14 @@ class _Judge:
             versions,
         )
 
-    def standing(self, partition: str | None, made: Remembered | None, failed: str | None) -> Standing:
-        attempt = [f"the last attempt failed (run {failed[:8]})"] if failed else []
+    def standing(self, partition: str | None, made: Remembered | None, failed: Attempt | None) -> Standing:
+        attempt = [f"the last attempt failed (run {failed.run[:8]})"] if failed else []
         if made is None:
             return Standing(self.key, partition, State.MISSING, "; ".join(["never made", *attempt]))
         causes = [*self._code(made), *self._inputs(partition, made), *self._recipe(partition, made)]
-        state = State.OUTDATED if causes else State.FAILED if failed else State.IN_SYNC
+        if not causes and failed and failed.was_outdated:
+            attempt = []  # what had outdated it was taken back, and the mistake with it
+        state = State.OUTDATED if causes else State.FAILED if attempt else State.IN_SYNC
         return Standing(self.key, partition, state, "; ".join([*causes, *attempt]), made.seconds)
 
     def _code(self, made: Remembered) -> list[str]:
