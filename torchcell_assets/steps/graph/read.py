@@ -129,7 +129,7 @@ def select(
     A page is two files: experiments with the columns of SELECTION, and their edges with those of EDGE, read along
     PERTURBS. A reading that was killed goes on with the pages that are there; pages of another build, query or size
     are removed. Returns the number of experiments selected.
-    Raises QueryError, naming the columns that the query lacks.
+    Raises QueryError, naming the columns that the query lacks, or an experiment that it returns more than once.
     """
     text = query.read_text()
     _require_columns(driver, database, query, text)
@@ -148,7 +148,9 @@ def select(
     def fetch(path: Path, bounds: dict[str, Any]) -> None:
         _keep(page_of(driver, database, PERTURBATIONS.read_text(), EDGE, _EDGES_SHARE, **bounds), edges_beside(path))
         # last, because a page is there when its experiments are
-        _keep(page_of(driver, database, text, SELECTION, _SCREENS_SHARE, **bounds), path)
+        rows = page_of(driver, database, text, SELECTION, _SCREENS_SHARE, **bounds)
+        _refuse_strangers(rows, query, bounds["lo"], bounds["hi"])
+        _keep(rows, path)
 
     with ThreadPoolExecutor(sessions) as pool:
         for reading in [pool.submit(fetch, path, bounds) for path, bounds in wanted if not path.exists()]:
@@ -262,6 +264,24 @@ def page_of(
     constant = {name: pl.Series([record[name] for record in found], dtype=columns[name])[of_record] for name in shared}
     restored = table.with_columns(_restored(name, columns[name]) for name in collected)
     return restored.with_columns(**constant).select(list(columns))
+
+
+def _refuse_strangers(rows: pl.DataFrame, query: Path, lo: int, hi: int) -> None:
+    """Raise QueryError unless the rows of a page are experiments of that page, each once: `lo <= ordinal < hi`, one id each."""
+    ordinals = rows["ordinal"]
+    if ordinals.null_count() or not ordinals.is_between(lo, hi - 1).all():
+        other = rows.filter(~pl.col("ordinal").is_between(lo, hi - 1) | pl.col("ordinal").is_null())["id"][0]
+        raise QueryError(
+            f"The query {query} returns {other}, which is not in the page that was asked for: keep "
+            "`e.build = $build AND $lo <= e.ordinal AND e.ordinal < $hi`, and return e.ordinal."
+        )
+    for name in ("ordinal", "id"):
+        if rows[name].n_unique() < rows.height:
+            many = rows.select("id", n=pl.len().over(name)).sort("n", "id", descending=[True, False])
+            raise QueryError(
+                f"The query {query} returns {many['id'][0]} {many['n'][0]} times: a MATCH in it multiplies rows. Return each "
+                "experiment once, with DISTINCT, or with EXISTS { } in place of that MATCH."
+            )
 
 
 def _keep(table: pl.DataFrame, path: Path) -> None:

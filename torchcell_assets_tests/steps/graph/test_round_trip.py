@@ -153,6 +153,34 @@ def test_a_query_that_lacks_columns_is_refused_with_their_names(empty_graph, tmp
         read.select(empty_graph, DATABASE, query, [("x", 1)], tmp_path / "pages")
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        # one row a gene of it, and one a gene of the graph
+        (
+            "RETURN e.ordinal",
+            "MATCH (e)-[:PERTURBS]->(:Gene) RETURN e.ordinal",
+            "returns fitness_made_up:4:26C 2 times",
+        ),
+        ("RETURN e.ordinal", "MATCH (:Gene) RETURN e.ordinal", "returns fitness_made_up:1:26C 3 times"),
+        ("e.id AS id", "'one' AS id", "returns one 2 times"),
+        ("e.ordinal AS ordinal", "0 AS ordinal", "returns fitness_made_up:1:26C 2 times"),
+        ("e.ordinal AS ordinal", "e.ordinal + 7 AS ordinal", "fitness_made_up:1:26C, which is not in the page"),
+        ("$lo <= e.ordinal AND", "", "fitness_made_up:1:26C, which is not in the page that was asked for"),
+        ("e.ordinal AS ordinal", "null AS ordinal", "fitness_made_up:1:26C, which is not in the page"),
+    ],
+)
+def test_a_query_that_returns_an_experiment_twice_or_one_of_another_page_is_refused(
+    empty_graph, tmp_path, before, after, told
+):
+    manifest = load.load(empty_graph, DATABASE, write_bundle(tmp_path, fitness_rows(), Fitness))
+    query, right = tmp_path / "mine.cypher", (QUERIES / "fitness.cypher").read_text()
+    assert before in right
+    query.write_text(right.replace(before, after))
+    with pytest.raises(read.QueryError, match=told):
+        read.select(empty_graph, DATABASE, query, [(manifest.build, 5)], tmp_path / "pages", page=2)
+
+
 def test_genes_are_replaced_and_a_perturbed_gene_stays(empty_graph, tmp_path):
     load.load(empty_graph, DATABASE, write_bundle(tmp_path / "records", fitness_rows(), Fitness))
 
