@@ -1,25 +1,60 @@
 """Where the command line writes: what is asked for to standard output, what is said beside it to standard error.
 
-Belongs here: the two consoles, and the sign that something takes its time. Does not: what is written.
+Belongs here: the two consoles, one sentence in a colour, and the sign that something takes its time. Does not: what is written.
+
+Data are printed as they are: a path may hold `[old]`, an error `[/data]`, an allele `:x:`. So no console here reads markup, and
+colours are given beside the text, never inside it.
 """
 
 import contextlib
+import io
 import sys
 from typing import Any
 
 from rich.console import Console
+from rich.progress import TextColumn
+from rich.table import Table
 
 WIDE = 125  # columns that the tables take without wrapping; taken where no terminal says how many it has
 
-console = Console(stderr=True)
+
+def said_beside() -> Console:
+    """A console on standard error. One shows one living thing (a bar, a spinner) at a time: each such thing has its own."""
+    return Console(stderr=True, markup=False, highlight=False, emoji=False)
+
+
+console = said_beside()
+
+
+def say(text: str, style: str | None = None) -> None:
+    """A sentence on standard error, as it is, in one line however long.
+
+    Args:
+        text: What is said; nothing in it is markup.
+        style: How the whole of it looks, such as `bold red`.
+
+    """
+    console.print(text, style=style, soft_wrap=True)
 
 
 def output() -> Console:
     """Standard output, as wide as its terminal, or WIDE where it goes to a file."""
-    return Console(width=None if sys.stdout.isatty() else WIDE)
+    return Console(width=None if sys.stdout.isatty() else WIDE, markup=False, highlight=False, emoji=False)
+
+
+def text_column(template: str) -> TextColumn:
+    """A column of a progress bar that shows data: `template` is filled in with the task, and nothing in it is markup."""
+    return TextColumn(template, markup=False)
+
+
+def unbroken(table: Table) -> str:
+    """A table as text, each row in one line however long: an address that is broken into lines cannot be copied."""
+    page = Console(width=10_000, file=io.StringIO(), color_system=None, markup=False, highlight=False, emoji=False)
+    page.print(table)
+    return "\n".join(line.rstrip() for line in page.file.getvalue().strip("\n").splitlines())  # type: ignore[attr-defined]
 
 
 def spinner(text: str) -> contextlib.AbstractContextManager[Any]:
     """A sign of life while the block runs, where somebody looks."""
-    own = Console(stderr=True)  # one console shows one living thing at a time
+    own = said_beside()
     return own.status(text) if own.is_terminal else contextlib.nullcontext()

@@ -239,7 +239,7 @@ class Score(dy.Schema):
         nullable=True, description="what a perfect model is expected to reach at most, given the noise"
     )
     genotypes = dy.UInt32(description="number of genotypes scored")
-    test_ids = dy.String(description="hash of the genotypes scored")
+    scored_on = dy.String(min_length=1, description="hash of the genotypes scored and of their observed fitness")
 
 
 RECORD_CLASSES: dict[str, type[dy.Schema]] = {

@@ -5,17 +5,18 @@ Belongs here: pooch's interface on top of rich, no more.
 
 from types import TracebackType
 
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+from torchcell_assets.terminal import said_beside, text_column
 
 
 class DownloadBar:
     """A progress bar as pooch drives it (`total`, `update`, `reset`, `close`); silent where no person watches."""
 
     def __init__(self, name: str) -> None:
-        console = Console(stderr=True)
+        console = said_beside()
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            text_column("{task.description}"),
             BarColumn(),
             DownloadColumn(),
             TransferSpeedColumn(),

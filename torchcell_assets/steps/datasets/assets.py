@@ -2,24 +2,27 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import polars as pl
 
-from torchcell_assets.plots import embedded
+from torchcell_assets.plots import picture
 from torchcell_assets.resources import DataRoot, RawFiles
-from torchcell_assets.staleness import publish, publish_batches, step
+from torchcell_assets.staleness import Policy, publish, publish_batches, step
 from torchcell_assets.steps.datasets import DATASETS, GENOME, figures
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
 from torchcell_assets.steps.datasets.retired_names import Found
 from torchcell_assets.study import current
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 def _asset(dataset: Dataset) -> dg.AssetsDefinition:
     @step(
         name=dataset.name,
-        uses=[dataset.record, *dataset.raw_files],
+        uses=[dataset.record, *dataset.raw_files, *(Policy(*one) for one in dataset.policies.items())],
         logic=dataset.logic,
         code=[dataset.parse],
         description=dataset.description,
@@ -44,7 +47,7 @@ def _asset(dataset: Dataset) -> dg.AssetsDefinition:
                 parsed.records,
                 blank=parsed.blank,
                 sort_by=order,
-                metadata=lambda: {**_names(parsed.names), **_plot(dataset, path)},
+                metadata=lambda table: {**_names(parsed.names), **_plot(dataset, table)},
             )
 
         def batches() -> Iterator[tuple[pl.LazyFrame, int]]:
@@ -54,7 +57,7 @@ def _asset(dataset: Dataset) -> dg.AssetsDefinition:
                 yield batch.records, batch.blank
 
         return publish_batches(
-            path, dataset.record, batches(), metadata=lambda: {**_names(names), **_plot(dataset, path)}
+            path, dataset.record, batches(), metadata=lambda table: {**_names(names), **_plot(dataset, table)}
         )
 
     return build
@@ -72,9 +75,11 @@ def _names(found: Found) -> dict[str, Any]:
 
 
 def _plot(dataset: Dataset, path: Path) -> dict[str, Any]:
-    table = pl.scan_parquet(path)
-    figure = figures.gene_lengths(table) if dataset is GENOME else figures.value_histogram(table, dataset.name)
-    return {"plot": embedded(figure, dataset.name)}
+    def draw() -> "Figure":
+        table = pl.scan_parquet(path)
+        return figures.gene_lengths(table) if dataset is GENOME else figures.value_histogram(table, dataset.name)
+
+    return {"plot": picture(dataset.name, draw)}
 
 
 def of_the_study() -> tuple[Dataset, ...]:

@@ -7,7 +7,8 @@ import polars as pl
 
 from torchcell_assets.resources import DataRoot
 from torchcell_assets.staleness.checks import raw_files_as_pinned
-from torchcell_assets.steps.datasets import GENOME, kuzmin2018, kuzmin2020, tau
+from torchcell_assets.staleness.stored import quarantine_of
+from torchcell_assets.steps.datasets import GENOME, kuzmin2018, kuzmin2020, quarantine, tau
 from torchcell_assets.steps.datasets.assets import of_the_study
 from torchcell_assets.steps.datasets.dataset import Dataset
 
@@ -16,16 +17,20 @@ def _check(dataset: Dataset) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=["datasets", dataset.name],
         name="as_published",
-        description="As many records as the published file holds, and no more in quarantine than the dataset declares.",
+        blocking=True,
+        description="As many records as the published file holds, and no more in quarantine than the dataset declares. "
+        "Nothing is made of a dataset that fails it.",
     )
-    def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+    def check(context: dg.AssetCheckExecutionContext, root: DataRoot) -> dg.AssetCheckResult:
         event = context.instance.get_latest_materialization_event(dg.AssetKey(["datasets", dataset.name]))
         if event is None or event.asset_materialization is None:
             return dg.AssetCheckResult(passed=False, description="never materialized")
         metadata = event.asset_materialization.metadata
         records, quarantined = metadata["dagster/row_count"].value, metadata["quarantined"].value
+        passed = records == dataset.published_records and quarantined <= dataset.quarantine_limit
         return dg.AssetCheckResult(
-            passed=records == dataset.published_records and quarantined <= dataset.quarantine_limit,
+            passed=passed,
+            description=None if passed else _told(dataset, records, quarantined, root),
             metadata={
                 "records": records,
                 "published_records": dataset.published_records,
@@ -35,6 +40,15 @@ def _check(dataset: Dataset) -> dg.AssetChecksDefinition:
         )
 
     return check
+
+
+def _told(dataset: Dataset, records: int, quarantined: int, root: DataRoot) -> str:
+    counts = (
+        f"{dataset.published_records:,} records expected, {records:,} kept, {quarantined:,} quarantined, of which "
+        f"{dataset.quarantine_limit:,} are known."
+    )
+    place = quarantine_of(root.table("datasets", dataset.name))
+    return f"{counts} {quarantine.told(place, dataset.record)}" if quarantined and place.is_file() else counts
 
 
 def tau_as_published(interaction: Dataset, queries: Dataset) -> dg.AssetChecksDefinition:

@@ -141,6 +141,7 @@ def _dataset(name: str, record: type[dy.Schema], what: str) -> Dataset:
         citation=COSTANZO_2016_SINGLES.citation,
         publication=COSTANZO_2016_SINGLES.doi,
         licence="none stated",
+        policies={"strain_codes": STRAIN_CODES.rows(), "suppressor": SUPPRESSOR_IN_ALLELE, "colonies": COLONIES},
         published_records=ROWS,
         genes_outside=GENES_OUTSIDE,
         logic="2",

@@ -4,9 +4,10 @@ Belongs here: the form of an entry of `DATASETS`, and what is done to the record
 module per publication), validation row by row (schema).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import dataframely as dy
 import polars as pl
@@ -43,6 +44,8 @@ class Dataset:
         published_records: how many records the published file gives; a check compares.
         quarantine_limit: how many value cells of the published file are known to break a rule; more make a check fail.
         genes_outside: how many perturbed genes are known to be no ORF of S288C today, by whatever name; more are refused.
+        logic: raise it when the code changes what is stored and neither the record class, the sources nor `policies` show it.
+        policies: constants of the parser that decide what is stored, JSON-able, by name; a change of one outdates the dataset.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Dataset:
     quarantine_limit: int = 0
     genes_outside: int = 0
     logic: str = "1"
+    policies: Mapping[str, Any] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
 
     @property

@@ -122,6 +122,7 @@ DATASET = Dataset(
     citation=BARYSHNIKOVA_2010.citation,
     publication=BARYSHNIKOVA_2010.doi,
     licence="CC-BY-4.0",
+    policies={"kinds": _KINDS, "control_screens": CONTROL_SCREENS},
     published_records=6_023,
     genes_outside=62,
     logic="2",

@@ -143,6 +143,7 @@ DATASET = Dataset(
     citation=COSTANZO_2016_SINGLES.citation,
     publication=COSTANZO_2016_SINGLES.doi,
     licence="Apache-2.0 (the repository of the copy)",
+    policies={"strain_codes": STRAIN_CODES.rows(), "suppressor": SUPPRESSOR_IN_ALLELE},
     published_records=20_484,
     genes_outside=53,
 )

@@ -161,5 +161,6 @@ GENOME = Dataset(
     citation="Engel et al. 2014, G3 4:389; Saccharomyces Genome Database",
     publication="10.1534/g3.113.008995",
     licence="Apache-2.0 (the package that ships the files)",
+    policies={"code": STANDARD_CODE, "mitochondrial_code": YEAST_MITOCHONDRIAL_CODE},
     published_records=6_600,
 )

@@ -36,7 +36,7 @@ from torchcell_assets.sources.catalog import (
 )
 from torchcell_assets.steps.datasets.as_records import as_records
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
-from torchcell_assets.steps.datasets.fitness_costanzo2016 import STRAIN_CODES, read_strains
+from torchcell_assets.steps.datasets.fitness_costanzo2016 import STRAIN_CODES, SUPPRESSOR_IN_ALLELE, read_strains
 from torchcell_assets.steps.datasets.raw_file import (
     ROW,
     BadRawFile,
@@ -242,6 +242,13 @@ def _with_perturbations(table: pl.DataFrame, strains: Path) -> pl.DataFrame:
     )
 
 
+_POLICIES = {
+    "marker_gene": MARKER_GENE,
+    "pixels_per_fitness": PIXELS_PER_FITNESS,
+    "colonies": COLONIES,
+    "strain_codes": STRAIN_CODES.rows(),
+    "suppressor": SUPPRESSOR_IN_ALLELE,
+}
 _SOURCES = (SGA_SCORES, SGA_DETAILS, SGA_DIGENIC_QUERIES, SGA_TRIGENIC_QUERIES, COSTANZO_2016_SINGLES)
 _LICENCE = "none stated (the repository of the copies has no licence file)"
 
@@ -257,6 +264,7 @@ FITNESS = Dataset(
     citation=SGA_SCORES.citation,
     publication=SGA_SCORES.doi,
     licence=_LICENCE,
+    policies=_POLICIES,
     published_records=10_432,
 )
 
@@ -273,6 +281,7 @@ INTERACTION = Dataset(
     citation=SGA_SCORES.citation,
     publication=SGA_SCORES.doi,
     licence=_LICENCE,
+    policies=_POLICIES,
     published_records=10_432,
     logic="2",
 )

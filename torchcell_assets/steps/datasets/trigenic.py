@@ -24,11 +24,20 @@ from torchcell_assets.schema.records import Fitness, Interaction
 from torchcell_assets.steps.datasets.as_records import as_records
 from torchcell_assets.steps.datasets.cross_genotypes import GENES_OF_QUERY, with_genotypes
 from torchcell_assets.steps.datasets.dataset import Parsed
+from torchcell_assets.steps.datasets.fitness_costanzo2016 import STRAIN_CODES, SUPPRESSOR_IN_ALLELE
 from torchcell_assets.steps.datasets.raw_file import ROW, OtherLayout, any_unreadable, is_blank, number, unreadable
+from torchcell_assets.steps.datasets.sga import MARKER_GENE
 
 COLONIES = 4  # per cross
 TEMPERATURE = 26.0  # degrees Celsius
 MEDIUM = "SGA selection plate"
+POLICIES = {
+    "condition": {"colonies": COLONIES, "temperature": TEMPERATURE, "medium": MEDIUM},
+    "strain_codes": STRAIN_CODES.rows(),
+    "suppressor": SUPPRESSOR_IN_ALLELE,
+    "marker_gene": MARKER_GENE,
+}
+"""Constants that decide what is stored of both publications."""
 
 _PUBLISHED = {
     "query": "Query strain ID",

@@ -8,6 +8,7 @@ from torchcell_assets.steps.merged.assets import FITNESS_KEY
 @dg.asset_check(
     asset=FITNESS_KEY,
     name="every_record_accounted_for",
+    blocking=True,
     description="Loaded = selected + not selected by the query; selected = pooled + excluded.",
 )
 def every_record_accounted_for(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
