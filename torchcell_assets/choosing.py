@@ -100,4 +100,4 @@ def raw_files(wanted: study.Study, *, stored: bool = True) -> "list[Source]":
     if not stored:
         datasets = [dataset for dataset in datasets if not (tables / f"{dataset.name}.parquet").exists()]
     files = [source for key in wanted.representations for source in RECIPES[key].files]
-    return list(dict.fromkeys([source for dataset in datasets for source in dataset.sources] + files))
+    return list(dict.fromkeys([source for dataset in datasets for source in dataset.raw_files] + files))

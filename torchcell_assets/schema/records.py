@@ -47,6 +47,8 @@ PERTURBATIONS = dy.Struct(dict(Perturbation.columns()))
 
 PROBLEM = "problem"
 """Column of records on their way into a table: what is wrong with the row in the published file, and null where nothing is."""
+ROW_IS_READ = "row_is_read"
+"""The rule that it is null; see `validate`."""
 
 
 class Record(dy.Schema):

@@ -12,6 +12,8 @@ from typing import Any
 import dataframely as dy
 import polars as pl
 
+from torchcell_assets.schema.records import PROBLEM, ROW_IS_READ
+
 _SHOWN = 3
 """Values named of each rule, and rules named of each quarantine, the commonest first."""
 
@@ -59,6 +61,8 @@ def told(path: Path, cls: type[dy.Schema]) -> str:
 def words(rule: str, cls: type[dy.Schema]) -> str:
     """A rule of a record class in words, with what it allows."""
     leaf = _leaf(rule, cls)
+    if rule == ROW_IS_READ:
+        return "the published row can be read"
     if leaf is None:
         return "each is there once" if rule == "primary_key" else rule.replace("_", " ")
     if leaf.is_one_of_few:
@@ -136,6 +140,8 @@ def _values(rows: pl.LazyFrame, rule: str, cls: type[dy.Schema]) -> dict[str, in
     leaf = _leaf(rule, cls)
     if leaf is not None:
         found = rows.select(value=leaf.values).filter(leaf.breaks()).select(value=_text("value"))
+    elif rule == ROW_IS_READ:
+        found = rows.select(value=_text(PROBLEM))
     else:
         names = cls.primary_key() if rule == "primary_key" else _looked_at(rule, cls)
         found = rows.select(value=pl.concat_str([pl.format(f"{n} {{}}", _text(n)) for n in names], separator=", "))

@@ -116,3 +116,8 @@ def test_the_commonest_rule_comes_first_and_only_the_commonest_are_told(broken, 
     assert said.startswith("4 break the rule 'value|max': value is at most 5.0; they hold 9.0 (4 x). 3 break the rule ")
     assert "1 other rules are broken too. " in said
     assert said.endswith(str(tmp_path / "made_up.quarantine.parquet"))
+
+
+def test_a_row_that_cannot_be_read_is_told_with_the_text_of_its_cell(broken):
+    records = fitness_rows().with_columns(problem=pl.when(FIRST).then(pl.lit("uncertainty reads '0,04'")))
+    assert broken(records) == [("row_is_read", "the published row can be read", 1, {"uncertainty reads '0,04'": 1})]
