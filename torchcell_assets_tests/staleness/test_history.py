@@ -39,6 +39,21 @@ def test_every_note_is_read(mirror_in_sync):
     assert notes == {USES_METADATA, SECONDS_METADATA, INPUTS_METADATA, RECIPE_METADATA}
 
 
+def test_what_was_used_and_read_is_json_which_the_ui_shows_behind_a_link(mirror_in_sync):
+    event = mirror_in_sync.instance.get_latest_materialization_event(dg.AssetKey(["trained", "scoreboard"]))
+    shown = event.asset_materialization.metadata
+    assert "class Score" in shown[USES_METADATA].data
+    assert {"trained/baselines": {"1e3": "A of 1e3"}}.items() <= shown[INPUTS_METADATA].data.items()
+
+
+def test_notes_that_an_older_version_wrote_as_text_are_read():
+    event = dg.AssetMaterialization(
+        "model", metadata={USES_METADATA: '{"class A": 1}', INPUTS_METADATA: '{"b": {"1": "v"}}'}
+    )
+    assert (Remembered.of(event).uses, Remembered.of(event).many_inputs) == ({"class A": 1}, {"b": {"1": "v"}})
+    assert Remembered.of(dg.AssetMaterialization("model")).uses is None
+
+
 def test_an_event_of_another_form_is_left_to_dagster(mirror, monkeypatch):
     asset = dg.AssetKey(["trained", "elastic_net"])
     expected = stored(mirror, "trained/elastic_net")
