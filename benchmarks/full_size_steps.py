@@ -48,8 +48,7 @@ def bundles(folder: Path, rows: int) -> dict[str, Any]:
     from torchcell_assets.steps.graph import bundle, tables
 
     made = tables.gene_tables(GENOME.parse(*map(Sources(cache=folder / "raw").path, GENOME.sources)).records.collect())
-    key = bundle.build_key("genome", "benchmark", ["gene"])
-    genes = bundle.Manifest(key, "genome", "Gene", "none", {"Gene": made.nodes["gene"].height}, {}, 0)
+    genes = bundle.gene_manifest("genome", "benchmark", made.nodes["gene"].height, Path("none"))
     genome = bundle.write(folder / "genome", made, genes)
     versions = json.loads((folder / "records.json").read_text())["versions"]
     started = time.process_time()

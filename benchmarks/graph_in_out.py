@@ -21,7 +21,7 @@ from torchcell_assets.schema import Fitness, with_genotype
 from torchcell_assets.schema.genotype import perturbation
 from torchcell_assets.schema.records import polars_schema
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
-from torchcell_assets.steps.graph import bundle, load, local_server, read, tables
+from torchcell_assets.steps.graph import bundle, deletion, load, local_server, read, tables
 from torchcell_assets.study import QUERIES
 
 DATABASE = "neo4j"
@@ -81,7 +81,7 @@ def main(records: int) -> None:
 
     with tempfile.TemporaryDirectory() as folder, local_server.serving(Path(folder) / "neo4j") as server:
         made = tables.record_tables(dataset, rows, bundle.build_of(dataset, "1"))
-        manifest = bundle.manifest_of(dataset, rows, made, "1", Path("benchmark"))
+        manifest = bundle.manifest_of(dataset, made, "1", Path("benchmark"))
         files, *cost = measured(lambda: bundle.write(Path(folder) / "bundles", made, manifest))
         add("bundle by BioCypher", *cost)
         auth = (server.username, server.password)
@@ -100,7 +100,7 @@ def main(records: int) -> None:
                 fast = pl.concat(pl.read_parquet(rows) for rows, _ in read.pages_in(pages))
                 assert fast["id"].equals(slow["id"]) and fast["value"].equals(slow["value"])
                 add(f"out, pages of {page:,} ({slow_cost[0] / cost[0]:.1f}x)", *cost)
-            _, *cost = measured(lambda: load.delete_build(driver, DATABASE, manifest.build))
+            _, *cost = measured(lambda: deletion.delete_build(driver, DATABASE, manifest.build))
             add("delete the build", *cost)
     Console().print(table)
 

@@ -19,6 +19,7 @@ from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGra
 
 from torchcell_assets.staleness import Elsewhere, Standing, State, survey
 from torchcell_assets.staleness.checks import NO_NETWORK, RAW_FILES_AS_PINNED, SCHEMA_IN_SYNC, WHOLE_ASSET
+from torchcell_assets.staleness.history import WAS_OUTDATED
 from torchcell_assets.staleness.verdicts import Verdict, stopping, verdicts
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def execute(
     run_id: str | None = None,
     raise_on_error: bool = True,
 ) -> "ExecuteInProcessResult":
-    """One run, in this process, of assets that share a partition key, with their checks.
+    """One run, in this process, of missing or outdated assets that share a partition key, with their checks.
 
     tags: of the run; those that `killed_runs.alive` gives. run_id: a new one by default.
     """
@@ -171,7 +172,7 @@ def execute(
     return job.get_subset(asset_selection=keys, asset_check_selection=checks).execute_in_process(
         instance=instance,
         partition_key=batch[0].partition,
-        tags={**tags, **NO_NETWORK},
+        tags={**tags, **NO_NETWORK, WAS_OUTDATED: "true"},
         run_config=_QUIET,
         run_id=run_id,
         raise_on_error=raise_on_error,

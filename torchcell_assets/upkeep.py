@@ -38,9 +38,12 @@ def status() -> int:
         standings = survey(instance, graph, elsewhere=making.graph_elsewhere(instance, graph, tell=_not_asked))
         failed = [verdict for verdict in verdicts(instance, graph) if _is_told(verdict)]
     out = output()
+    out.print(f"Data root {study.data_root()}", soft_wrap=True)
     table = _standings(standings)
     in_sync = sum(standing.state is State.IN_SYNC for standing in standings)
-    out.print(table if table.row_count else "", f"{in_sync} of {len(standings)} assets and partitions are in sync.")
+    if table.row_count:
+        out.print(table)
+    out.print(f"{in_sync} of {len(standings)} assets and partitions are in sync.")
     if failed:
         out.print("checks failed:")
     for verdict in failed:
@@ -60,9 +63,7 @@ def _standings(standings: "Sequence[Standing]") -> Table:
     from torchcell_assets import making
     from torchcell_assets.staleness import State
 
-    table = Table(
-        Column("asset", no_wrap=True), "state", "partitions", "why", title=f"Data root {study.data_root()}", box=None
-    )
+    table = Table(Column("asset", no_wrap=True), "state", "partitions", "why", box=None)
     for key in dict.fromkeys(standing.key for standing in standings):
         for state in State:
             found = [s for s in standings if s.key == key and s.state is state]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from torchcell_assets_tests.mirror import Mirror
@@ -33,6 +34,10 @@ from torchcell_assets_tests.publisher import server, source  # noqa: F401 - fixt
 
 # The Dataset for torch is tested where the extra `deep` is installed: `make test-deep`.
 collect_ignore = [] if importlib.util.find_spec("torch") else ["test_key_value_dataset.py"]
+
+# How fast an example runs says how busy the machine is, and fails no test.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 DELETE_ALL = "MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 10000 ROWS"
 

@@ -76,7 +76,12 @@ def _coherent(row: dict) -> dict:
     """Settle what the rules of the classes tie together."""
     row["temperature_source"] = "none" if row["temperature"] is None else "inferred"
     if "uncertainty" in row:
-        row["uncertainty_type"] = "none" if row["uncertainty"] is None else "sample_sd"
+        some = "sample_sd" if row.get("samples") else "standard_error"
+        row["uncertainty_type"] = "none" if row["uncertainty"] is None else some
+    diploid = row["reference"] == "diploid wild type"
+    for one in row["perturbations"]:
+        haploid = one["zygosity"] == "haploid"
+        one["zygosity"] = ("homozygous" if haploid else one["zygosity"]) if diploid else "haploid"
     if "upper_bound" in row:
         row["upper_bound"] = 0.5 if row["value"] is None else None
     return row

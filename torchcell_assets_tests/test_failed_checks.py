@@ -55,7 +55,9 @@ class Deployed:
             if self.ends == "raises":
                 raise ValueError("the check itself")
             severity = dg.AssetCheckSeverity.WARN if self.ends == "warns" else dg.AssetCheckSeverity.ERROR
-            return dg.AssetCheckResult(passed=self.ends == "passes", severity=severity, description=WHY)
+            return dg.AssetCheckResult(
+                passed=self.ends in ("passes", "asset fails"), severity=severity, description=WHY
+            )
 
         return check
 
@@ -135,6 +137,19 @@ def test_status_names_what_failed_until_the_mistake_is_taken_back(deployed, comm
     assert (code, deployed.made()) == (0, dict.fromkeys(PARENTS, 1))
     _, said = command("status")
     assert "failed" not in said
+    assert "4 of 4 assets and partitions are in sync." in said
+
+
+def test_a_failed_attempt_is_told_until_the_mistake_is_taken_back(deployed, command):
+    command("run")
+    deployed.code["datasets/records"] = "2"
+    deployed.ends = "asset fails"
+    assert command("rebuild", "--yes")[0] == 1
+    assert "; the last attempt failed (run" in command("status")[1]
+    deployed.code["datasets/records"] = "1"
+    deployed.ends = "passes"
+    _, said = command("status")
+    assert "failed since" not in said
     assert "4 of 4 assets and partitions are in sync." in said
 
 

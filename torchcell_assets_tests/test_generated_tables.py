@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from torchcell_assets.schema import validate
 from torchcell_assets.sources import Sources
 from torchcell_assets.sources.catalog import COSTANZO_2016_SINGLES
 from torchcell_assets.steps.datasets import kuzmin2018, kuzmin2020, tau
@@ -83,8 +84,8 @@ def test_tau_of_the_generated_tables_follows_from_their_records(generator, strai
     rows = write(tmp_path, strains, 6_000, np.random.default_rng(3))
     kept = {}
     for dataset in (publication.FITNESS, publication.INTERACTION, publication.QUERIES):
-        parsed = dataset.read(lambda s: strains if s == COSTANZO_2016_SINGLES else tmp_path / s.name)
-        kept[dataset.name], failure = dataset.record.filter(parsed.records.collect(), cast=True)
+        paths = [strains if s == COSTANZO_2016_SINGLES else tmp_path / s.name for s in dataset.sources]
+        kept[dataset.name], failure = validate(dataset.record, dataset.parse(*paths).records.collect())
         assert len(failure) == 0
     assert kept[publication.FITNESS.name].height == kept[publication.INTERACTION.name].height == rows
     found = tau.agreement(tau.recompute(kept[publication.INTERACTION.name], kept[publication.QUERIES.name]))

@@ -208,6 +208,13 @@ def test_a_changed_query_outdates_the_merged_table_alone(mirror):
     assert_other_data_reach(mirror, MERGED, SUBSETS | BASELINES)
 
 
+def test_a_dataset_that_left_the_study_outdates_the_genes_of_the_graph_with_which_it_leaves(mirror):
+    mirror.deploy(with_use(mirror.specs, "policy datasets", lambda names: [*names, "fitness_of_before"]))
+    mirror.run(mirror.outdated())
+    mirror.deploy(with_use(mirror.specs, "policy datasets", lambda names: names[:-1]))
+    assert mirror.outdated() == {("graph/genome", None)}
+
+
 @pytest.mark.parametrize("policy", ["file steps/merged/pooling.sql", "policy merge_key"])
 def test_a_changed_merge_policy_outdates_the_merged_table_alone(mirror, policy):
     mirror.deploy(with_use(mirror.specs, policy, lambda said: f"another {said}"))

@@ -3,6 +3,7 @@
 One data root, one graph server and one Dagster instance serve the module; each test asks something of what was made.
 """
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +23,15 @@ from torchcell_assets.resources import DataRoot, GraphStore, RawFiles
 from torchcell_assets.schema import Fitness, MergedFitness
 from torchcell_assets.staleness import content_hash, outdated
 from torchcell_assets.staleness.provenance import data_versions
-from torchcell_assets.steps.graph import load
+from torchcell_assets.steps.graph import deletion, load
+from torchcell_assets.steps.graph.ownership import GraphOfOthers
 from torchcell_assets.steps.graph.read import SELECTION, QueryError
 from torchcell_assets.steps.merged import fitness, subsets
 from torchcell_assets.steps.merged.assets import FITNESS_DATASETS
 from torchcell_assets.steps.merged.key_value_store import KeyValueStore
 from torchcell_assets.study import current
+from torchcell_assets_tests.conftest import DELETE_ALL
+from torchcell_assets_tests.steps.graph.made_up import fitness_rows, write_bundle
 from torchcell_assets_tests.steps.merged import reference
 
 REPRESENTATIONS = ("one_hot", "random_10")
@@ -69,6 +73,8 @@ def platform(raw_files, tmp_path_factory, neo4j_connection) -> Iterator[Platform
         username=neo4j_connection.username,
         password=neo4j_connection.password,
     )
+    with store.driver() as driver, driver.session() as session:
+        session.run(DELETE_ALL).consume()  # a graph belongs to one data root
     with dg.DagsterInstance.ephemeral() as instance:
         made = Platform(instance, root, store)
         names = ["genome", *(dataset.name for dataset in FITNESS_DATASETS)]
@@ -296,8 +302,8 @@ def test_a_notebook_opens_tables_by_asset_key(platform):
         notebook.open_table("merged/nothing", platform.root.folder)
 
 
-def store_in_sync(platform: Platform) -> dg.AssetCheckEvaluation:
-    check = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey(["graph", "fitness_breslow2008"]), "store_in_sync"))
+def store_in_sync(platform: Platform, name: str = "fitness_breslow2008") -> dg.AssetCheckEvaluation:
+    check = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey(["graph", name]), "store_in_sync"))
     result = dg.materialize(
         [*ASSETS, *CHECKS], selection=check, instance=platform.instance,
         resources={"root": platform.root, "raw": RawFiles(root=platform.root), "store": platform.store},
@@ -307,17 +313,38 @@ def store_in_sync(platform: Platform) -> dg.AssetCheckEvaluation:
 
 def test_a_store_that_was_changed_or_wiped_does_not_stay_green_and_is_mended(platform):
     assert store_in_sync(platform).passed
+    edit = "MATCH (:Screen {dataset: 'fitness_breslow2008'})-[:MEASURED]->(e) WITH e LIMIT 1 SET e.value = e.value + 1"
     with platform.store.driver() as driver:
-        driver.execute_query(
-            "MATCH (:Screen {dataset: 'fitness_breslow2008'})-[:MEASURED]->(e) WITH e LIMIT 1 SET e.value = e.value + 1"
-        )
-    assert "value_sum" in store_in_sync(platform).description
+        driver.execute_query(edit)
+    assert "value of experiments 0 to 4,203 not as in the bundle" in store_in_sync(platform).description
+    platform.make("graph/fitness_breslow2008")
+    assert store_in_sync(platform).passed
     with platform.store.driver() as driver:
         driver.execute_query("MATCH (d:Dataset {id: 'fitness_breslow2008'}) SET d.current = null")
-        load.delete_build(driver, "neo4j", platform.metadata("graph/fitness_breslow2008")["build"])
+        deletion.delete_build(driver, "neo4j", platform.metadata("graph/fitness_breslow2008")["build"])
     assert "serves None" in store_in_sync(platform).description
     with pytest.raises(QueryError, match="serves no build of fitness_breslow2008 and Dagster materialized"):
         platform.make("merged/fitness")
     platform.make("graph/fitness_breslow2008")
     assert store_in_sync(platform).passed
     platform.make("merged/fitness")
+
+
+def test_an_edited_gene_and_a_dataset_that_left_the_study_are_seen_and_leave_with_the_genes(platform, tmp_path):
+    assert store_in_sync(platform, "genome").passed
+    with platform.store.driver() as driver:
+        load.load(driver, "neo4j", write_bundle(tmp_path, fitness_rows(), Fitness))
+        driver.execute_query("MATCH (g:Gene {id: 'YBR160W'}) SET g.name = 'cdc2'")
+    said = store_in_sync(platform, "genome").description
+    assert "holds fitness_made_up, which the study does not" in said and "Gene.name is not what the bundle says" in said
+    platform.make("graph/genome")
+    assert platform.metadata("graph/genome")["left_the_graph"] == "fitness_made_up"
+    assert store_in_sync(platform, "genome").passed
+
+
+def test_a_second_data_root_on_the_graph_is_refused_with_one_sentence(platform, tmp_path, monkeypatch):
+    other = DataRoot(path=str(tmp_path))
+    shutil.copytree(platform.root.folder / "datasets", tmp_path / "datasets")
+    with pytest.raises(GraphOfOthers, match="The graph belongs to another data root"):
+        Platform(platform.instance, other, platform.store).make("graph/genome")
+    assert store_in_sync(platform, "genome").passed

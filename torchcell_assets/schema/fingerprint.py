@@ -98,8 +98,6 @@ def _column(column: dy.Column) -> dict[str, Any]:
 def _value(value: Any) -> Any:
     if isinstance(value, dy.Column):
         return _column(value)
-    if isinstance(value, type) and issubclass(value, dy.Schema):
-        return describe(value)
     if isinstance(value, dict):
         return {str(k): _value(v) for k, v in sorted(value.items())}
     if isinstance(value, (list, tuple)):

@@ -259,7 +259,8 @@ class Read(dy.Schema):
 
 
 @functools.cache
-def _as_read(cls: type[dy.Schema]) -> type[dy.Schema]:
+def as_read(cls: type[dy.Schema]) -> type[dy.Schema]:
+    """A record class with the column `problem`, and the rule that it is null: `row_is_read`."""
     return type(cls.__name__, (cls, Read), {})
 
 
@@ -275,7 +276,16 @@ def validate(cls: type[dy.Schema], frame: pl.DataFrame) -> tuple[pl.DataFrame, d
     """
     if PROBLEM not in frame.columns:
         return cls.filter(frame, cast=True)
-    kept, failure = _as_read(cls).filter(frame, cast=True)
+    # what cannot be cast breaks no other rule, and the problem is to be named
+    uncastable = [
+        name
+        for name, column in cls.columns().items()
+        if column.dtype.is_integer() and frame.schema.get(name, pl.Null).is_float()
+    ]
+    told = frame.with_columns(
+        pl.when(pl.col(PROBLEM).is_null() | pl.col(name).is_not_nan()).then(name).alias(name) for name in uncastable
+    )
+    kept, failure = as_read(cls).filter(told, cast=True)
     return kept.drop(PROBLEM), failure
 
 

@@ -6,10 +6,11 @@ Belongs here: what the instance is asked. Does not: what a materialization remem
 
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
+from dagster._core.storage.tags import SENSOR_NAME_TAG
 from pydantic_core import from_json
 
 from torchcell_assets.staleness.provenance import NOTES, Remembered, data_versions
@@ -24,6 +25,17 @@ _FORMS = ("data", "text")
 
 Partition = str | None
 Stored = Mapping[Partition, Remembered]
+
+
+WAS_OUTDATED = "torchcell/was_outdated"
+"""Tag of a run that was started because its cells were missing or outdated: it fails with what was deployed then."""
+
+
+class Attempt(NamedTuple):
+    """A failed run. was_outdated: it was started because the cell was outdated, and not by a person who wanted it again."""
+
+    run: str
+    was_outdated: bool
 
 
 class History:
@@ -52,13 +64,13 @@ class History:
             return data_versions(self._instance, key)
         return {partition: made.data_version for partition, made in self.stored(key).items()}
 
-    def failed_since(self, key: dg.AssetKey) -> Mapping[Partition, str]:
-        """Partition -> run, where the last attempt came after the last materialization and failed."""
+    def failed_since(self, key: dg.AssetKey) -> Mapping[Partition, Attempt]:
+        """Partition -> the last attempt, where it came after the last materialization and failed."""
         if key not in self._entries:
             return {}
         attempts = self._open_attempts(key) if self._is_partitioned(key) else self._open_attempt(key)
         failed = _failed_runs(self._instance, set(attempts.values()))
-        return {partition: run for partition, run in attempts.items() if run in failed}
+        return {partition: failed[run] for partition, run in attempts.items() if run in failed}
 
     def _is_partitioned(self, key: dg.AssetKey) -> bool:
         return self._graph.get(key).partitions_def is not None
@@ -134,9 +146,12 @@ def picked(event: Mapping[str, Any]) -> tuple[Partition, Remembered]:
     return made["partition"], Remembered(made["tags"], notes)
 
 
-def _failed_runs(instance: dg.DagsterInstance, runs: Iterable[str]) -> set[str]:
-    ids, found = sorted(runs), set()
+def _failed_runs(instance: dg.DagsterInstance, runs: Iterable[str]) -> dict[str, Attempt]:
+    ids: list[str] = sorted(runs)
+    found: dict[str, Attempt] = {}
     for start in range(0, len(ids), _CHUNK):
         failed = dg.RunsFilter(run_ids=ids[start : start + _CHUNK], statuses=[dg.DagsterRunStatus.FAILURE])
-        found |= {run.run_id for run in instance.get_runs(failed)}
+        for run in instance.get_runs(failed):
+            asked_for = {WAS_OUTDATED, SENSOR_NAME_TAG} & run.tags.keys()  # the sensor asks for what is outdated, too
+            found[run.run_id] = Attempt(run.run_id, bool(asked_for))
     return found

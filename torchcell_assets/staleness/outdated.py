@@ -25,7 +25,7 @@ from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGra
 
 from torchcell_assets.resources import DataRoot
 from torchcell_assets.staleness import files, provenance, reasons
-from torchcell_assets.staleness.history import History
+from torchcell_assets.staleness.history import Attempt, History
 from torchcell_assets.staleness.provenance import Remembered
 from torchcell_assets.staleness.upstream import Upstream, partitions_of, upstream_of
 
@@ -40,7 +40,7 @@ class State(StrEnum):
     MISSING = "missing"  # it was made, and is gone
     CHANGED = "changed"  # it was made, and something else stands in its place
     OUTDATED = "outdated"
-    FAILED = "failed since"  # in sync, and a later attempt to make it again has failed
+    FAILED = "failed since"  # in sync, and a person's attempt to make it again has failed
     IN_SYNC = "in sync"
 
 
@@ -166,13 +166,15 @@ class _Judge:
             elsewhere,
         )
 
-    def standing(self, partition: str | None, made: Remembered | None, failed: str | None) -> Standing:
-        attempt = [f"the last attempt failed (run {failed[:8]})"] if failed else []
+    def standing(self, partition: str | None, made: Remembered | None, failed: Attempt | None) -> Standing:
+        attempt = [f"the last attempt failed (run {failed.run[:8]})"] if failed else []
         if made is None:
             return Standing(self.key, partition, State.NEVER_MADE, "; ".join(["never made", *attempt]))
         lost = [*self._files(made), *([self.elsewhere] if self.elsewhere else [])]
         causes = [*self._code(made), *self._inputs(partition, made), *self._recipe(partition, made)]
-        state = State.OUTDATED if causes else State.FAILED if failed else State.IN_SYNC
+        if not causes and failed and failed.was_outdated:
+            attempt = []  # what had outdated it was taken back, and the mistake with it
+        state = State.OUTDATED if causes else State.FAILED if attempt else State.IN_SYNC
         if lost:
             state = State.MISSING if State.MISSING in dict(lost) else State.CHANGED
         causes = [*(why for _, why in lost), *causes]

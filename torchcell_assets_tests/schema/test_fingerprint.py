@@ -61,6 +61,8 @@ def load(tmp_path):
         ("# why", "# because"),
         ("# a part", "# a fragment"),
         ("relative to wild type", "relative to WT"),
+        ("value = dy.Float64(", 'value = dy.Float64(metadata={"unit": "none"}, '),
+        ("value = dy.Float64(", 'value = dy.Float64(alias="value", '),
         ('!= "x"', "!= 'x'"),
         ('return cls.dataset.col != "x"', 'return (\n            cls.dataset.col != "x"\n        )'),
         ("is_not_null()", "is_not_null(\n        )"),
@@ -72,6 +74,8 @@ def load(tmp_path):
         "comment",
         "comment in a call",
         "description",
+        "metadata",
+        "alias",
         "quotes",
         "brackets",
         "line",
@@ -100,6 +104,12 @@ def test_a_change_is_noticed_and_told_by_field(load, before, after, told):
     old, new = load(BASE), load(BASE.replace(before, after))
     assert fingerprint(old) != fingerprint(new)
     assert difference(describe(old), describe(new)) == told
+
+
+def test_differences_are_told_in_the_order_of_the_names(load):
+    names = [f"{letter}_{number}" for letter in "qwertyuiop" for number in range(3)]
+    many = BASE.replace("    value = dy", "".join(f"    {name} = dy.Int64()\n" for name in names) + "    value = dy")
+    assert difference(describe(load(BASE)), describe(load(many))) == [f"+{name}" for name in sorted(names)]
 
 
 def test_a_check_inside_of_a_call_is_noticed(load):

@@ -1,9 +1,10 @@
 """One asset per dataset: its bundle, and a build of it in Neo4j. Made by one factory from the list of datasets."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import polars as pl
@@ -15,13 +16,20 @@ from torchcell_assets.staleness.publish import as_they_are, column_lineage, colu
 from torchcell_assets.steps.datasets import GENOME
 from torchcell_assets.steps.datasets.assets import of_the_study
 from torchcell_assets.steps.datasets.dataset import Dataset
-from torchcell_assets.steps.graph import bundle, load, offline, tables, writer
+from torchcell_assets.steps.graph import bundle, deletion, load, offline, ownership, tables, writer
 from torchcell_assets.steps.graph.checks import materialized_build
 from torchcell_assets.storage import alone
+
+if TYPE_CHECKING:
+    from neo4j import Driver
 
 POOL = "neo4j_write"
 WRITER = Policy("bundle_writer", bundle.WRITER_VERSION)
 """Another way of writing bundles gives builds other names: what was loaded by the old one is outdated."""
+
+
+DATASETS = Policy("datasets", sorted(dataset.name for dataset in of_the_study()))
+"""What the graph holds beside the genes: a dataset that left the study outdates the genes, and leaves when they are made."""
 
 
 def _schema(*labels: str) -> Policy:
@@ -31,32 +39,29 @@ def _schema(*labels: str) -> Policy:
 def _genome() -> dg.AssetsDefinition:
     @step(
         name=GENOME.name,
-        uses=[Gene, _schema("gene"), WRITER],
+        uses=[Gene, _schema("gene"), WRITER, DATASETS],
         deps=[dg.AssetKey(["datasets", GENOME.name])],
         rebuilds=True,
         kinds={"neo4j"},
         pool=POOL,
-        description="The genes of the reference genome as (:Gene) nodes, replaced in one transaction.",
+        description="The genes of the reference genome as (:Gene) nodes, replaced in one transaction.\n\nDatasets that left "
+        "the study leave the graph with it.",
     )
     def build(context: dg.AssetExecutionContext, root: DataRoot, store: GraphStore) -> dg.MaterializeResult:
         path = root.table("datasets", GENOME.name)
         made = tables.gene_tables(pl.read_parquet(path))
         genes = made.nodes["gene"].height
         version = _upstream_version(context)
-        key = bundle.build_key(GENOME.name, version, ["gene"])
-        manifest = bundle.Manifest(key, GENOME.name, "Gene", path.name, {"Gene": genes}, {}, 0)
+        manifest = bundle.gene_manifest(GENOME.name, version, genes, path)
         bundles = root.place("graph", "bundles", GENOME.name)
         with _alone(context, bundles):
             folder = bundle.write(bundles, made, manifest)
-            with store.driver(loads=True, waits=_waits_for_rebuild(context)) as driver:
+            with _writable(context, root, store) as driver:
+                left = deletion.forget_others(driver, store.database_name, DATASETS.content)
                 load.load_genes(driver, store.database_name, folder)
             bundle.delete_others(folder)
-        return result(
-            folder,
-            version,
-            metadata={"build": key, "dagster/row_count": genes, **_columns(GENOME)},
-            present=_local_store(store),
-        )
+        told = {"build": manifest.build, "dagster/row_count": genes, "left_the_graph": ", ".join(left) or "none"}
+        return result(folder, version, metadata={**told, **_columns(GENOME)}, present=_local_store(store))
 
     return build
 
@@ -112,7 +117,7 @@ def _into_the_graph(context: dg.AssetExecutionContext, root: DataRoot, store: Gr
     manifest = bundle.read_manifest(folder)
     records = manifest.nodes[manifest.record_class]
     if store.local_home is None or records <= offline.ONLINE_RECORDS:
-        with store.driver(loads=True, waits=_waits_for_rebuild(context)) as driver:
+        with _writable(context, root, store) as driver:
             load.load(
                 driver, store.database_name, folder, tick=lambda done, total: context.log.info(f"{done:,} of {total:,}")
             )
@@ -124,7 +129,20 @@ def _into_the_graph(context: dg.AssetExecutionContext, root: DataRoot, store: Gr
         return [*current_bundles(context.instance, root, besides=manifest.dataset), folder]
 
     offline.rebuild(store.local_home, bundles, keep=store.previous_stores, tell=context.log.info)
-    return why
+    with _writable(context, root, store):  # the new store is claimed as the one before was
+        return why
+
+
+@contextlib.contextmanager
+def _writable(context: dg.AssetExecutionContext, root: DataRoot, store: GraphStore) -> Iterator["Driver"]:
+    """A driver of the graph, once no rebuild is under way and it is known that the graph belongs to this data root."""
+
+    def waits() -> None:
+        context.log.info("Another process makes a new graph of all bundles: this one waits for it.")
+
+    with store.driver(loads=True, waits=waits) as driver:
+        load.claim(driver, store.database_name, ownership.id_of(root.folder), root.folder)
+        yield driver
 
 
 def current_bundles(instance: dg.DagsterInstance, root: DataRoot, besides: str = "") -> list[Path]:
@@ -152,10 +170,6 @@ def _columns(dataset: Dataset) -> dict[str, Any]:
 def _alone(context: dg.AssetExecutionContext, bundles: Path) -> AbstractContextManager[None]:
     """The pool keeps two runs of the UI apart; a command line beside it has no pool. Who waits then finds all made."""
     return alone(bundles, waits=lambda: context.log.info("Another process writes this dataset: this one waits for it."))
-
-
-def _waits_for_rebuild(context: dg.AssetExecutionContext) -> Callable[[], None]:
-    return lambda: context.log.info("Another process makes a new graph of all bundles: this one waits for it.")
 
 
 def _upstream_version(context: dg.AssetExecutionContext) -> str:

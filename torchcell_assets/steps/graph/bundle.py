@@ -11,7 +11,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +19,18 @@ import polars as pl
 
 from torchcell_assets.schema.fingerprint import digest
 from torchcell_assets.steps.datasets.dataset import Dataset
+from torchcell_assets.steps.graph import checksums
 from torchcell_assets.steps.graph.tables import (
     BundleError,
     GraphTables,
     experiment_tables,
     screens_of,
     shared_tables,
-    value_sum,
 )
-from torchcell_assets.steps.graph.writer import DATASET_EDGES, DATASET_NODES, schema_entries, writing
+from torchcell_assets.steps.graph.writer import DATASET_EDGES, DATASET_NODES, all_writable, schema_entries, writing
 from torchcell_assets.storage import replacing_together
 
-WRITER_VERSION = "3"
+WRITER_VERSION = "4"
 CHECKSUMS = "SHA256SUMS"
 """File of a bundle with the sums of all its others; `sha256sum -c SHA256SUMS` compares them."""
 RECORD_LABELS = ("Fitness", "Interaction", "Viability")
@@ -43,6 +43,7 @@ _TYPES: dict[str, Any] = {
     "double": pl.Float64,
     "float": pl.Float64,
     "boolean": pl.Boolean,
+    "bool": pl.Boolean,
 }
 
 
@@ -52,7 +53,9 @@ class Manifest:
 
     build: its name, a hash of the dataset's name, the logical rows, the schema entries and the writer's version. Short,
         because each experiment carries it: ten characters lie in the record of a node, forty in 128 bytes beside it.
-    nodes, edges: rows by label or type. value_sum: integer-scaled sum over the experiments.
+    nodes, edges: rows by label or type.
+    pages: a checksum of each page of experiments with their edges; columns: of each of their columns, over all pages.
+    shared: label -> column -> checksum, of the dataset, its publication, screens and environments.
     """
 
     build: str
@@ -61,7 +64,9 @@ class Manifest:
     table: str
     nodes: dict[str, int]
     edges: dict[str, int]
-    value_sum: int
+    pages: list[str] = field(default_factory=list)
+    columns: dict[str, str] = field(default_factory=dict)
+    shared: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 def build_key(dataset: str, data_version: str, labels: list[str]) -> str:
@@ -79,16 +84,42 @@ def labels_of(dataset: Dataset) -> list[str]:
     return [dataset.record.__name__.lower(), *DATASET_NODES, *DATASET_EDGES]
 
 
-def manifest_of(dataset: Dataset, records: pl.DataFrame, made: GraphTables, version: str, table: Path) -> Manifest:
-    """What the bundle of these records must hold, and the name of its build.
+def manifest_of(dataset: Dataset, made: GraphTables, version: str, table: Path) -> Manifest:
+    """What the bundle of some records must hold, and the name of its build.
 
-    records: the stored table at `table`; version: its data version; made: its nodes and edges.
+    made: nodes and edges of the records; table: where these are stored; version: its data version.
     """
+    clean = all_writable(made)
     rows = Counter({label: rows.height for label, rows in {**made.nodes, **made.edges}.items()})
-    return _manifest(dataset, version, table, rows, value_sum(records))
+    pages = checksums.Pages()
+    pages.add(*_of_experiments(dataset, clean))
+    return _manifest(dataset, version, table, rows=rows, pages=pages.checksums(), clean=clean)
 
 
-def _manifest(dataset: Dataset, version: str, table: Path, rows: Mapping[str, int], total: int) -> Manifest:
+def gene_manifest(name: str, version: str, genes: int, table: Path) -> Manifest:
+    """What the bundle of a genome must hold, `genes` nodes, and the name of its build."""
+    return Manifest(build_key(name, version, ["gene"]), name, "Gene", table.name, {"Gene": genes}, {})
+
+
+def _of_experiments(dataset: Dataset, clean: GraphTables) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Experiments with their screen, and their edges, as a server gives them back: `build` and the ids of the edges go."""
+    experiments = clean.nodes[dataset.record.__name__.lower()]
+    screens = clean.edges["measured"]["source"]
+    edges = clean.edges["perturbs"].rename({"target": "gene"}).drop("source")
+    return experiments.drop("build").with_columns(screens.alias("screen")), edges
+
+
+def _manifest(
+    dataset: Dataset,
+    version: str,
+    table: Path,
+    *,
+    rows: Mapping[str, int],
+    pages: list[dict[str, str]],
+    clean: GraphTables,
+) -> Manifest:
+    under = clean.edges["under"].select(id="source", environment="target")
+    shared = {**clean.nodes, "screen": clean.nodes["screen"].join(under, on="id", maintain_order="left")}
     return Manifest(
         build=build_of(dataset, version),
         dataset=dataset.name,
@@ -96,7 +127,9 @@ def _manifest(dataset: Dataset, version: str, table: Path, rows: Mapping[str, in
         table=table.name,
         nodes={label.capitalize(): n for label, n in rows.items() if label not in DATASET_EDGES},
         edges={label.upper(): n for label, n in rows.items() if label in DATASET_EDGES},
-        value_sum=total,
+        pages=[checksums.together(page) for page in pages],
+        columns=checksums.by_column(pages),
+        shared={name.capitalize(): checksums.of_rows(shared[name].sort("uid")) for name in DATASET_NODES},
     )
 
 
@@ -109,7 +142,7 @@ def write(folder: Path, tables: GraphTables, manifest: Manifest) -> Path:
 
     def fill(temporary: Path) -> Manifest:
         with writing(temporary) as writer:
-            writer.write(tables)
+            writer.write(all_writable(tables))
         return manifest
 
     return _build(folder, manifest.build, fill)
@@ -125,15 +158,17 @@ def write_records(folder: Path, dataset: Dataset, version: str, table: Path) -> 
 
     def fill(temporary: Path) -> Manifest:
         rows: Counter[str] = Counter()
-        screens, total = [], 0
+        screens, pages = [], checksums.Pages()
         with writing(temporary) as writer:
             for records in _batches(table):
-                experiments = experiment_tables(dataset, records, build, rows[dataset.record.__name__.lower()])
+                made = experiment_tables(dataset, records, build, rows[dataset.record.__name__.lower()])
+                experiments = all_writable(made)
                 rows.update(writer.write(experiments))
+                pages.add(*_of_experiments(dataset, experiments))
                 screens.append(screens_of(records))
-                total += value_sum(records)
-            rows.update(writer.write(shared_tables(dataset, pl.concat(screens), build)))
-        return _manifest(dataset, version, table, rows, total)
+            shared = all_writable(shared_tables(dataset, pl.concat(screens), build))
+            rows.update(writer.write(shared))
+        return _manifest(dataset, version, table, rows=rows, pages=pages.checksums(), clean=shared)
 
     return _build(folder, build, fill)
 
@@ -183,20 +218,21 @@ def read_manifest(folder: Path) -> Manifest:
 
 def parts_of(folder: Path, name: str) -> list[Path]:
     """The files of one table of a bundle, in their order; large ones are compressed."""
-    return sorted(folder.glob(f"{name}-part*"))
+    return sorted(folder.glob(f"{name}-part*"), key=lambda part: (len(part.name), part.name))
 
 
-def read_table(folder: Path, name: str) -> pl.DataFrame:
+def read_table(folder: Path, name: str, part: int | None = None) -> pl.DataFrame:
     """One node or edge table of a bundle, typed by its BioCypher header; the label column is left out.
 
-    name: `Fitness`, `Gene` ... or `PERTURBS` ...; edges get columns `source` and `target`.
+    name: `Fitness`, `Gene` ... or `PERTURBS` ...; edges get columns `source` and `target`. part: only this one of its files.
     """
+    files = parts_of(folder, name)
     header = (folder / f"{name}-header.csv").read_text().rstrip("\n").split("\t")
     names = {":ID": "id", ":START_ID": "source", ":END_ID": "target", ":LABEL": "_label", ":TYPE": "_label"}
     columns = [names.get(entry, entry.split(":")[0]) for entry in header]
     seen = [column if columns.index(column) == at else f"_{at}" for at, column in enumerate(columns)]
     raw = pl.read_csv(
-        parts_of(folder, name),
+        files if part is None else files[part],
         separator="\t",
         has_header=False,
         new_columns=seen,
@@ -207,13 +243,41 @@ def read_table(folder: Path, name: str) -> pl.DataFrame:
     return raw.select(column for column in typed if column.meta.output_name() != "preferred_id")
 
 
+def experiments(folder: Path, manifest: Manifest) -> Iterator[pl.DataFrame]:
+    """The experiments of a bundle with their edges, a batch of the bundle at a time, in the order of `ordinal`.
+
+    Columns: `screen_uid`, the list of genes (`p_target`) and of each other column of the perturbations (`p_kind` ...), and
+    the properties of the node. Raises BundleError where the files of a batch do not belong together.
+    """
+    names = (manifest.record_class, "MEASURED", "PERTURBS")
+    numbers = {len(parts_of(folder, name)) for name in names}
+    for part in range(max(numbers)):
+        if len(numbers) > 1:
+            raise BundleError(f"{folder} lacks a file: materialize its graph asset again.")
+        nodes, measured, perturbs = (read_table(folder, name, part) for name in names)
+        edges = perturbs.sort("source", "position").rename({n: f"p_{n}" for n in perturbs.columns if n != "source"})
+        listed = edges.group_by(pl.col("source").alias("id"), maintain_order=True).agg(pl.exclude("source"))
+        screens = measured.select(
+            pl.col("target").alias("id"), screen_uid=pl.concat_str(pl.lit(manifest.build + "/"), "source")
+        )
+        joined = nodes.join(screens, on="id").join(listed, on="id").sort("ordinal")
+        if joined.height != nodes.height or joined["p_target"].list.len().sum() != perturbs.height:
+            raise BundleError(f"The files of batch {part} of {folder} do not belong together: materialize it again.")
+        yield joined.select(
+            "screen_uid", "p_target", pl.exclude("screen_uid", "p_target", *nodes.columns), *nodes.columns
+        )
+
+
 def _typed(column: str, entry: str) -> pl.Expr:
-    kind = entry.split(":")[1] if ":" in entry and not entry.startswith(":") else ""
-    if kind.endswith("[]"):
-        return pl.col(column).str.split("|").cast(pl.List(_TYPES.get(kind[:-2], pl.String)))
-    if kind == "boolean":
-        return pl.col(column) == "true"
-    return pl.col(column).cast(_TYPES.get(kind, pl.String))
+    kind = type_of(entry.split(":")[1] if ":" in entry and not entry.startswith(":") else "")
+    if isinstance(kind, pl.List):
+        return pl.col(column).str.split("|").cast(kind)
+    return pl.col(column) == "true" if kind == pl.Boolean else pl.col(column).cast(kind)
+
+
+def type_of(kind: str) -> Any:
+    """The polars type of a property, from its type in a header of BioCypher or in `schema_config.yaml`."""
+    return pl.List(type_of(kind[:-2])) if kind.endswith("[]") else _TYPES.get(kind, pl.String)
 
 
 def _check_counts(folder: Path, manifest: Manifest) -> None:

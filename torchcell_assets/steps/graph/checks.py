@@ -1,12 +1,19 @@
 """`store_in_sync`: what the server says of itself against the last materialization. A wiped volume must not stay green."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import dagster as dg
 
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.resources import DataRoot, GraphStore
+from torchcell_assets.steps.datasets import GENOME
 from torchcell_assets.steps.datasets.assets import of_the_study
-from torchcell_assets.steps.datasets.dataset import Dataset
-from torchcell_assets.steps.graph import bundle, load, verification
+from torchcell_assets.steps.graph import bundle, load, ownership, verification
+
+if TYPE_CHECKING:
+    from neo4j import Driver
 
 
 def materialized_build(instance: dg.DagsterInstance, dataset: str) -> str | None:
@@ -17,32 +24,52 @@ def materialized_build(instance: dg.DagsterInstance, dataset: str) -> str | None
     return str(event.asset_materialization.metadata["build"].value)
 
 
-def _check(dataset: Dataset) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=["graph", dataset.name],
-        name="store_in_sync",
-        description="The server serves the build that was materialized, with the counts and sums of its bundle.",
-    )
+def _check(name: str, description: str, wrong: "Callable[[Driver, str, Path], list[str]]") -> dg.AssetChecksDefinition:
+    """wrong: what the server holds otherwise than the bundle in a folder says."""
+
+    @dg.asset_check(asset=["graph", name], name="store_in_sync", description=description)
     def check(context: dg.AssetCheckExecutionContext, root: DataRoot, store: GraphStore) -> dg.AssetCheckResult:
-        wanted = materialized_build(context.instance, dataset.name)
+        wanted = materialized_build(context.instance, name)
         if wanted is None:
             return dg.AssetCheckResult(passed=False, description="never materialized")
         try:
             with store.driver() as driver:
-                serves = load.current_build(driver, store.database_name, dataset.name)
-                manifest = bundle.read_manifest(root.place("graph", "bundles", dataset.name, wanted))
-                wrong = verification.differences(driver, store.database_name, manifest)
+                ownership.refuse_of_another_root(driver, store.database_name, ownership.id_of(root.folder))
+                found = wrong(driver, store.database_name, root.place("graph", "bundles", name, wanted))
         except TorchcellError as error:
             return dg.AssetCheckResult(passed=False, description=str(error))
-        if serves != wanted:
-            wrong = [f"serves {serves} and {wanted} was materialized", *wrong]
         return dg.AssetCheckResult(
-            passed=not wrong,
-            description="; ".join(wrong) or None,
-            metadata={"serves": str(serves), "materialized": wanted},
+            passed=not found, description="; ".join(found) or None, metadata={"materialized": wanted}
         )
 
     return check
 
 
-CHECKS = [_check(dataset) for dataset in of_the_study()]
+def _wrong_records(driver: "Driver", database: str, folder: Path) -> list[str]:
+    manifest = bundle.read_manifest(folder)
+    serves = load.current_build(driver, database, manifest.dataset)
+    other = [f"serves {serves} and {manifest.build} was materialized"] * (serves != manifest.build)
+    return [*other, *verification.differences(driver, database, manifest)]
+
+
+def _wrong_genes(driver: "Driver", database: str, folder: Path) -> list[str]:
+    left = verification.strange_datasets(driver, database, [dataset.name for dataset in of_the_study()])
+    told = [f"the graph holds {', '.join(left)}, which the study does not: materialize graph/genome"] * bool(left)
+    return [*told, *verification.gene_differences(driver, database, folder)]
+
+
+CHECKS = [
+    _check(
+        GENOME.name,
+        "The server holds the genes that were materialized, every property, and no dataset that left the study.",
+        _wrong_genes,
+    ),
+    *(
+        _check(
+            dataset.name,
+            "The server serves the build that was materialized, with the counts and every column of its bundle.",
+            _wrong_records,
+        )
+        for dataset in of_the_study()
+    ),
+]

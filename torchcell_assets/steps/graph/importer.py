@@ -16,7 +16,7 @@ from typing import IO, Any
 
 import polars as pl
 
-from torchcell_assets.steps.graph import bundle, supervisor
+from torchcell_assets.steps.graph import bundle, ownership, supervisor
 from torchcell_assets.steps.graph.jars import GraphUnavailable, fetch_jars
 from torchcell_assets.steps.graph.server_home import LARGE, admin_command, configure, environment, new_entry, reason
 from torchcell_assets.steps.graph.supervisor import write_entry
@@ -32,7 +32,7 @@ _NOT_STORED = {
 }  # BioCypher's, the same on every node; a live load leaves it out too
 _SIGNS = ("original error", "data source", "Detected field")  # by which the importer tells of a bad row
 
-BARE_GENES = ":ID\tname\tid\t:LABEL\n"
+BARE_GENES = ":ID\tuid\tname\tid\t:LABEL\n"
 """Header of genes that are perturbed, where the genome has no bundle yet; its own load adds what it knows of them."""
 
 
@@ -110,7 +110,8 @@ def _arguments(bundles: Sequence[Path], staged: Path, home: Path) -> list[str]:
             if folder is not staged and name in (*SHARED, "Gene"):
                 continue  # each once, from the staged files
             is_edge = ":START_ID" in (text := header.read_text())
-            label = "=Experiment" if not is_edge and name in bundle.RECORD_LABELS else ""
+            more = ":Experiment" if name in bundle.RECORD_LABELS else ""
+            label = "" if is_edge else f"={ownership.OWN}{more}"
             read = headers / f"{number}-{header.name}"
             read.write_text("\t".join(_NOT_STORED.get(entry, entry) for entry in text.split("\t")))
             listed.append(f"--{'relationships' if is_edge else 'nodes'}{label}={read},{folder}/{name}-part.*")
@@ -142,6 +143,11 @@ def _stage(folder: Path, bundles: Sequence[Path]) -> Path:
         (folder / f"{name}-header.csv").write_text(header := headers.pop())
         lines = [line for one in holding for part in bundle.parts_of(one, name) for line in _lines(part)]
         nodes = {line.split("\t", 1)[0]: line for line in lines}
+        if other := next((line for line in lines if nodes[line.split("\t", 1)[0]] != line), None):
+            raise ImportFailed(
+                f"Two bundles say different things of the {name.lower()} {other.split(chr(9), 1)[0]!r}: materialize the graph "
+                "assets again. The old store stays."
+            )
         if name == "Gene":
             nodes |= {gene: _bare_gene(gene, header) for gene in _perturbed(bundles) if gene not in nodes}
         (folder / f"{name}-part000.csv").write_text("".join(f"{line}\n" for line in nodes.values()))
@@ -154,7 +160,7 @@ def _lines(part: Path) -> list[str]:
 
 def _bare_gene(gene: str, header: str) -> str:
     """A retired ORF becomes a gene with its name alone, so that its measurement is kept."""
-    given = {":ID": gene, "name": f'"{gene}"', "id": f'"{gene}"', ":LABEL": '"Gene"'}
+    given = {":ID": gene, **dict.fromkeys(("uid", "name", "id"), f'"{gene}"'), ":LABEL": '"Gene"'}
     entries = header.strip().split("\t")
     return "\t".join(given.get(entry if entry.startswith(":") else entry.split(":")[0], "") for entry in entries)
 

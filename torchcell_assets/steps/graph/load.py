@@ -1,10 +1,10 @@
 """A bundle into Neo4j: a new build beside the old one, verified, made current, the old one deleted.
 
 Readers never see half a load: they read the build that `(:Dataset).current` names, and one small transaction moves it.
-A load that was killed goes on with the batches that were not committed.
+A load that was killed goes on with the batches that were not committed. A part of the bundle is held at a time.
 
 Belongs here: everything that writes to the server. Does not: what a bundle is (bundle.py), queries (read.py), whether the server
-holds what it was sent (verification.py).
+holds what it was sent (verification.py), what in it belongs to somebody else (ownership.py).
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from torchcell_assets.errors import TorchcellError
-from torchcell_assets.steps.graph import bundle
+from torchcell_assets.steps.graph import bundle, deletion, ownership, statements
 from torchcell_assets.steps.graph.verification import differences
 
 if TYPE_CHECKING:
@@ -23,79 +23,6 @@ if TYPE_CHECKING:
 
 BATCH = 5_000  # rows a transaction: measured best for nodes with their edges
 SESSIONS = 2  # that create experiments at a time; a deadlock over a gene is tried again by the driver
-DELETE_BATCH = 10_000
-
-CONSTRAINTS = (
-    "CREATE CONSTRAINT gene_id IF NOT EXISTS FOR (n:Gene) REQUIRE n.id IS UNIQUE",
-    "CREATE CONSTRAINT dataset_id IF NOT EXISTS FOR (n:Dataset) REQUIRE n.id IS UNIQUE",
-    "CREATE CONSTRAINT build_id IF NOT EXISTS FOR (n:Build) REQUIRE n.id IS UNIQUE",
-    "CREATE CONSTRAINT publication_id IF NOT EXISTS FOR (n:Publication) REQUIRE n.id IS UNIQUE",
-    "CREATE CONSTRAINT environment_id IF NOT EXISTS FOR (n:Environment) REQUIRE n.id IS UNIQUE",
-    "CREATE CONSTRAINT screen_uid IF NOT EXISTS FOR (n:Screen) REQUIRE n.uid IS UNIQUE",
-    "CREATE INDEX experiment_page IF NOT EXISTS FOR (n:Experiment) ON (n.build, n.ordinal)",
-    "CREATE INDEX experiment_id IF NOT EXISTS FOR (n:Experiment) ON (n.id)",
-    "CREATE INDEX gene_name IF NOT EXISTS FOR (n:Gene) ON (n.name)",
-    "CREATE INDEX screen_build IF NOT EXISTS FOR (n:Screen) ON (n.build)",
-)
-
-SET_GENES = """
-UNWIND $rows AS row
-MERGE (g:Gene {id: row.id})
-SET g = row
-"""
-DROP_OTHER_GENES = """
-MATCH (g:Gene) WHERE NOT g.id IN $ids AND NOT EXISTS { (g)<-[:PERTURBS]-() }
-DETACH DELETE g
-"""
-SET_SHARED = """
-UNWIND $rows AS row
-MERGE (n:{label} {{id: row.id}})
-SET n += row
-"""
-BEGIN = """
-MERGE (b:Build {id: $build})
-ON CREATE SET b.dataset = $dataset, b.status = 'loading'
-SET b.expected = $expected, b.record_class = $record_class
-"""
-SET_SCREENS = """
-UNWIND $rows AS row
-MERGE (s:Screen {uid: row.uid})
-SET s += row
-WITH s, row
-MATCH (v:Environment {id: row.environment})
-MERGE (s)-[:UNDER]->(v)
-REMOVE s.environment
-"""
-# A retired ORF that the genome no longer lists becomes a gene with its name alone, so that its measurement is kept.
-NAME_GENES = """
-UNWIND $genes AS gene
-MERGE (g:Gene {id: gene}) ON CREATE SET g.name = gene
-"""
-# Rows are lists, and properties are named once in the statement: a map a row costs the server a third more.
-CREATE_EXPERIMENTS = """
-UNWIND $rows AS row
-MATCH (s:Screen {{uid: row[0]}})
-CREATE (s)-[:MEASURED]->(e:Experiment:{label} {{{properties}}})
-WITH e, row
-UNWIND range(0, size(row[1]) - 1) AS i
-MATCH (g:Gene {{id: row[1][i]}})
-CREATE (e)-[:PERTURBS {{{attributes}}}]->(g)
-"""
-FLIP = """
-MATCH (b:Build {id: $build})
-MATCH (d:Dataset {id: $dataset})
-OPTIONAL MATCH (d)-[old:CONTAINS]->(:Screen)
-DELETE old
-WITH DISTINCT b, d
-SET d.previous = d.current, d.current = $build, b.status = 'live'
-WITH d
-MATCH (p:Publication {id: $publication}) MERGE (d)-[:PUBLISHED_IN]->(p)
-WITH DISTINCT d
-MATCH (s:Screen {build: $build}) MERGE (d)-[:CONTAINS]->(s)
-"""
-OLD_BUILDS = """
-MATCH (d:Dataset {id: $dataset}) MATCH (b:Build {dataset: $dataset}) WHERE b.id <> d.current RETURN b.id AS id
-"""
 
 
 class LoadError(TorchcellError):
@@ -103,24 +30,51 @@ class LoadError(TorchcellError):
 
 
 def prepare(driver: "Driver", database: str, patience: int = 120) -> None:
-    """Constraints and indexes, if they are not there yet; waits `patience` seconds until they are made."""
-    for statement in CONSTRAINTS:
+    """Constraint and indexes, if they are not there yet; waits `patience` seconds until they are made."""
+    for statement in statements.CONSTRAINTS:
         driver.execute_query(statement, database_=database)
     driver.execute_query("CALL db.awaitIndexes($patience)", patience=patience, database_=database)
 
 
+def claim(driver: "Driver", database: str, root: str, folder: Path) -> None:
+    """Note in the graph that it belongs to a data root.
+
+    Args:
+        driver: of the server.
+        database: of that server.
+        root: the id that the data root remembers.
+        folder: where that is; the sentence with which another root is refused names it.
+
+    Raises:
+        GraphOfOthers: The graph belongs to another data root, or is not safe to write to; nothing was written.
+
+    """
+    ownership.refuse_unsafe(driver, database)
+    ownership.refuse_of_another_root(driver, database, root)
+    prepare(driver, database)
+    statements.write(driver, database, (statements.CLAIM, {"root": root, "folder": str(folder)}))
+    ownership.refuse_of_another_root(driver, database, root)  # two that came at once
+
+
 def load_genes(driver: "Driver", database: str, folder: Path) -> int:
-    """Replace the genes in one transaction; genes that are perturbed by a stored experiment stay. Returns their number."""
+    """Replace the genes in one transaction; returns their number.
+
+    Genes stay that are perturbed by a stored experiment, or to which somebody has tied something. Own properties are set
+    by name, and taken away where the genome has them no more; those of others stay.
+    """
+    ownership.refuse_unsafe(driver, database)
     prepare(driver, database)
     rows = bundle.read_table(folder, "Gene").to_dicts()
-    with driver.session(database=database) as session:
-
-        def replace(transaction: Any) -> None:
-            for start in range(0, len(rows), 1_000):
-                transaction.run(SET_GENES, rows=rows[start : start + 1_000]).consume()
-            transaction.run(DROP_OTHER_GENES, ids=[row["id"] for row in rows]).consume()
-
-        session.execute_write(replace)
+    own = ownership.properties_of("Gene")
+    ids = [row["id"] for row in rows]
+    set_genes = [(statements.SET_NODES.format(label="Gene"), {"rows": part}) for part in statements.parts(rows, 1_000)]
+    statements.write(
+        driver,
+        database,
+        *_own_properties(driver, database, "Gene"),
+        *set_genes,
+        (statements.DROP_OTHER_GENES, {"ids": ids, "own": own}),
+    )
     return len(rows)
 
 
@@ -129,127 +83,215 @@ def load(
 ) -> bundle.Manifest:
     """Load the bundle in `folder` as a new build, verify it, make it current, delete the builds before it.
 
-    tick: called with (experiments loaded, experiments in all) after every batch.
-    Raises LoadError, with the old build still current, if the server then holds other counts or sums than the manifest.
+    A build that is current and not what its bundle says is loaded afresh; until then its dataset serves none.
+
+    Args:
+        driver: of the server.
+        database: of that server.
+        folder: of the bundle.
+        tick: called with (experiments loaded, experiments in all) after every batch.
+
+    Returns:
+        The manifest of the bundle.
+
+    Raises:
+        GraphOfOthers: The load would delete or change what somebody else wrote; nothing was written.
+        LoadError: It would change what another dataset shares, or the server does not hold what was sent; the old build,
+            if another one served, still does.
+
     """
     manifest = bundle.read_manifest(folder)
-    prepare(driver, database)
-    if current_build(driver, database, manifest.dataset) == manifest.build and not differences(
-        driver, database, manifest
-    ):
-        return manifest
-    _begin(driver, database, folder, manifest)
-    _load_experiments(driver, database, folder, manifest, tick)
-    if wrong := differences(driver, database, manifest):
-        delete_build(driver, database, manifest.build)
-        raise LoadError(
-            f"The server does not hold what was sent for {manifest.build}: {'; '.join(wrong)}. The old build stays."
+    ownership.refuse_unsafe(driver, database)
+    current = current_build(driver, database, manifest.dataset)
+    if current == manifest.build:
+        if not differences(driver, database, manifest):
+            return manifest
+        ownership.refuse_tied(driver, database, [current])
+        prepare(driver, database)
+        statements.write(driver, database, (statements.RETIRE, {"dataset": manifest.dataset}))
+        deletion.delete_build(driver, database, current)
+    else:
+        _refuse_changes(driver, database, folder, manifest)
+    old = [
+        row["id"]
+        for row in statements.read(
+            driver, database, statements.OLD_BUILDS, dataset=manifest.dataset, build=manifest.build
         )
-    publication = bundle.read_table(folder, "Publication")["id"].item()
-    _write(driver, database, FLIP, build=manifest.build, dataset=manifest.dataset, publication=publication)
-    for row in driver.execute_query(OLD_BUILDS, dataset=manifest.dataset, database_=database).records:
-        delete_build(driver, database, row["id"])
+    ]
+    ownership.refuse_tied(driver, database, old)
+    prepare(driver, database)
+    _load_build(driver, database, folder, manifest, tick)
+    _flip(driver, database, folder, manifest)
+    for build in old:
+        deletion.delete_build(driver, database, build)
+    deletion.drop_orphans(driver, database)
     return manifest
+
+
+def register(driver: "Driver", database: str, manifest: bundle.Manifest) -> None:
+    """Note in a store that was imported whole what a load would have: the build that is current, and what is ours."""
+    label = "Gene" if manifest.record_class == "Gene" else "Dataset"
+    noted: list[statements.Statement] = _own_properties(driver, database, label)
+    if label == "Dataset":
+        live = "MATCH (b:TorchCell:Build {uid: $build}) SET b.status = 'live'"
+        current = "MATCH (d:TorchCell:Dataset {uid: $dataset}) SET d.current = $build"
+        which = {"build": manifest.build, "dataset": manifest.dataset}
+        noted += [(statements.BEGIN, _build(manifest)), (live, which), (current, which)]
+    statements.write(driver, database, *noted)
 
 
 def current_build(driver: "Driver", database: str, dataset: str) -> str | None:
     """The build that readers of `dataset` see; None if there is none."""
-    found = driver.execute_query(
-        "MATCH (d:Dataset {id: $d}) RETURN d.current AS build", d=dataset, database_=database
-    ).records
+    found = statements.read(
+        driver, database, "MATCH (d:TorchCell:Dataset {uid: $d}) RETURN d.current AS build", d=dataset
+    )
     return found[0]["build"] if found else None
 
 
-def delete_build(driver: "Driver", database: str, build: str) -> None:
-    """Delete a build in batches. The node that names it goes last, so that a killed deletion is finished next time."""
-    for label in ("Experiment", "Screen"):
-        _delete(driver, database, label, build)
-    _write(driver, database, "MATCH (b:Build {id: $build}) DELETE b", build=build)
-
-
-def _delete(driver: "Driver", database: str, label: str, build: str) -> None:
-    with driver.session(database=database) as session:
-        session.run(
-            f"MATCH (n:{label} {{build: $build}}) CALL (n) {{ DETACH DELETE n }} IN TRANSACTIONS OF {DELETE_BATCH} ROWS",
-            build=build,
-        ).consume()
-
-
 def _begin(driver: "Driver", database: str, folder: Path, manifest: bundle.Manifest) -> None:
-    for label in ("Dataset", "Publication", "Environment"):
-        rows = bundle.read_table(folder, label).to_dicts()
-        _write(driver, database, SET_SHARED.format(label=label), rows=rows)
-    _write(
+    """The build, its screens and their environments, in one transaction: an environment is never there without a screen."""
+    environments = bundle.read_table(folder, "Environment").to_dicts()
+    under = dict(bundle.read_table(folder, "UNDER").select("source", "target").iter_rows())
+    screens = [
+        {"screen": row, "environment": under[row["id"]]} for row in bundle.read_table(folder, "Screen").to_dicts()
+    ]
+    statements.write(
         driver,
         database,
-        BEGIN,
-        build=manifest.build,
-        dataset=manifest.dataset,
-        expected=manifest.nodes[manifest.record_class],
-        record_class=manifest.record_class,
+        (statements.LOCK, {}),
+        (statements.SET_NODES.format(label="Environment"), {"rows": environments}),
+        (statements.BEGIN, _build(manifest)),
+        *((statements.SET_SCREENS, {"rows": part}) for part in statements.parts(screens, 1_000)),
     )
-    under = bundle.read_table(folder, "UNDER").rename({"source": "id", "target": "environment"})
-    screens = bundle.read_table(folder, "Screen").join(under, on="id", how="left")
-    _write(driver, database, SET_SCREENS, rows=screens.to_dicts())
+
+
+def _flip(driver: "Driver", database: str, folder: Path, manifest: bundle.Manifest) -> None:
+    """Readers see the new build from here on, with its publication."""
+    [dataset] = bundle.read_table(folder, "Dataset").to_dicts()
+    [publication] = bundle.read_table(folder, "Publication").to_dicts()
+    which = {"dataset": manifest.dataset, "build": manifest.build, "publication": publication["uid"]}
+    statements.write(
+        driver,
+        database,
+        (statements.LOCK, {}),
+        *_own_properties(driver, database, "Dataset"),
+        (statements.SET_NODES.format(label="Dataset"), {"rows": [dataset]}),
+        (statements.SET_NODES.format(label="Publication"), {"rows": [publication]}),
+        (statements.RETIRE, which),
+        (statements.FLIP, which),
+    )
+
+
+def _build(manifest: bundle.Manifest) -> dict[str, Any]:
+    return {
+        "build": manifest.build,
+        "dataset": manifest.dataset,
+        "expected": manifest.nodes[manifest.record_class],
+        "record_class": manifest.record_class,
+        "own": ownership.own_of_a_build(manifest.record_class),
+    }
+
+
+def _own_properties(driver: "Driver", database: str, label: str) -> list[statements.Statement]:
+    """Statements that remember which properties of a label are ours, and take away those that are no more.
+
+    Raises GraphOfOthers where a property that becomes ours is already there, from somebody else.
+    """
+    now = ownership.properties_of(label)
+    root = f"MATCH (r:TorchCell:DataRoot {{uid: 'data root'}}) RETURN r.own_{label} AS own"
+    before = next((row["own"] for row in statements.read(driver, database, root)), None) or now
+    new, gone = sorted(set(now) - set(before)), sorted(set(before) - set(now))
+    held = f"MATCH (n:TorchCell:{label}) WHERE any(k IN $new WHERE n[k] IS NOT NULL) RETURN count(n) AS n"
+    if new and (number := statements.read(driver, database, held, new=new)[0]["n"]):
+        raise ownership.GraphOfOthers(
+            f"{number} {label} nodes have properties of somebody else where this version writes its own, "
+            f"{', '.join(new)}. Nothing was changed: rename them, and load again."
+        )
+    taken = f"MATCH (n:TorchCell:{label}) WHERE n.uid IS NOT NULL SET n += $gone"
+    return [
+        (f"{statements.LOCK} SET r.own_{label} = $own", {"own": now}),
+        *([(taken, {"gone": dict.fromkeys(gone)})] if gone else []),
+    ]
+
+
+def _refuse_changes(driver: "Driver", database: str, folder: Path, manifest: bundle.Manifest) -> None:
+    """Raise LoadError where a node that other datasets share says something else in the graph than in the bundle."""
+    for label, edge in (("Environment", "UNDER"), ("Publication", "PUBLISHED_IN")):
+        rows = {row["uid"]: row for row in bundle.read_table(folder, label).to_dicts()}
+        statement = statements.SHARED_NODES.format(label=label, edge=edge)
+        for found in statements.read(driver, database, statement, ids=list(rows), dataset=manifest.dataset):
+            wrong = {
+                k: found["said"].get(k) for k, value in rows[found["uid"]].items() if found["said"].get(k) != value
+            }
+            if wrong and found["others"]:
+                name, said = next(iter(wrong.items()))
+                other = sorted(set(found["others"]))[0]
+                raise LoadError(
+                    f"The {label.lower()} {rows[found['uid']]['name']!r} was changed in the graph: its {name} is {said!r} "
+                    f"there and {rows[found['uid']][name]!r} in the bundle of {manifest.dataset}, and {other} stands on it "
+                    f"too. Nothing was loaded: materialize graph/{other} again, which puts it right."
+                )
+
+
+def _load_build(
+    driver: "Driver", database: str, folder: Path, manifest: bundle.Manifest, tick: Callable[[int, int], None]
+) -> None:
+    """Load all that readers will see, and verify it; what an interrupted load had left is not trusted where it is wrong."""
+    _begin(driver, database, folder, manifest)
+    resumed = _load_experiments(driver, database, folder, manifest, tick)
+    wrong = differences(driver, database, manifest)
+    if wrong and resumed:
+        deletion.delete_build(driver, database, manifest.build)
+        _begin(driver, database, folder, manifest)
+        _load_experiments(driver, database, folder, manifest, tick)
+        wrong = differences(driver, database, manifest)
+    if wrong:
+        deletion.delete_build(driver, database, manifest.build)
+        serves = current_build(driver, database, manifest.dataset)
+        stays = f"The build {serves} stays." if serves else "No build of it serves now: load it again."
+        raise LoadError(
+            f"The server does not hold what was sent for {manifest.dataset} ({manifest.build}): {'; '.join(wrong)}. {stays}"
+        )
 
 
 def _load_experiments(
     driver: "Driver", database: str, folder: Path, manifest: bundle.Manifest, tick: Callable[[int, int], None]
-) -> None:
-    """Create what is not there yet, batch by batch, each in a transaction of its own."""
-    perturbs = bundle.read_table(folder, "PERTURBS").sort("source", "position")
-    _write(driver, database, NAME_GENES, genes=perturbs["target"].unique().sort().to_list())
-    rows = _experiments(folder, manifest, perturbs)
-    edges = len(perturbs.columns)  # so many columns are of the edges
-    statement = CREATE_EXPERIMENTS.format(
-        label=manifest.record_class,
-        attributes=", ".join(f"`{rows.columns[at].removeprefix('p_')}`: row[{at}][i]" for at in range(2, edges)),
-        properties=", ".join(f"`{rows.columns[at]}`: row[{at}]" for at in range(edges, rows.width)),
-    )
-
-    def create(start: int) -> int:
-        part = rows.slice(start, BATCH)
-        _write(driver, database, statement, rows=part.rows())
-        return part.height
-
+) -> bool:
+    """Create what is not there yet, part by part and batch by batch, each in a transaction of its own; whether some was."""
     there = _loaded(driver, database, manifest)
-    wanted = [start for start in range(0, rows.height, BATCH) if start not in there]
-    done = rows.height - sum(min(BATCH, rows.height - start) for start in wanted)
+    total, done = manifest.nodes[manifest.record_class], 0
     with ThreadPoolExecutor(SESSIONS) as pool:
-        try:
-            for created in pool.map(create, wanted):
-                done += created
-                tick(done, rows.height)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+        for part in bundle.experiments(folder, manifest):
+            starts = part["ordinal"] // BATCH * BATCH
+            wanted = part.filter(~starts.is_in(there))
+            done += part.height - wanted.height
+            genes = wanted["p_target"].explode().unique().drop_nulls().sort().to_list()
+            statements.write(driver, database, (statements.NAME_GENES, {"genes": genes}))
+            statement = statements.creation(manifest.record_class, part.columns)
+            batches = [wanted.slice(start, BATCH) for start in range(0, wanted.height, BATCH)]
 
+            def create(batch: pl.DataFrame, statement: str = statement) -> int:
+                statements.write(driver, database, (statement, {"rows": batch.rows()}))
+                return batch.height
 
-def _experiments(folder: Path, manifest: bundle.Manifest, perturbs: pl.DataFrame) -> pl.DataFrame:
-    """Experiments in the order of `ordinal`: the uid of the screen, the list of genes (`p_target`) and of each other column of
-    the perturbations (`p_kind` ...), and the properties of the node.
-    """
-    nodes = bundle.read_table(folder, manifest.record_class)
-    measured = bundle.read_table(folder, "MEASURED").select(
-        pl.col("target").alias("id"), screen_uid=pl.concat_str(pl.lit(manifest.build + "/"), "source")
-    )
-    edges = perturbs.rename({name: f"p_{name}" for name in perturbs.columns if name != "source"})
-    listed = edges.group_by(pl.col("source").alias("id"), maintain_order=True).agg(pl.exclude("source"))
-    joined = nodes.join(measured, on="id", how="left").join(listed, on="id", how="left").sort("ordinal")
-    return joined.select("screen_uid", "p_target", pl.exclude("screen_uid", "p_target", *nodes.columns), *nodes.columns)
+            try:
+                for created in pool.map(create, batches):
+                    done += created
+                    tick(done, total)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+    return bool(there)
 
 
 def _loaded(driver: "Driver", database: str, manifest: bundle.Manifest) -> set[int]:
     """The first ordinals of the batches that are there. A build that was cut into other batches is begun anew."""
-    statement = "MATCH (e:Experiment {build: $build}) RETURN e.ordinal / $batch * $batch AS start, count(e) AS n"
-    found = driver.execute_query(statement, build=manifest.build, batch=BATCH, database_=database).records
+    statement = (
+        "MATCH (e:TorchCell:Experiment {build: $build}) RETURN e.ordinal / $batch * $batch AS start, count(e) AS n"
+    )
+    found = statements.read(driver, database, statement, build=manifest.build, batch=BATCH)
     total = manifest.nodes[manifest.record_class]
     if all(row["n"] == min(BATCH, total - row["start"]) for row in found):
         return {row["start"] for row in found}
-    _delete(driver, database, "Experiment", manifest.build)
+    deletion.delete_nodes(driver, database, statements.DELETE_EXPERIMENTS, manifest.build)
     return set()
-
-
-def _write(driver: "Driver", database: str, statement: str, **parameters: Any) -> None:
-    with driver.session(database=database) as session:
-        session.execute_write(lambda transaction: transaction.run(statement, **parameters).consume())

@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torchcell_assets.steps.graph import bundle, importer, load, local_server, verification
+from torchcell_assets.steps.graph import bundle, importer, load, local_server, ownership, verification
 from torchcell_assets.steps.graph.jars import GraphUnavailable
 from torchcell_assets.steps.graph.locks import READERS, START, STORE, exclusive_lock
 from torchcell_assets.steps.graph.server_home import ASIDE, restore
@@ -27,12 +27,6 @@ if TYPE_CHECKING:
 
 ONLINE_RECORDS = 1_000_000
 """Datasets up to this many records are loaded into the live graph; to delete a larger old build takes longer than an import."""
-
-SET_BUILD = """
-MERGE (b:Build {id: $build})
-SET b.dataset = $dataset, b.expected = $expected, b.record_class = $record_class, b.status = 'live'
-WITH b MATCH (d:Dataset {id: $dataset}) SET d.current = b.id
-"""
 
 
 def rebuild(
@@ -58,11 +52,12 @@ def rebuild(
 
     Raises:
         ImportFailed: with one sentence; the old store then still serves, if it did before.
-
+        GraphOfOthers: somebody else has written to the store in `home`, which still serves.
     """
     home = home.expanduser().resolve()
     following = _beside(home, "next")
     with exclusive_lock(home, STORE, waits=lambda: tell("waits for another load or rebuild of this graph")):
+        _refuse_strangers(home, keep, tell)
         folders = bundles() if callable(bundles) else bundles
         shutil.rmtree(following, ignore_errors=True)
         manifests = [bundle.read_manifest(folder) for folder in folders]
@@ -73,17 +68,32 @@ def rebuild(
             with local_server.serving(following) as here, _driver(here) as driver:
                 load.prepare(driver, here.database, patience=3600)
                 for manifest in manifests:
-                    _make_current(driver, here.database, manifest)
+                    load.register(driver, here.database, manifest)
                 if wrong := differences(driver, here.database, manifests):
                     raise importer.ImportFailed(
                         f"The imported store does not hold its bundles: {'; '.join(wrong)}. The old one stays."
                     )
+            if local_server.connection(home):  # somebody may have written to it meanwhile
+                _refuse_strangers(home, keep, tell)
         except BaseException:
             shutil.rmtree(following, ignore_errors=True)
             raise
         tell("switch")
         _switch(home, following, keep, tell)
     return manifests
+
+
+def _refuse_strangers(home: Path, keep: int, tell: Callable[[str], None]) -> None:
+    """Raise GraphOfOthers where the store that serves holds what somebody else wrote; one that cannot start is kept."""
+    if not (home / "data").is_dir():
+        return
+    try:
+        with local_server.serving(home) as here, _driver(here) as driver:
+            ownership.refuse_strangers(driver, here.database)
+    except GraphUnavailable as error:
+        if not keep:
+            raise
+        tell(f"The store before stays as it is, unread: {error}")
 
 
 def roll_back(home: Path, *, tell: Callable[[str], None] = print) -> None:
@@ -136,19 +146,6 @@ def _expected(manifests: Sequence[bundle.Manifest]) -> Mapping[str, int]:
             if name not in (*importer.SHARED, "Gene"):
                 found[name] = found.get(name, 0) + rows
     return found
-
-
-def _make_current(driver: "Driver", database: str, manifest: bundle.Manifest) -> None:
-    if manifest.record_class == "Gene":
-        return
-    driver.execute_query(
-        SET_BUILD,
-        build=manifest.build,
-        dataset=manifest.dataset,
-        expected=manifest.nodes[manifest.record_class],
-        record_class=manifest.record_class,
-        database_=database,
-    )
 
 
 def _switch(home: Path, following: Path, keep: int, tell: Callable[[str], None] = print) -> None:

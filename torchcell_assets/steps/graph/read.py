@@ -21,6 +21,7 @@ import polars as pl
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.schema import Perturbation, with_genotype
 from torchcell_assets.schema.records import polars_schema
+from torchcell_assets.steps.graph.tables import ON_ENVIRONMENT, ON_SCREEN
 
 if TYPE_CHECKING:
     from neo4j import Driver
@@ -75,7 +76,6 @@ PERTURBATIONS = Path(__file__).parent / "queries" / "perturbations.cypher"
 RECORD_QUERY = """
 MATCH (s:Screen)-[:MEASURED]->(e:Experiment:{label} {{build: $build}})
 WHERE $lo <= e.ordinal AND e.ordinal < $hi
-MATCH (s)-[:UNDER]->(v:Environment)
 RETURN {columns}
 """
 
@@ -87,10 +87,10 @@ class QueryError(TorchcellError):
 def current_builds(driver: "Driver", database: str, datasets: Sequence[str]) -> dict[str, tuple[str, int]]:
     """Dataset -> (current build, number of its experiments), as the server says."""
     statement = """
-        MATCH (d:Dataset) WHERE d.id IN $datasets MATCH (b:Build {id: d.current})
-        RETURN d.id AS dataset, b.id AS build, b.expected AS expected
+        MATCH (d:TorchCell:Dataset) WHERE d.uid IN $datasets MATCH (b:TorchCell:Build {uid: d.current})
+        RETURN d.uid AS dataset, b.uid AS build, b.expected AS expected
     """
-    found = driver.execute_query(statement, datasets=list(datasets), database_=database).records
+    found = driver.execute_query(statement, datasets=list(datasets), database_=database, routing_="r").records
     return {row["dataset"]: (row["build"], row["expected"]) for row in found}
 
 
@@ -129,7 +129,7 @@ def select(
     A page is two files: experiments with the columns of SELECTION, and their edges with those of EDGE, read along
     PERTURBS. A reading that was killed goes on with the pages that are there; pages of another build, query or size
     are removed. Returns the number of experiments selected.
-    Raises QueryError, naming the columns that the query lacks.
+    Raises QueryError, naming the columns that the query lacks, or an experiment that it returns more than once.
     """
     text = query.read_text()
     _require_columns(driver, database, query, text)
@@ -146,9 +146,11 @@ def select(
         place.mkdir(exist_ok=True)
 
     def fetch(path: Path, bounds: dict[str, Any]) -> None:
-        _keep(_page(driver, database, PERTURBATIONS.read_text(), EDGE, _EDGES_SHARE, **bounds), edges_beside(path))
+        _keep(page_of(driver, database, PERTURBATIONS.read_text(), EDGE, _EDGES_SHARE, **bounds), edges_beside(path))
         # last, because a page is there when its experiments are
-        _keep(_page(driver, database, text, SELECTION, _SCREENS_SHARE, **bounds), path)
+        rows = page_of(driver, database, text, SELECTION, _SCREENS_SHARE, **bounds)
+        _refuse_strangers(rows, query, bounds["lo"], bounds["hi"])
+        _keep(rows, path)
 
     with ThreadPoolExecutor(sessions) as pool:
         for reading in [pool.submit(fetch, path, bounds) for path, bounds in wanted if not path.exists()]:
@@ -173,18 +175,17 @@ def edges_beside(rows: Path) -> Path:
 def records(driver: "Driver", database: str, build: str, cls: type[dy.Schema], page: int = PAGE) -> pl.DataFrame:
     """All records of one build as a table of the record class, nothing lost: what went into the graph comes out."""
     schema = polars_schema(cls)
-    places = {
-        **dict.fromkeys(("dataset", "reference", "publication"), "s."),
-        **dict.fromkeys(("medium", "medium_class", "temperature", "temperature_source"), "v."),
-    }
+    of_the_screen = (*ON_SCREEN, *ON_ENVIRONMENT)
     # what follows from the perturbations is not asked for: the text of a genotype need not be in the graph
     plain = [name for name in schema if name not in ("perturbations", "screen", "genotype", "genes", "order")]
     columns = ", ".join(
-        [f"{places.get(name, 'e.')}`{name}` AS `{name}`" for name in ("ordinal", *plain)] + ["s.id AS screen"]
+        [f"{'s' if name in of_the_screen else 'e'}.`{name}` AS `{name}`" for name in ("ordinal", *plain)]
+        + ["s.id AS screen"]
     )
     query = RECORD_QUERY.format(label=cls.__name__, columns=columns)
     wire = {"ordinal": pl.Int64, **{name: _on_the_wire(schema[name]) for name in [*plain, "screen"]}}
-    found = driver.execute_query("MATCH (b:Build {id: $build}) RETURN b.expected AS n", build=build, database_=database)
+    expected = "MATCH (b:TorchCell:Build {uid: $build}) RETURN b.expected AS n"
+    found = driver.execute_query(expected, build=build, database_=database, routing_="r")
     total = found.records[0]["n"] if found.records else 0
     read = _pages(driver, database, query, columns=wire, builds=[(build, total)], page=page)
     table = with_genotype(read).collect()
@@ -206,8 +207,8 @@ def _pages(
     for build, experiments in builds:
         for lo in range(0, experiments, page):
             bounds: dict[str, Any] = {"build": build, "lo": lo, "hi": lo + page}
-            rows = _page(driver, database, query, columns, **bounds)
-            perturbations = _page(driver, database, edges, PERTURBATION_COLUMNS, **bounds)
+            rows = page_of(driver, database, query, columns, **bounds)
+            perturbations = page_of(driver, database, edges, PERTURBATION_COLUMNS, **bounds)
             grouped = (
                 perturbations.sort("ordinal", "position")
                 .group_by("ordinal", maintain_order=True)
@@ -224,7 +225,7 @@ def _require_columns(driver: "Driver", database: str, query: Path, text: str) ->
     from neo4j import exceptions
 
     try:
-        with driver.session(database=database) as session:
+        with driver.session(database=database, default_access_mode="READ") as session:
             keys = session.run(f"CALL () {{ {text} \n}} RETURN * LIMIT 0", build="", lo=0, hi=0).keys()  # type: ignore[arg-type]
     except exceptions.Neo4jError as error:
         raise QueryError(f"The query {query} is refused by the server: {error.message}") from error
@@ -235,7 +236,7 @@ def _require_columns(driver: "Driver", database: str, query: Path, text: str) ->
         )
 
 
-def _page(
+def page_of(
     driver: "Driver", database: str, query: str, columns: Mapping[str, Any], shared: Collection[str] = (), **bounds: Any
 ) -> pl.DataFrame:
     """One page, as one record of columns for each combination of the `shared` ones, which travel once.
@@ -263,6 +264,24 @@ def _page(
     constant = {name: pl.Series([record[name] for record in found], dtype=columns[name])[of_record] for name in shared}
     restored = table.with_columns(_restored(name, columns[name]) for name in collected)
     return restored.with_columns(**constant).select(list(columns))
+
+
+def _refuse_strangers(rows: pl.DataFrame, query: Path, lo: int, hi: int) -> None:
+    """Raise QueryError unless the rows of a page are experiments of that page, each once: `lo <= ordinal < hi`, one id each."""
+    ordinals = rows["ordinal"]
+    if ordinals.null_count() or not ordinals.is_between(lo, hi - 1).all():
+        other = rows.filter(~pl.col("ordinal").is_between(lo, hi - 1) | pl.col("ordinal").is_null())["id"][0]
+        raise QueryError(
+            f"The query {query} returns {other}, which is not in the page that was asked for: keep "
+            "`e.build = $build AND $lo <= e.ordinal AND e.ordinal < $hi`, and return e.ordinal."
+        )
+    for name in ("ordinal", "id"):
+        if rows[name].n_unique() < rows.height:
+            many = rows.select("id", n=pl.len().over(name)).sort("n", "id", descending=[True, False])
+            raise QueryError(
+                f"The query {query} returns {many['id'][0]} {many['n'][0]} times: a MATCH in it multiplies rows. Return each "
+                "experiment once, with DISTINCT, or with EXISTS { } in place of that MATCH."
+            )
 
 
 def _keep(table: pl.DataFrame, path: Path) -> None:

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 import polars as pl
 
 from torchcell_assets.errors import TorchcellError
+from torchcell_assets.schema.fingerprint import digest
 from torchcell_assets.steps.datasets.dataset import Dataset
 
 ON_SCREEN = ("screen", "dataset", "reference", "publication")
 ON_ENVIRONMENT = ("medium", "medium_class", "temperature", "temperature_source")
 BY_EDGE = ("perturbations", "genotype", "genes")
 """What the PERTURBS edges say; written on 20 million experiments, the text of a genotype is a tenth of the store."""
-VALUE_SCALE = 1_000_000
-"""Values are summed as integers of this many to 1: a float sum depends on the order of its terms."""
 
 
 class BundleError(TorchcellError):
@@ -35,6 +34,7 @@ def gene_tables(genes: pl.DataFrame) -> GraphTables:
     """The genes of the genome; `name` is the standard name where there is one."""
     nodes = genes.select(
         pl.col("gene").alias("id"),
+        pl.col("gene").alias("uid"),
         pl.coalesce("name", "gene").alias("name"),
         pl.col("name").alias("standard_name"),
         pl.exclude("gene", "name"),
@@ -51,7 +51,7 @@ def record_tables(dataset: Dataset, records: pl.DataFrame, build: str) -> GraphT
 
 def screens_of(records: pl.DataFrame) -> pl.DataFrame:
     """What the screens of some records carry: one row a screen, unless the records disagree."""
-    return records.with_columns(_environment_id()).select(*ON_SCREEN, "environment", *ON_ENVIRONMENT).unique()
+    return records.select(*ON_SCREEN, *ON_ENVIRONMENT).unique()
 
 
 def shared_tables(dataset: Dataset, screens: pl.DataFrame, build: str) -> GraphTables:
@@ -67,43 +67,49 @@ def shared_tables(dataset: Dataset, screens: pl.DataFrame, build: str) -> GraphT
         raise BundleError(
             f"{dataset.name}: the experiments of screen {torn[0]!r} differ in medium, reference or publication."
         )
-    publications = pl.DataFrame(
-        {"id": [dataset.publication], "name": [dataset.publication], "citation": [dataset.citation]}
-    )
+    publications = pl.DataFrame({"name": [dataset.publication], "citation": [dataset.citation]})
     itself = pl.DataFrame(
         {
             "id": [dataset.name],
+            "uid": [dataset.name],
             "name": [dataset.name],
             "record_class": [dataset.record.__name__],
             "description": [dataset.description],
             "licence": [dataset.licence],
         }
     )
+    environments = screens.select(_environment_name(), *ON_ENVIRONMENT).unique().sort(*ON_ENVIRONMENT)
     nodes = {
         "dataset": itself,
-        "publication": publications,
-        "environment": screens.select(
-            pl.col("environment").alias("id"), pl.col("environment").alias("name"), *ON_ENVIRONMENT
-        )
-        .unique()
-        .sort("id"),
+        "publication": _identified("publication", publications),
+        "environment": _identified("environment", environments),
         "screen": screens.select(
             pl.col("screen").alias("id"),
             pl.col("screen").str.strip_prefix(f"{dataset.name}:").alias("name"),
-            "dataset",
-            "reference",
-            "publication",
+            *ON_SCREEN[1:],
+            *ON_ENVIRONMENT,
             uid=pl.concat_str(pl.lit(f"{build}/"), "screen"),
             build=pl.lit(build),
         ),
     }
+    of_the_build = {"build": pl.lit(build)}
+    under = screens.join(nodes["environment"], on=ON_ENVIRONMENT, nulls_equal=True).sort("screen")
     edges = {
-        "contains": screens.select(source=pl.lit(dataset.name), target="screen"),
-        "published_in": publications.select(source=pl.lit(dataset.name), target="id"),
-        "under": screens.select(source="screen", target="environment"),
+        "contains": screens.select(source=pl.lit(dataset.name), target="screen", **of_the_build),
+        "published_in": nodes["publication"].select(source=pl.lit(dataset.name), target="id", **of_the_build),
+        "under": under.select(source="screen", target="id", **of_the_build),
     }
     _refuse_shared_ids(dataset.name, nodes)
     return GraphTables(nodes, edges)
+
+
+def _identified(label: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of a node that several datasets may share, each named by a hash of all that it says.
+
+    What two datasets say alike is one node; what differs in anything is two, so that no load rewrites another's.
+    """
+    named = [f"{label}:{digest(row)}" for row in rows.iter_rows(named=True)]
+    return rows.select(pl.Series("id", named, pl.String), pl.Series("uid", named, pl.String), pl.all())
 
 
 def experiment_tables(dataset: Dataset, records: pl.DataFrame, build: str, first: int = 0) -> GraphTables:
@@ -127,7 +133,8 @@ def experiment_tables(dataset: Dataset, records: pl.DataFrame, build: str, first
     return GraphTables({label: experiments}, edges)
 
 
-def _environment_id() -> pl.Expr:
+def _environment_name() -> pl.Expr:
+    """What the Neo4j Browser writes on an environment: `YPD, 30.0 C (inferred)`."""
     degrees = (
         pl.when(pl.col("temperature").is_null())
         .then(pl.lit(""))
@@ -138,9 +145,7 @@ def _environment_id() -> pl.Expr:
         .then(pl.lit(" (inferred)"))
         .otherwise(pl.lit(""))
     )
-    # an id is written unquoted: what would break its row becomes a space, and two that then agree are refused
-    medium = pl.col("medium").str.replace_all(r'[\t\n\r"|]', " ")
-    return pl.concat_str(medium, degrees, source).alias("environment")
+    return pl.concat_str("medium", degrees, source).alias("name")
 
 
 def _caption() -> pl.Expr:
@@ -181,13 +186,3 @@ def _refuse_shared_ids(dataset: str, nodes: dict[str, pl.DataFrame]) -> None:
         raise BundleError(
             f"{dataset}: the id {spoiled[0]!r} holds a tab, newline, quote or bar; BioCypher writes ids unquoted."
         )
-
-
-def value_sum(records: pl.DataFrame) -> int:
-    """Integer-scaled sum of what the experiments say, the same in the server's arithmetic.
-
-    `floor(value * 1e6 + 0.5)` rather than `round`, because servers and libraries round halves differently.
-    """
-    if "viable" in records.columns:
-        return int(records["viable"].sum())
-    return int((records["value"].drop_nulls() * VALUE_SCALE + 0.5).floor().cast(pl.Int64).sum())

@@ -63,23 +63,23 @@ class Writer:
     bulk: Bulk
 
     def write(self, tables: GraphTables) -> dict[str, int]:
-        """Write nodes and edges; returns rows by input label.
+        """Write nodes and edges, whose values `writable` gave; returns rows by input label.
 
         Raises BundleError where BioCypher would only log: a property that the schema does not know, a row with others.
         """
         for label, table in tables.nodes.items():
             _known_properties(label, table.columns[1:])
             if label not in FEW:
-                self.bulk.nodes(label, writable(table))
-            elif not self.biocypher.write_nodes(node_rows(label, writable(table))):
+                self.bulk.nodes(label, table)
+            elif not self.biocypher.write_nodes(node_rows(label, table)):
                 raise BundleError(
                     f"BioCypher refused the {label} nodes: their properties differ from {SCHEMA_CONFIG.name}."
                 )
         for label, table in tables.edges.items():
             _known_properties(label, table.columns[2:])
             if label not in FEW:
-                self.bulk.edges(label, writable(table))
-            elif not self.biocypher.write_edges(edge_rows(label, writable(table))):
+                self.bulk.edges(label, table)
+            elif not self.biocypher.write_edges(edge_rows(label, table)):
                 raise BundleError(
                     f"BioCypher refused the {label} edges: their properties differ from {SCHEMA_CONFIG.name}."
                 )
@@ -106,6 +106,14 @@ def _known_properties(label: str, columns: list[str]) -> None:
         raise BundleError(
             f"{SCHEMA_CONFIG.name} does not know the properties {sorted(unknown)} of {label}: add them there."
         )
+
+
+def all_writable(tables: GraphTables) -> GraphTables:
+    """`writable` of each table."""
+    return GraphTables(
+        {label: writable(table) for label, table in tables.nodes.items()},
+        {label: writable(table) for label, table in tables.edges.items()},
+    )
 
 
 def writable(table: pl.DataFrame) -> pl.DataFrame:

@@ -120,6 +120,14 @@ def spread(path: Path, rows: int) -> pl.DataFrame:
     return read(path, "rowid % ? = 0", [max(1, total // rows)]).head(rows)
 
 
+def records_in(path: Path) -> tuple[int, int]:
+    """How many records stand behind the rows of a merged file, and how many different ones: the same number, if it is whole."""
+    counted = f"SELECT count(*), count(DISTINCT hash(id)) FROM (SELECT unnest(records) AS id FROM {TABLE})"
+    with _opened(path) as connection:
+        [(records, distinct)] = connection.sql(counted).fetchall()
+    return records, distinct
+
+
 def replicates(path: Path) -> pl.DataFrame:
     """Pairs of measurements of one genotype at one temperature in two publications: columns `genotype`, `temperature`,
     `x`, `y`, `x_publication`, `y_publication`, in the order of the first two. What a genotype is follows the merge key.

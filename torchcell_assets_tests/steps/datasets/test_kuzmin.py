@@ -1,12 +1,15 @@
 """Kuzmin et al. 2018 and 2020: every trap of the tables, on small files in their layout, and on real rows in it."""
 
+import datetime
 from pathlib import Path
 
 import dagster as dg
+import openpyxl
 import polars as pl
 import pytest
 
 from torchcell_assets.resources import DataRoot
+from torchcell_assets.schema import validate
 from torchcell_assets.schema.genotype import with_genotype
 from torchcell_assets.schema.records import Fitness, Interaction
 from torchcell_assets.sources.catalog import (
@@ -295,3 +298,52 @@ def test_the_title_of_a_spreadsheet_is_no_header(sources, tmp_path):
     damage.write_workbook(copy, {name: rows[1:] for name, rows in sheets.items()})
     with pytest.raises(BadRawFile, match="in its sheet 'Table S1', column 1 is headed"):
         kuzmin2020.FITNESS.read(lambda wanted: copy if wanted == KUZMIN_2020_MAIN else sources.path(wanted))
+
+
+def test_every_kind_of_cell_in_a_workbook_is_stored_as_what_it_holds_or_quarantined(sources, tmp_path):
+    """Table S1 written by a spreadsheet writer, with one odd cell in each row."""
+    [title, header, *published] = damage.read_workbook(sources.path(KUZMIN_2020_MAIN))["Table S1"]
+    p, fitness, sd = (header.index(name) for name in header if name in ("P-value", *header[-2:]))
+    odd = [
+        (p, 2.672e-42), (p, 1 / 3), (p, "<1e-16"), (p, "0,03"), (p, "n.s."), (p, "#DIV/0!"), (p, "=A1/0"), (p, True),
+        (p, datetime.date(2024, 10, 1)), (p, None), (sd, "#N/A"), (fitness, "=B2"), (fitness, "n.d."),
+    ]  # fmt: skip
+    book = openpyxl.Workbook()
+    book.active.append(title)
+    book.active.append(header)
+    for cells, (at, value) in zip(published, odd, strict=False):
+        numbers = [float(cell) if n > 4 and cell else cell for n, cell in enumerate(cells)]
+        book.active.append([*numbers[:at], value, *numbers[at + 1 :]])
+    copy = tmp_path / "copy.xlsx"
+    book.save(copy)
+
+    def of(dataset):
+        found = dataset.read(lambda wanted: copy if wanted == KUZMIN_2020_MAIN else sources.path(wanted))
+        kept, failure = validate(dataset.record, found.records.filter(pl.col("column") == "S1").collect())
+        return kept.sort("row"), dict(failure.invalid().select("row", "problem").iter_rows()), found.blank
+
+    kept, wrong, blank = of(kuzmin2020.INTERACTION)
+    assert kept.select("row", "p_value").rows()[:3] == [(1, 2.672e-42), (2, 1 / 3), (10, None)]
+    texts = ["<1e-16", "0,03", "n.s.", "#DIV/0!", "=A1/0", "true", "2024-10-01 00:00:00"]
+    assert wrong == {
+        **{row: f"p_value reads '{text}'" for row, text in enumerate(texts, start=3)},
+        11: "sd reads '#N/A'",
+        12: "fitness reads '=B2'",
+        13: "fitness reads 'n.d.'",
+    }
+    assert blank == 0
+    kept, wrong, blank = of(kuzmin2020.FITNESS)
+    assert kept["row"].to_list() == list(range(1, 11))
+    assert wrong == {11: "sd reads '#N/A'", 12: "fitness reads '=B2'", 13: "fitness reads 'n.d.'"}
+    assert blank == 0
+
+
+def test_a_cross_that_stands_twice_with_two_fitnesses_is_quarantined(sources, tmp_path):
+    def twice(rows):
+        return [*rows, (*rows[1][:10], f"{float(rows[1][10]) + 0.1:.4f}", rows[1][11]), rows[2]]
+
+    copy = changed(sources.path(KUZMIN_2018_CROSSES), tmp_path / "copy.tsv", twice)
+    found = kuzmin2018.FITNESS.read(lambda wanted: copy if wanted == KUZMIN_2018_CROSSES else sources.path(wanted))
+    kept, failure = validate(Fitness, found.records.collect())
+    assert failure.invalid()["row"].to_list() == [1, 15]
+    assert kept["row"].to_list()[-1] == 16  # the same row again says nothing new, and nothing false

@@ -5,7 +5,7 @@ import dataclasses
 import polars as pl
 import pytest
 
-from torchcell_assets.schema import Perturbation, with_genotype
+from torchcell_assets.schema import MergedFitness, Perturbation, with_genotype
 from torchcell_assets.schema.records import polars_schema
 from torchcell_assets.steps.datasets import (
     DATASETS,
@@ -62,7 +62,7 @@ def test_sixty_retired_names_of_the_deletion_collection_belong_to_living_genes(r
         ("fitness_baryshnikova2010", 10, 32),
         ("fitness_breslow2008", 16, 27),
         ("fitness_costanzo2016", 0, 24),
-        ("fitness_deutschbauer2005", 20, 31),
+        ("fitness_deutschbauer2005", 21, 31),
         ("fitness_sga", 0, 0),
         ("viability_deletion_project", 25, 35),
         ("viability_deutschbauer2005", 16, 30),
@@ -78,6 +78,10 @@ def test_a_pure_rename_is_one_genotype_in_both_publications(read):
     new = read(fitness_costanzo2016.DATASET).kept.filter(pl.col("genes") == "YAL056C-A", pl.col("temperature") == 30)
     assert (old["value"].to_list(), new["value"].to_list()) == ([0.966305], [0.96623])
     assert set(old["genotype"]) == set(new["genotype"]) == {"YAL056C-A:deletion:delta:haploid"}
+    merged_by = MergedFitness.primary_key()
+    assert (
+        old.select(merged_by).rows() == new.select(merged_by).rows()
+    )  # one row of merged/fitness, of two measurements
     [[perturbation]] = old["perturbations"]
     assert (perturbation["name"], old["strain"].item()) == ("YAL058C-A", "YAL058C-A")
 

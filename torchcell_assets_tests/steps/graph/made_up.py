@@ -1,5 +1,7 @@
 """Records of a dataset that does not exist, small enough to be read, and their bundle."""
 
+from dataclasses import replace
+
 import polars as pl
 
 from torchcell_assets.schema import Fitness
@@ -25,7 +27,7 @@ def dataset(cls) -> Dataset:
 
 def write_bundle(folder, table: pl.DataFrame, cls, version: str = "v1"):
     made = tables.record_tables(dataset(cls), table, bundle.build_of(dataset(cls), version))
-    return bundle.write(folder, made, bundle.manifest_of(dataset(cls), table, made, version, folder / "t.parquet"))
+    return bundle.write(folder, made, bundle.manifest_of(dataset(cls), made, version, folder / "t.parquet"))
 
 
 def fitness_rows() -> pl.DataFrame:
@@ -74,3 +76,28 @@ def fitness_rows() -> pl.DataFrame:
     schema = polars_schema(Fitness)
     frame = with_genotype(pl.DataFrame(rows, schema={name: schema[name] for name in rows[0]})).collect()
     return Fitness.validate(frame.select(list(schema)), cast=True)
+
+
+def as_another(table: pl.DataFrame, name: str, **screen) -> pl.DataFrame:
+    """The same records as those of another dataset, under other conditions where `screen` says so."""
+    renamed = table.with_columns(
+        dataset=pl.lit(name),
+        id=pl.col("id").str.replace("^[^:]*", name),
+        screen=pl.concat_str(pl.lit(f"{name}:"), "screen"),
+        **{column: pl.lit(value, dtype=table.schema[column]) for column, value in screen.items()},
+    )
+    return Fitness.validate(renamed)
+
+
+def write_another(folder, table: pl.DataFrame, name: str, version: str = "v1", **declared):
+    """The bundle of records of another dataset; declared: what its declaration says otherwise, such as `citation`."""
+    made_up = replace(dataset(Fitness), name=name, **declared)
+    made = tables.record_tables(made_up, table, bundle.build_of(made_up, version))
+    return bundle.write(folder, made, bundle.manifest_of(made_up, made, version, folder / "t.parquet"))
+
+
+def write_genes(folder, names: dict[str, str], version: str = "v1", **columns):
+    """The bundle of a genome of these genes (systematic name -> standard name)."""
+    nodes = pl.DataFrame({"id": list(names), "uid": list(names), "name": list(names.values()), **columns})
+    manifest = bundle.gene_manifest("genome", version, len(names), folder / "genome.parquet")
+    return bundle.write(folder, tables.GraphTables({"gene": nodes}, {}), manifest)

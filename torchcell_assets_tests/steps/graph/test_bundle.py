@@ -38,7 +38,9 @@ def test_the_schema_config_holds_exactly_the_columns_of_the_class(cls):
     (entry,) = writer.schema_entries(cls.__name__.lower()).values()
     elsewhere = {*tables.ON_SCREEN, *tables.ON_ENVIRONMENT, *tables.BY_EDGE, "id"}
     own = {"name", "build", "ordinal", "perturbation_count"}
-    expected = {"standard_name", *cls.columns()} - {"gene"} if cls is Gene else (set(cls.columns()) - elsewhere) | own
+    expected = (
+        {"standard_name", "uid", *cls.columns()} - {"gene"} if cls is Gene else (set(cls.columns()) - elsewhere) | own
+    )
     assert set(entry["properties"]) == expected
     types = {"long": pl.Int64, "double": pl.Float64, "bool": pl.Boolean, "str": pl.String}
     for name, column in cls.columns().items():
@@ -81,7 +83,7 @@ def test_an_id_under_two_labels_is_refused():
 def test_a_property_that_the_schema_does_not_know_is_refused_and_leaves_nothing_behind(tmp_path):
     made = tables.record_tables(dataset(Fitness), fitness_rows(), "b@1")
     made.nodes["fitness"] = made.nodes["fitness"].with_columns(colour=pl.lit("red"))
-    manifest = bundle.manifest_of(dataset(Fitness), fitness_rows(), made, "v1", tmp_path / "t")
+    manifest = bundle.manifest_of(dataset(Fitness), made, "v1", tmp_path / "t")
     with pytest.raises(bundle.BundleError, match=r"does not know the properties .'colour'."):
         bundle.write(tmp_path, made, manifest)
     assert list(tmp_path.iterdir()) == []

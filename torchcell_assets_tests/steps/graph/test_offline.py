@@ -12,16 +12,26 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from torchcell_assets.schema import Fitness, Viability
-from torchcell_assets.steps.graph import bundle, importer, load, local_server, offline, read, tables, verification
+from torchcell_assets.steps.graph import (
+    bundle,
+    importer,
+    load,
+    local_server,
+    offline,
+    ownership,
+    read,
+    tables,
+    verification,
+)
 from torchcell_assets.steps.graph.jars import GraphUnavailable
 from torchcell_assets_tests.generated import LOADED
 from torchcell_assets_tests.steps.graph.made_up import DATABASE, dataset, fitness_rows, write_bundle
 
 
 def genes(folder: Path) -> Path:
-    nodes = pl.DataFrame({"id": ["YAL001C", "YBR160W"], "name": ["TFC3", "CDC28"], "aliases": [["TSV115"], []]})
-    key = bundle.build_key("genome", "v1", ["gene"])
-    manifest = bundle.Manifest(key, "genome", "Gene", "genome.parquet", {"Gene": 2}, {}, 0)
+    names = ["YAL001C", "YBR160W"]
+    nodes = pl.DataFrame({"id": names, "uid": names, "name": ["TFC3", "CDC28"], "aliases": [["TSV115"], []]})
+    manifest = bundle.gene_manifest("genome", "v1", 2, Path("genome.parquet"))
     return bundle.write(folder, tables.GraphTables({"gene": nodes}, {}), manifest)
 
 
@@ -74,7 +84,7 @@ def _bundle_of(folder: Path, table: pl.DataFrame, cls, name: str) -> Path:
 
     made_up = replace(dataset(cls), name=name)
     made = tables.record_tables(made_up, table, bundle.build_of(made_up, "v1"))
-    return bundle.write(folder, made, bundle.manifest_of(made_up, table, made, "v1", folder / "t.parquet"))
+    return bundle.write(folder, made, bundle.manifest_of(made_up, made, "v1", folder / "t.parquet"))
 
 
 def test_a_store_that_was_imported_serves_what_a_live_load_would(story):
@@ -137,6 +147,20 @@ def test_a_rebuild_takes_the_place_of_a_graph_that_serves_and_goes_on_live_and_t
         assert_frame_equal(read.records(driver, DATABASE, third.build, Fitness), rows)
         count = "MATCH (e:Experiment) RETURN count(e) AS n"
         assert driver.execute_query(count, database_=DATABASE).records[0]["n"] == rows.height
+        assert ownership.strangers(driver, DATABASE) == {}  # what was imported and what was loaded is ours
+        for note in (
+            "CREATE (:Note)-[:ON]->(:Gene)",
+            "MATCH (e:Experiment) WITH e LIMIT 1 CREATE (:Note)-[:ON]->(e)",
+            "MATCH (g:Gene {id: 'YAL001C'}) SET g.note = 'mine'",
+        ):
+            driver.execute_query(note, database_=DATABASE)
+        refused = (
+            "somebody else has written: 3 nodes, 2 relationships, 1 own nodes or relationships with other properties"
+        )
+        with pytest.raises(ownership.GraphOfOthers, match=refused):
+            offline.rebuild(story.home, [genes(tmp_path / "genes"), new], tell=lambda line: None)
+        assert load.current_build(driver, DATABASE, "fitness_made_up") == third.build
+        assert driver.execute_query("MATCH (n:Note) RETURN count(n) AS n", database_=DATABASE).records[0]["n"] == 2
     offline.roll_back(story.home)
     with connect(local_server.connection(story.home)) as driver:
         assert load.current_build(driver, DATABASE, "fitness_made_up") == bundle.read_manifest(story.old).build

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from torchcell_assets.schema import Fitness
-from torchcell_assets.steps.graph import bundle, load, read, tables, verification
+from torchcell_assets.steps.graph import bundle, load, read, statements, tables, verification
 from torchcell_assets.study import QUERIES
 from torchcell_assets_tests.generated import LOADED, records
 from torchcell_assets_tests.steps.graph.made_up import DATABASE, fitness_rows, write_bundle
@@ -57,7 +57,7 @@ def test_pages_hold_what_was_loaded_and_the_edges_that_were_walked(empty_graph, 
 def test_a_reading_that_was_killed_goes_on_and_pages_of_another_build_go(empty_graph, tmp_path, monkeypatch):
     manifest = load.load(empty_graph, DATABASE, write_bundle(tmp_path, fitness_rows(), Fitness))
     folder = tmp_path / "pages"
-    asked, real = [], read._page
+    asked, real = [], read.page_of
 
     def killed_at_the_second(driver, database, query, columns, shared=(), **bounds):
         asked.append(bounds["lo"])
@@ -65,7 +65,7 @@ def test_a_reading_that_was_killed_goes_on_and_pages_of_another_build_go(empty_g
             raise KeyboardInterrupt
         return real(driver, database, query, columns, shared, **bounds)
 
-    monkeypatch.setattr(read, "_page", killed_at_the_second)
+    monkeypatch.setattr(read, "page_of", killed_at_the_second)
     with pytest.raises(KeyboardInterrupt):
         read.select(
             empty_graph, DATABASE, QUERIES / "fitness.cypher", [(manifest.build, 5)], folder, page=2, sessions=1
@@ -129,8 +129,8 @@ def test_a_wrong_count_on_the_server_keeps_the_old_build(empty_graph, tmp_path, 
     table = fitness_rows()
     first = load.load(empty_graph, DATABASE, write_bundle(tmp_path, table, Fitness))
     folder = write_bundle(tmp_path, table.with_columns(value=pl.col("value") + 0.1), Fitness, "v2")
-    without_the_second = load.CREATE_EXPERIMENTS.replace("range(0, size(row[1]) - 1)", "[0]")
-    monkeypatch.setattr(load, "CREATE_EXPERIMENTS", without_the_second)
+    without_the_second = statements.CREATE_EXPERIMENTS.replace("range(0, size(row[1]) - 1)", "[0]")
+    monkeypatch.setattr(statements, "CREATE_EXPERIMENTS", without_the_second)
     with pytest.raises(load.LoadError, match="perturbs 5 instead of 8"):
         load.load(empty_graph, DATABASE, folder)
     assert load.current_build(empty_graph, DATABASE, "fitness_made_up") == first.build
@@ -153,12 +153,40 @@ def test_a_query_that_lacks_columns_is_refused_with_their_names(empty_graph, tmp
         read.select(empty_graph, DATABASE, query, [("x", 1)], tmp_path / "pages")
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        # one row a gene of it, and one a gene of the graph
+        (
+            "RETURN e.ordinal",
+            "MATCH (e)-[:PERTURBS]->(:Gene) RETURN e.ordinal",
+            "returns fitness_made_up:4:26C 2 times",
+        ),
+        ("RETURN e.ordinal", "MATCH (:Gene) RETURN e.ordinal", "returns fitness_made_up:1:26C 3 times"),
+        ("e.id AS id", "'one' AS id", "returns one 2 times"),
+        ("e.ordinal AS ordinal", "0 AS ordinal", "returns fitness_made_up:1:26C 2 times"),
+        ("e.ordinal AS ordinal", "e.ordinal + 7 AS ordinal", "fitness_made_up:1:26C, which is not in the page"),
+        ("$lo <= e.ordinal AND", "", "fitness_made_up:1:26C, which is not in the page that was asked for"),
+        ("e.ordinal AS ordinal", "null AS ordinal", "fitness_made_up:1:26C, which is not in the page"),
+    ],
+)
+def test_a_query_that_returns_an_experiment_twice_or_one_of_another_page_is_refused(
+    empty_graph, tmp_path, before, after, told
+):
+    manifest = load.load(empty_graph, DATABASE, write_bundle(tmp_path, fitness_rows(), Fitness))
+    query, right = tmp_path / "mine.cypher", (QUERIES / "fitness.cypher").read_text()
+    assert before in right
+    query.write_text(right.replace(before, after))
+    with pytest.raises(read.QueryError, match=told):
+        read.select(empty_graph, DATABASE, query, [(manifest.build, 5)], tmp_path / "pages", page=2)
+
+
 def test_genes_are_replaced_and_a_perturbed_gene_stays(empty_graph, tmp_path):
     load.load(empty_graph, DATABASE, write_bundle(tmp_path / "records", fitness_rows(), Fitness))
 
     def load_names(names: list[str]) -> None:
-        nodes = pl.DataFrame({"id": names, "name": [n.lower() for n in names], "start": [1] * len(names)})
-        manifest = bundle.Manifest(f"genome@{'x' * len(names)}", "genome", "Gene", "t", {"Gene": len(names)}, {}, 0)
+        nodes = pl.DataFrame({"id": names, "uid": names, "name": [n.lower() for n in names], "start": [1] * len(names)})
+        manifest = bundle.gene_manifest("genome", f"v{len(names)}", len(names), tmp_path)
         load.load_genes(
             empty_graph, DATABASE, bundle.write(tmp_path / "genes", tables.GraphTables({"gene": nodes}, {}), manifest)
         )

@@ -92,7 +92,7 @@ def test_two_mutations_of_one_gene_are_two_edges(tmp_path):
     rows = fitness_rows().head(1)
     twice = rows.with_columns(perturbations=pl.concat_list("perturbations", "perturbations"))
     made = tables.record_tables(dataset(Fitness), twice, "b@1")
-    manifest = bundle.manifest_of(dataset(Fitness), twice, made, "v1", tmp_path / "t.parquet")
+    manifest = bundle.manifest_of(dataset(Fitness), made, "v1", tmp_path / "t.parquet")
     folder = bundle.write(tmp_path / "bundle", made, manifest)  # BioCypher itself keeps one edge of each pair of nodes
     assert bundle.read_table(folder, "PERTURBS").height == 2
 

@@ -10,9 +10,8 @@ WHERE $lo <= e.ordinal AND e.ordinal < $hi
   AND COUNT { (e)-[:PERTURBS]->() } = e.perturbation_count
 MATCH (s:Screen)-[:MEASURED]->(e)
 WITH s, collect(e) AS experiments
-MATCH (s)-[:UNDER]->(v:Environment)
 WITH s.dataset AS dataset, s.publication AS publication, s.reference AS reference,
-     v.medium_class AS medium_class, v.temperature AS temperature, experiments
+     s.medium_class AS medium_class, s.temperature AS temperature, experiments
 UNWIND experiments AS e
 RETURN e.ordinal AS ordinal,
        e.id AS id,

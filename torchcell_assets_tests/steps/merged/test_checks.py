@@ -1,0 +1,69 @@
+"""The check of the merged table counts every record, by its id, in what is stored."""
+
+import dagster as dg
+import duckdb
+import pytest
+
+from torchcell_assets.resources import DataRoot
+from torchcell_assets.steps.merged import fitness
+from torchcell_assets.steps.merged.assets import FITNESS_KEY, merged_path
+from torchcell_assets.steps.merged.checks import every_record_accounted_for
+from torchcell_assets_tests.mirror import QUIET
+from torchcell_assets_tests.steps.merged.reference import pages
+from torchcell_assets_tests.steps.merged.test_fitness import A, B, measured, selection
+
+COUNTS = {"loaded": 4, "selected": 4, "pooled": 3, "excluded": dg.MetadataValue.json({"censored": 1})}
+
+
+@pytest.fixture
+def root(tmp_path) -> DataRoot:
+    """Three records in two rows, and a fourth that is censored."""
+    root = DataRoot(path=str(tmp_path))
+    rows = [measured(A, value=0.5), measured(A, value=0.7), measured(B, value=0.9), measured(B, value=None)]
+    merged_path(root).parent.mkdir()
+    fitness.merge(pages(tmp_path / "pages", selection(*rows)), merged_path(root))
+    return root
+
+
+def evaluated(root: DataRoot, **counts: object) -> dg.AssetCheckEvaluation:
+    job = dg.Definitions(
+        assets=[dg.AssetSpec(FITNESS_KEY)], asset_checks=[every_record_accounted_for], resources={"root": root}
+    ).resolve_implicit_global_asset_job_def()
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.report_runless_asset_event(dg.AssetMaterialization(FITNESS_KEY, metadata={**COUNTS, **counts}))
+        result = job.execute_in_process(instance=instance, run_config=QUIET, raise_on_error=False)
+    [found] = result.get_asset_check_evaluations()
+    return found
+
+
+def test_a_whole_table_passes_and_tells_its_counts(root):
+    found = evaluated(root)
+    assert found.passed
+    assert {name: value.value for name, value in found.metadata.items()} == {
+        "selected": 4, "pooled": 3, "excluded": 1, "stored": 3, "distinct": 3,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("counts", "told"),
+    [
+        ({"loaded": 3}, "4 records are selected of 3 that were loaded"),
+        ({"selected": 3, "loaded": 3}, "3 records are selected, 3 pooled and 1 excluded"),
+        ({"selected": 5, "loaded": 5, "pooled": 4}, "4 records were pooled and 3 are stored"),
+    ],
+)
+def test_counts_that_do_not_add_up_are_told(root, counts, told):
+    found = evaluated(root, **counts)
+    assert (found.passed, found.description) == (False, told)
+
+
+def test_a_record_behind_two_rows_is_told(root):
+    with duckdb.connect(merged_path(root)) as opened:
+        opened.execute("UPDATE fitness SET records = ['r0'] WHERE records = ['r2']")
+    assert fitness.records_in(merged_path(root)) == (3, 2)
+    assert evaluated(root).description == "1 of 3 records stand behind two rows"
+
+
+def test_a_table_that_is_gone_fails(root):
+    merged_path(root).unlink()
+    assert "is not there: materialize merged/fitness first" in evaluated(root).description
