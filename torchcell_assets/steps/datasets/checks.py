@@ -24,7 +24,10 @@ def _check(dataset: Dataset) -> dg.AssetChecksDefinition:
     def check(context: dg.AssetCheckExecutionContext, root: DataRoot) -> dg.AssetCheckResult:
         event = context.instance.get_latest_materialization_event(dg.AssetKey(["datasets", dataset.name]))
         if event is None or event.asset_materialization is None:
-            return dg.AssetCheckResult(passed=False, description="never materialized")
+            # a warning: where nothing is stored, nothing is wrong that could stop anything
+            return dg.AssetCheckResult(
+                passed=False, severity=dg.AssetCheckSeverity.WARN, description="never materialized"
+            )
         metadata = event.asset_materialization.metadata
         records, quarantined = metadata["dagster/row_count"].value, metadata["quarantined"].value
         passed = records == dataset.published_records and quarantined <= dataset.quarantine_limit
