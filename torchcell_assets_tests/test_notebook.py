@@ -14,6 +14,7 @@ from torchcell_assets.steps.trained import model_store
 from torchcell_assets.steps.trained.families import fit_cell
 from torchcell_assets.steps.trained.model_store import ModelFileError
 from torchcell_assets.steps.trained.scoreboard import Cell
+from torchcell_assets.storage import replacing
 from torchcell_assets_tests.steps.trained.synthetic import gene_names, one_hot_embedding, screen
 from torchcell_assets_tests.steps.trained.test_families import SMALL
 
@@ -31,12 +32,17 @@ def root(tmp_path_factory) -> Path:
     filled = {name: columns.get(name, [None] * len(NAMES)) for name in types}
     pl.DataFrame(filled, schema=types).write_parquet(root / "datasets" / "genome.parquet")
     embedding = one_hot_embedding(NAMES)
-    table.write(vectors(root), embedding)
+    store(root, embedding)
     fitted = fit_cell(screen(250, genes=len(NAMES)), embedding, "elastic_net", SMALL, "pert_sum")
     cell = Cell(root / "trained", "elastic_net", "1e3", "one_hot")
     model = model_store.Model(fitted.pipeline, model_store.manifest_of(fitted, embedding, "1e3"))
     model_store.write(cell.model("pert_sum"), model)
     return root
+
+
+def store(root: Path, embedding: table.GeneEmbedding) -> None:
+    with replacing(vectors(root)) as temporary:
+        table.write(temporary, embedding)
 
 
 def vectors(root: Path) -> Path:
@@ -52,11 +58,11 @@ def test_mutants_are_predicted_by_any_gene_name(root):
 def test_vectors_of_another_gene_list_are_refused_although_the_recipe_is_the_same(root):
     stored = table.read(vectors(root))
     try:
-        table.write(vectors(root), one_hot_embedding(NAMES[::-1]))
+        store(root, one_hot_embedding(NAMES[::-1]))
         with pytest.raises(TorchcellError, match=r"^The model was trained on one_hot .*, not on one_hot .*again\.$"):
             notebook.predict([["GENE1", "GENE2"]], MODEL, root)
     finally:
-        table.write(vectors(root), stored)
+        store(root, stored)
     assert notebook.predict([["GENE1"]], MODEL, root).height == 1
 
 

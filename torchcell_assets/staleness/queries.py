@@ -8,8 +8,7 @@ A comment in Python outdates nothing, and so a comment in a query must not eithe
 import re
 from pathlib import Path
 
-_NUMBER = r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
-_REST = rf"|(?P<word>{_NUMBER}|\w+|[^\w\s])|(?P<layout>\s+)"
+_REST = r"|(?P<word>\w+|[^\w\s])|(?P<layout>\s+)"
 _COMMENT = r"(?P<comment>{line}[^\n]*|/\*.*?(?:\*/|\Z))"
 _WORDS = {
     # in SQL a quote inside a text is doubled; in Cypher a backslash stands before it, and names stand in backticks

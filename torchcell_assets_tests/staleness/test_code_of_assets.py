@@ -51,7 +51,7 @@ def test_every_deployed_asset_and_every_dataset_is_recorded():
         ("datasets/interaction_costanzo2016", ("steps.datasets.costanzo2016_pairs", "parse")),
         ("datasets/fitness_sga", ("schema.genotype", "identity")),
         ("datasets/fitness_kuzmin2018", ("schema.genotype", "DELETION_ALLELE")),
-        ("graph/<dataset>", ("steps.graph.tables", "VALUE_SCALE")),
+        ("graph/<dataset>", ("steps.graph.tables", "ON_ENVIRONMENT")),
         ("merged/fitness", ("steps.merged.runs", "_GENES_ONLY")),
         ("merged/fitness", ("staleness.content", "ContentHash")),
         ("merged/subset", ("steps.merged.subsets", "TEST_SHARE")),

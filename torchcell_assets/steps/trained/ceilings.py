@@ -74,7 +74,6 @@ def _spearman(y: np.ndarray, se: np.ndarray) -> float | None:
     step = grid[1] - grid[0]
     width = np.sqrt(se**2 + step**2 / 12)  # a point of the grid stands for an interval; and no SE is ever 0
     likelihood = np.exp(-0.5 * ((y[:, None] - grid) / width[:, None]) ** 2) / width[:, None]
-    likelihood = np.maximum(likelihood, 1e-300)
     weight = np.full(GRID_POINTS, 1.0 / GRID_POINTS)
     for _ in range(ITERATIONS):
         weight *= (likelihood / (likelihood @ weight)[:, None]).mean(axis=0)
