@@ -18,7 +18,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help run status rebuild ui test check lock graph-up graph-down graph-rebuild graph-back test-deep
+.PHONY: help run status rebuild ui test test-slow test-deep test-all check lock graph-up graph-down graph-rebuild graph-back
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
@@ -35,13 +35,18 @@ rebuild: $(VENV)/.run ## show what is outdated, ask, and make it again, upstream
 ui: $(VENV)/.run ## the Dagster UI and the local Neo4j with its Browser, on loopback
 	@$(PY) -m torchcell_assets ui
 
-test: $(VENV)/.dev ## all tests (a real Neo4j among them)
-	@$(PY) -m pytest
+test: $(VENV)/.dev ## the tests of every push, on two workers (a real Neo4j and a real browser among them)
+	@$(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not slow"
+
+test-slow: $(VENV)/.dev ## those that take longer: whole files, many kills
+	@$(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m slow
 
 test-deep: $(VENV)/.dev ## the tests that need torch, in an environment of its own (5 GB)
 	@test -x $(VENV)-deep/bin/python || $(PYTHON) -m venv --without-pip $(VENV)-deep
 	@$(UV) pip install -q --python $(VENV)-deep/bin/python --require-hashes -r requirements-deep.lock -r requirements-dev.lock
-	@PYTHONPATH=$(CURDIR) $(VENV)-deep/bin/python -m pytest torchcell_assets_tests/test_key_value_dataset.py
+	@PYTHONPATH="$(CURDIR)" $(VENV)-deep/bin/python -m pytest torchcell_assets_tests/test_key_value_dataset.py
+
+test-all: test test-slow test-deep ## all of them
 
 check: $(VENV)/.dev ## lint, format, types, import contracts
 	@$(VENV)/bin/ruff check .
@@ -50,10 +55,10 @@ check: $(VENV)/.dev ## lint, format, types, import contracts
 	@$(VENV)/bin/lint-imports
 
 graph-up: $(VENV)/.run ## start the local Neo4j and leave it running
-	@$(PY) -m torchcell_assets.steps.graph.local_server up --browser --home $(TORCHCELL_DATA)/neo4j
+	@$(PY) -m torchcell_assets graph-up
 
 graph-down: $(VENV)/.run ## stop it
-	@$(PY) -m torchcell_assets.steps.graph.local_server down --home $(TORCHCELL_DATA)/neo4j
+	@$(PY) -m torchcell_assets graph-down
 
 graph-rebuild: $(VENV)/.run ## all bundles into a new graph, verified; then it takes the place of the one that serves
 	@$(PY) -m torchcell_assets graph-rebuild
@@ -78,7 +83,7 @@ $(UV):
 $(VENV)/.run: requirements.lock pyproject.toml | $(UV)
 	@echo "installing what the lock names"
 	@$(UV) pip install -q --python $(PY) --require-hashes -r requirements.lock
-	@echo "$(CURDIR)" > $$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/torchcell_assets.pth
+	@echo "$(CURDIR)" > "$$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/torchcell_assets.pth"
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.run

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -101,11 +102,9 @@ def main() -> None:
             ("DuckDB by indexed rank", partial(from_duckdb, database), 1),
         ]
         for name, opened, processes in readers:
-            with multiprocessing.get_context("spawn").Pool(processes) as pool:
-                pool.map(abs, range(processes))  # every process has started
-                found = pool.starmap(
-                    read, [(opened, genotypes, seconds, seed) for seed in range(processes)], chunksize=1
-                )
+            with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+                list(pool.map(time.sleep, [0.5] * processes))  # every process has started
+                found = list(pool.map(partial(read, opened, genotypes, seconds), range(processes)))
             rate, cpu = np.array(found).T
             table.add_row(name, str(processes), f"{rate.sum():,.0f}", f"{cpu.mean() * 1e6:.1f}")
         size = store.stat().st_size / genotypes

@@ -3,16 +3,19 @@
     python benchmarks/merge.py [records ...]     # 20,700,000 by default
 
 Records come in reciprocal pairs and repeats, as the large screens do: 20.7 M records of 13.5 M double mutants. Beside
-it, at 200,000 records: polars on one table in memory, and pandas row by row.
+it: plain GROUP BY over texts in DuckDB (group_by.sql), up to 3,000,000 records or as far as GROUP_BY_UP_TO says, for the
+disk that it spills to grows with the records; and at 200,000 records polars on one table in memory, and pandas row by row.
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import polars as pl
 from rich.console import Console
@@ -22,6 +25,7 @@ from torchcell_assets.steps.graph.read import EDGES, PAGE, ROWS
 
 RECORDS = 20_700_000
 SMALL = 200_000
+GROUP_BY_UP_TO = int(float(os.environ.get("GROUP_BY_UP_TO", "3e6")))
 GENES, PARTNERS = 6_000, 2_250
 RECORDS_A_GENOTYPE = 20.7 / 13.5
 
@@ -81,6 +85,22 @@ def refuse_wrong_result(path: Path, records: int) -> int:
     return groups
 
 
+def refuse_other_numbers(plain: Path, merged: Path) -> int:
+    """The plain table has the rows of the merged one, with the same numbers. Returns the number of groups."""
+    same = ("value", "standard_error", "measurements", "samples", "records", "publications", "genes", '"order"')
+    differs = " OR ".join(f"plain.{name} IS DISTINCT FROM merged.{name}" for name in same)
+    with duckdb.connect() as connection:
+        connection.execute(f"ATTACH '{plain}' AS p (READ_ONLY); ATTACH '{merged}' AS m (READ_ONLY)")
+        count = f"SELECT count(*), count(*) FILTER (WHERE {differs})"
+        key = "(genotype, temperature, medium_class, reference, evidence)"
+        groups, wrong = connection.sql(
+            f"{count} FROM p.fitness plain FULL JOIN m.fitness merged USING {key}"
+        ).fetchall()[0]
+    if wrong:
+        raise SystemExit(f"{wrong:,} of {groups:,} rows differ from what plain GROUP BY makes")
+    return groups
+
+
 MEASURED = """
 import json, resource, sys, time
 from pathlib import Path
@@ -113,6 +133,29 @@ begin, start = time.perf_counter(), time.process_time()
 content = fitness.merge(Path(sys.argv[1]), Path(sys.argv[2]), threads=int(sys.argv[3])).data_version
 parts["the rest"] = time.process_time() - start - sum(parts.values())
 wall = time.perf_counter() - begin
+"""
+GROUP_BY = """
+import duckdb, threading, time
+pages, path, spilled, threads, sql = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
+path.unlink(missing_ok=True)
+config = {"threads": threads, "memory_limit": "1200MB", "temp_directory": str(spilled), "preserve_insertion_order": False}
+peak = [0]
+def watch():
+    while True:
+        try:
+            peak[0] = max(peak[0], sum(file.stat().st_size for file in spilled.rglob("*") if file.is_file()))
+        except OSError:  # it has just been removed
+            pass
+        time.sleep(0.2)
+threading.Thread(target=watch, daemon=True).start()
+begin, start = time.perf_counter(), time.process_time()
+with duckdb.connect(path, config=config) as connection:
+    connection.execute("SET force_compression = 'zstd'")
+    for statement in Path(sql).read_text().split(";\\n"):
+        if statement.strip():
+            connection.execute(statement.replace("$pages", f"'{pages}'"))
+    connection.execute("CHECKPOINT")
+wall, parts, content = time.perf_counter() - begin, {"all": time.process_time() - start}, f"{peak[0] / 1e9:.1f} GB spilled"
 """
 IN_MEMORY = """
 import polars as pl
@@ -175,6 +218,10 @@ def main(sizes: list[int]) -> None:
                     for name, seconds in sorted(told["parts"].items(), key=lambda part: -part[1]):
                         parts.add_row(name, f"{seconds:.1f}", f"{seconds / records * 1e9:,.0f}")
             assert len(contents) == 1, contents
+            if records <= GROUP_BY_UP_TO:
+                plain, sql = Path(folder) / "plain.duckdb", Path(__file__).with_name("group_by.sql")
+                told = in_a_process(GROUP_BY, pages, plain, Path(folder) / "spilled", 2, sql)
+                add("plain GROUP BY", records, refuse_other_numbers(plain, path), 2, told)
             if records == SMALL:
                 for name, body in (("polars, one table in memory", IN_MEMORY), ("pandas, row by row", ROW_BY_ROW)):
                     add(name, records, genotypes(records), 2, in_a_process(body, pages, Path(folder) / "out"))

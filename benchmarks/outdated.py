@@ -3,15 +3,17 @@
     python benchmarks/outdated.py [partitions ...]
 
 The grid has two inputs, one per dimension, like a family of models; each stored event carries what a trained cell's does
-(tags, a plot, a description of three record classes, a preview). Dagster is asked for a sample, and its time is scaled up.
+(tags, a plot, a description of three record classes, a preview), and a cell has as many files on the disk, which are looked at.
+Dagster is asked for a sample, and its time is scaled up.
 """
 
-import json
 import math
 import random
 import sys
+import tempfile
 import time
 from hashlib import sha256
+from pathlib import Path
 
 import dagster as dg
 from dagster._core.asset_graph_view.asset_graph_view import AssetGraphView, TemporalContext
@@ -21,13 +23,15 @@ from rich.console import Console
 from rich.table import Table
 
 from torchcell_assets.schema import MergedFitness, Prediction, Score
+from torchcell_assets.staleness import files
 from torchcell_assets.staleness.outdated import State, survey
-from torchcell_assets.staleness.provenance import SECONDS_METADATA, USES_METADATA
+from torchcell_assets.staleness.provenance import FILES_METADATA, SECONDS_METADATA, USES_METADATA
 from torchcell_assets.staleness.step import code_version, describe_uses
 
 USES = [MergedFitness, Prediction, Score]
 SAMPLE = 300
 PLOT = 5_000  # repetitions: an event of some 65 kB, as those of the models of the study `screens`
+FILES = ("predictions", "scores", "search", "pert_sum", "pert_mean", "intact_sum", "intact_mean")
 MARKS = {1_000: 0.3, 10_000: 3.0}
 
 
@@ -52,7 +56,18 @@ def code_location(partitions: int) -> dg.Definitions:
     return dg.Definitions(assets=[everything])
 
 
-def store(instance: dg.DagsterInstance, graph, partitions: int) -> list[str]:
+def files_of(root: Path, partition: str) -> str:
+    """The record of the files of one cell, which lie in the data root."""
+    folder = root / "trained" / "model" / partition.replace("|", "/")
+    folder.mkdir(parents=True)
+    for name in FILES:
+        (folder / name).write_text(name)
+    return files.relative_to(root, files.record({folder: folder}))
+
+
+def store(instance: dg.DagsterInstance, graph, partitions: int, root: Path | None = None) -> list[str]:
+    """root: where each cell has its files; without it no files are recorded."""
+
     def event(key: str, partition: str, tags: dict, metadata: dict | None = None) -> None:
         said = {"dagster/data_version": f"of {partition}", **tags}
         instance.report_runless_asset_event(
@@ -62,9 +77,8 @@ def store(instance: dg.DagsterInstance, graph, partitions: int) -> list[str]:
     for name in ("subset", "embedding"):
         for partition in graph.get(dg.AssetKey(name)).partitions_def.get_partition_keys():
             event(name, partition, {"dagster/code_version": "1"})
-    description = json.dumps(describe_uses(USES), sort_keys=True)
     notes = {
-        USES_METADATA: dg.MetadataValue.text(description),
+        USES_METADATA: dg.MetadataValue.json(describe_uses(USES)),
         SECONDS_METADATA: 12.5,
         "dagster/row_count": 1000,
         "preview": dg.MetadataValue.md("genotype | predicted\n" * 40),
@@ -79,21 +93,23 @@ def store(instance: dg.DagsterInstance, graph, partitions: int) -> list[str]:
         for parent, consumed in (("subset", size), ("embedding", representation)):
             tags[f"dagster/input_data_version/{parent}"] = sha256(f"of {consumed}".encode()).hexdigest()
             tags[f"dagster/input_event_pointer/{parent}"] = "1000000000"
-        event("model", partition, tags, notes)
+        record = {FILES_METADATA: dg.MetadataValue.text(files_of(root, partition))} if root else {}
+        event("model", partition, tags, {**notes, **record})
     return [str(key) for key in keys]
 
 
 def main() -> None:
     table = Table(
-        "stored partitions", "outdated (CPU-s)", "mark", "Dagster (CPU-s)", "asked", "ratio", "outdated found"
+        "stored partitions", "files", "outdated (CPU-s)", "mark", "Dagster (CPU-s)", "asked", "ratio", "outdated found"
     )
     for partitions in [int(argument) for argument in sys.argv[1:]] or MARKS:
         graph = code_location(partitions).resolve_asset_graph()
-        with dg.DagsterInstance.ephemeral() as instance:
-            keys = store(instance, graph, partitions)
+        with dg.DagsterInstance.ephemeral() as instance, tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            keys = store(instance, graph, partitions, root)
             key = dg.AssetKey("model")
             started = time.process_time()
-            found = sum(s.state is State.OUTDATED for s in survey(instance, graph) if s.key == key)
+            found = sum(s.state is State.OUTDATED for s in survey(instance, graph, root=root) if s.key == key)
             ours = time.process_time() - started
             asked = random.Random(1).sample(keys, min(SAMPLE, len(keys)))
             now = TemporalContext(effective_dt=get_current_datetime(), last_event_id=None)
@@ -105,7 +121,15 @@ def main() -> None:
                 resolver.get_stale_causes(key, partition)
             theirs = (time.process_time() - started) / len(asked) * len(keys)
         mark = f"< {MARKS[partitions]}" if partitions in MARKS else ""
-        row = (f"{ours:.2f}", mark, f"{theirs:.1f}", f"{len(asked):,}", f"{theirs / ours:.0f}", f"{found:,}")
+        row = (
+            f"{len(keys) * len(FILES):,}",
+            f"{ours:.2f}",
+            mark,
+            f"{theirs:.1f}",
+            f"{len(asked):,}",
+            f"{theirs / ours:.0f}",
+            f"{found:,}",
+        )
         table.add_row(f"{partitions:,}", *row)
     Console(width=110).print(table)
 

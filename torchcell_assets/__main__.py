@@ -1,52 +1,32 @@
-"""The command line behind `make run` and `make ui`. It has no logic of its own: it chooses the study, starts what is
-needed, and executes the jobs of the code location in this process, so that the UI shows the same runs.
+"""The command line: `torchcell-assets`, `python -m torchcell_assets`, and what stands behind `make run` and `make ui`.
 
-    python -m torchcell_assets run      make what is missing or outdated, then print the scoreboard
-    python -m torchcell_assets status   what is missing, outdated or failed, and why
-    python -m torchcell_assets rebuild  the plan of what is outdated, and its execution
-    python -m torchcell_assets graph-rebuild  all bundles into a new local graph; graph-back: the one before serves again
-    python -m torchcell_assets ui       the Dagster UI and the local Neo4j over the same data root
+Belongs here: one subcommand with its own options for each thing that a person asks for, and the sentence where it is refused.
+Runs are executed in this process, over the jobs of the code location, so that the UI shows the same runs.
 """
 
 import argparse
-import contextlib
-import os
-import shutil
-import signal
-import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from functools import partial
 
-from torchcell_assets import choosing, main_job, study, upkeep
+from torchcell_assets import choosing, dagster_home, dagster_storage, main_job, study, ui, upkeep
 from torchcell_assets.errors import TorchcellError
-from torchcell_assets.storage import alone, refusal, replacing
+from torchcell_assets.storage import refusal
 from torchcell_assets.terminal import say
-
-PROJECT = Path(__file__).parent.parent
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; a refusal is printed as the one sentence that it is."""
-    parser = argparse.ArgumentParser(
-        prog="torchcell_assets", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("command", choices=["run", "ui", "status", "rebuild", "graph-rebuild", "graph-back"])
-    parser.add_argument("--yes", action="store_true", help="do not ask (rebuild)")
-    parser.add_argument("--port", type=int, default=3000, help="port of the UI (ui)")
-    options = parser.parse_args(arguments)
+    options = vars(_parser().parse_args(arguments))
+    command = options.pop("command")
+    if not options.pop("needs_study"):
+        return command(**options)
     try:
         choosing.choose_study()
-        _dagster_home()
-        commands = {
-            "run": main_job.run,
-            "ui": lambda: _ui(options.port),
-            "status": upkeep.status,
-            "rebuild": lambda: upkeep.rebuild(options.yes),
-            "graph-rebuild": upkeep.rebuild_graph,
-            "graph-back": upkeep.roll_back_graph,
-        }
-        return commands[options.command]()
+        with dagster_storage.reached():
+            if sentence := dagster_home.prepare():
+                say(sentence, "yellow")
+            return command(**options)
     except TorchcellError as error:
         say(str(error), "bold red")
         return 1
@@ -60,69 +40,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise
 
 
-def _dagster_home() -> None:
-    """DAGSTER_HOME in the data root, unless it is set; its dagster.yaml is the project's, and comes after its databases:
-    two first commands at once would each number the tables of a new one, and no command could open it again.
-    """
-    if not os.environ.get("DAGSTER_HOME"):
-        os.environ["DAGSTER_HOME"] = str(study.data_root() / "dagster")
-    home = Path(os.environ["DAGSTER_HOME"])
-    if not (home / "dagster.yaml").exists():
-        import dagster as dg
+def _parser() -> argparse.ArgumentParser:
+    """`command` of what it parses is the function behind a subcommand; the rest are the arguments of that function."""
+    parser = argparse.ArgumentParser(
+        prog="torchcell-assets",
+        description="From published yeast gene-deletion screens to a graph, merged tables, gene embeddings and models.",
+        epilog="The data root is `data` in this folder, or what TORCHCELL_DATA names.",
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-        with alone(home), replacing(home / "dagster.yaml") as temporary:
-            shutil.copy(PROJECT / "dagster.yaml", temporary)
-            with dg.DagsterInstance.from_config(str(home), str(temporary.relative_to(home))):
-                pass
+    def add(name: str, command: Callable[..., int], does: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=does, description=f"{does[0].upper()}{does[1:]}.", allow_abbrev=False)
+        added.set_defaults(command=command, needs_study=True)
+        return added
+
+    add("run", main_job.run, "make what is missing or outdated, then print the scoreboard")
+    add("status", upkeep.status, "say what is missing, outdated or failed, and why")
+    rebuild = add("rebuild", upkeep.rebuild, "show what is outdated, ask, and make it again, upstream first")
+    rebuild.add_argument("--yes", action="store_true", help="do not ask")
+    add("graph-rebuild", upkeep.rebuild_graph, "all bundles into a new local graph, which then takes over")
+    add("graph-back", upkeep.roll_back_graph, "let the graph before the last rebuild serve again")
+    for name, does in (("graph-up", "start the local Neo4j and leave it running"), ("graph-down", "stop it")):
+        add(name, partial(_local_server, name.removeprefix("graph-")), does).set_defaults(needs_study=False)
+    serve = add("ui", ui.serve, "serve the Dagster UI and the local Neo4j over the same data root")
+    serve.add_argument("--port", type=int, help="port of the UI (default: 3000, or the next free one)")
+    return parser
 
 
-@contextlib.contextmanager
-def _default_signals() -> Iterator[None]:
-    """Children of a shell's background job inherit an ignored SIGINT; Dagster would then stop on SIGKILL only."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _ui(port: int) -> int:
-    import dagster as dg
-
-    from torchcell_assets import killed_runs
+def _local_server(command: str) -> int:
     from torchcell_assets.steps.graph import local_server
 
-    with contextlib.ExitStack() as servers, _default_signals():
-        lock, alone = servers.enter_context(killed_runs.ui_alive())
-        # a home that a person named may have other launchers than us
-        own = Path(os.environ["DAGSTER_HOME"]) == study.data_root() / "dagster"
-        with dg.DagsterInstance.get() as instance:
-            killed_runs.close(instance, of_the_ui=alone and own)
-        if not os.environ.get("NEO4J_URI"):
-            graph = servers.enter_context(local_server.serving(study.data_root() / "neo4j", browser=True))
-            print(f"Neo4j Browser  {graph.http}  user {graph.username}  password {graph.password}", flush=True)
-        print(f"Dagster        http://127.0.0.1:{port}   (Ctrl-C stops both)", flush=True)
-        command = [
-            sys.executable,
-            "-m",
-            "dagster",
-            "dev",
-            "-w",
-            str(PROJECT / "workspace.yaml"),
-            "-h",
-            "127.0.0.1",
-            "-p",
-            str(port),
-        ]
-        dagster = subprocess.Popen(command, cwd=PROJECT, pass_fds=() if lock is None else (lock,))
-        stop = lambda *_: dagster.send_signal(signal.SIGINT)  # noqa: E731
-        signal.signal(signal.SIGTERM, stop)
-        try:
-            return dagster.wait()
-        except KeyboardInterrupt:
-            dagster.send_signal(signal.SIGINT)
-            dagster.wait(timeout=30)
-            return 0
+    browser = ["--browser"] if command == "up" else []
+    return local_server.main([command, *browser, "--home", str(study.data_root() / "neo4j")])
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ was left running would start work at the next boot, with whatever code is then d
 """
 
 import contextlib
-import os
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,10 +14,10 @@ import dagster as dg
 
 from torchcell_assets import making
 from torchcell_assets.staleness import Standing, cell_name
+from torchcell_assets.steps.graph.assets import POOL
 
 FLOW = ("datasets", "graph", "merged", "representations", "baselines", "trained", "figure")
 """The jobs that make everything, upstream first."""
-ON = os.environ.get("TORCHCELL_AUTOMATION", "").lower() == "on"
 
 _BASELINES = dg.AssetSelection.assets(["trained", "baselines"])
 _SCOREBOARD = dg.AssetSelection.assets(["trained", "scoreboard"])
@@ -43,16 +42,22 @@ _VERIFY = dg.define_asset_job(
     description="Checks only: raw files as pinned, here and at their URLs; counts as published; stores and schema in sync.",
 )
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", dg.BetaWarning)  # `use_user_code_server`: pinned by the version, driven by a test
-    SENSOR = dg.AutomationConditionSensorDefinition(
-        "rebuild_when_outdated",
-        target=dg.AssetSelection.groups("datasets", "graph", "merged"),
-        use_user_code_server=True,  # the condition is a class of ours, which the daemon does not know
-        default_status=dg.DefaultSensorStatus.RUNNING if ON else dg.DefaultSensorStatus.STOPPED,
-        description="Makes again what is stored and outdated of datasets, graph and merged, upstream first. "
-        "Representations and models turn amber and wait for a person.",
-    )
+
+def sensor(on: bool) -> dg.AutomationConditionSensorDefinition:
+    """Makes again what is outdated, as its condition says.
+
+    on: whether it runs before anybody has started it.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)  # `use_user_code_server`: pinned, driven by a test
+        return dg.AutomationConditionSensorDefinition(
+            "rebuild_when_outdated",
+            target=dg.AssetSelection.groups("datasets", "graph", "merged"),
+            use_user_code_server=True,  # the condition is a class of ours, which the daemon does not know
+            default_status=dg.DefaultSensorStatus.RUNNING if on else dg.DefaultSensorStatus.STOPPED,
+            description="Makes again what is stored and outdated of datasets, graph and merged, upstream first. "
+            "Representations and models turn amber and wait for a person.",
+        )
 
 
 def rebuild_outdated(location: Callable[[], dg.Definitions]) -> dg.JobDefinition:
@@ -67,10 +72,9 @@ def rebuild_outdated(location: Callable[[], dg.Definitions]) -> dg.JobDefinition
 
             def before(batch: Sequence[Standing]) -> None:
                 context.log.info("\n".join(str(standing) for standing in batch))
-                if making.needs_graph(standing.key for standing in batch):
-                    making.serve_graph(servers)
 
-            done = making.rebuild(context.instance, location(), before=before)
+            serve = lambda: making.serve_graph(servers)  # noqa: E731
+            done = making.rebuild(context.instance, location(), before=before, serve=serve)
         told = [f"{cell_name(*cell)}: {why}" for cell, why in done.failed.items()]
         told += [str(verdict) for verdict in done.checks if verdict.error]
         context.add_output_metadata({"made": len(done.made), "failed": len(done.failed), "left": len(done.left)})
@@ -89,7 +93,9 @@ def rebuild_outdated(location: Callable[[], dg.Definitions]) -> dg.JobDefinition
 
 
 @dg.op(
-    name="import_bundles", description="Imports all current bundles into a new graph, verifies it, and lets it serve."
+    name="import_bundles",
+    pool=POOL,
+    description="Imports all current bundles into a new graph, verifies it, and lets it serve.",
 )
 def _rebuild_graph(context: dg.OpExecutionContext) -> None:
     manifests = making.rebuild_graph(context.instance, context.log.info)
@@ -115,9 +121,12 @@ JOBS: list[Any] = [
 ]
 
 
-def schedules(rebuild: dg.JobDefinition) -> list[dg.ScheduleDefinition]:
-    """Nightly `rebuild_outdated`, weekly `verify`."""
-    status = dg.DefaultScheduleStatus.RUNNING if ON else dg.DefaultScheduleStatus.STOPPED
+def schedules(rebuild: dg.JobDefinition, on: bool) -> list[dg.ScheduleDefinition]:
+    """Nightly `rebuild_outdated`, weekly `verify`.
+
+    on: whether they run before anybody has started them.
+    """
+    status = dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED
     return [
         dg.ScheduleDefinition(name="nightly_rebuild", job=rebuild, cron_schedule="0 2 * * *", default_status=status),
         dg.ScheduleDefinition(name="weekly_verify", job=_VERIFY, cron_schedule="0 6 * * 1", default_status=status),

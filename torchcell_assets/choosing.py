@@ -5,32 +5,44 @@ Belongs here: what the command line asks before it makes anything. Does not: rea
 """
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from torchcell_assets import study
-from torchcell_assets.terminal import say
+from torchcell_assets import environment, study
+from torchcell_assets.terminal import say, unbroken
 
 if TYPE_CHECKING:
-    from torchcell_assets.sources import Source
+    from torchcell_assets.sources import Source, Sources
 
 
 def choose_study() -> None:
-    """The study that is named or remembered; on a fresh data root `screens` if its raw files can be had, else `starter`."""
+    """The study that is named or remembered; on a fresh data root `screens` if its raw files can be had, else `starter`.
+
+    Raises:
+        EnvironmentRefused, StudyError: before anything is made, if a variable or the study cannot be used.
+    """
+    from torchcell_assets.vocabulary import KNOWN
+
+    for sentence in environment.check():
+        say(sentence, "yellow")
+    environment.settle()
     name = study.chosen()
     if name is None:
         from torchcell_assets.resources import DataRoot, RawFiles
 
-        lacking = RawFiles(root=DataRoot()).sources().probe(raw_files(study.load(study.DEFAULT)), timeout=5.0)
-        for source, why in lacking:
-            say(f"{source.name}: {why}", "yellow")
+        sources = RawFiles(root=DataRoot()).sources()
+        lacking = sources.probe(raw_files(study.load(study.DEFAULT, KNOWN)), timeout=5.0)
         if lacking:
+            _name_files(study.DEFAULT, lacking, sources)
             say(
-                f"The study {study.DEFAULT!r} needs these files: put them into a folder and set TORCHCELL_MIRROR to it, or "
-                f"run again with network. Until then this is the study {study.FALLBACK!r}: SIMULATED growth."
+                f"Now runs the study {study.FALLBACK!r}, SIMULATED growth; once the files are there, the measured one is made by "
+                f"{environment.STUDY}={study.DEFAULT} in a data root of its own ({environment.DATA})."
             )
         name = study.FALLBACK if lacking else study.DEFAULT
-    os.environ["TORCHCELL_STUDY"] = name
-    study.remember(study.load(name).place)
+    served = study.load(name, KNOWN)
+    study.remember(served.place)
+    os.environ[environment.STUDY] = served.place  # a path that is written out: a child process stands in another folder
 
 
 def require_raw_files(wanted: study.Study) -> None:
@@ -46,12 +58,36 @@ def require_raw_files(wanted: study.Study) -> None:
     if not sources.absent([source for source in needed if source.landing]):
         return
     lacking = sources.probe(needed, timeout=5.0)
-    for number, (_, why) in enumerate(lacking, start=1):
-        say(f"{number}. {why}", "yellow")
+    _name_files(wanted.name, lacking, sources)
     raise study.StudyError(
         f"The study {wanted.name!r} lacks {len(lacking)} raw files, named above with where to get them and where to put "
         "them: nothing was made. The same command goes on once they are there."
     )
+
+
+def _name_files(name: str, lacking: "Sequence[tuple[Source, str]]", sources: "Sources") -> None:
+    """One sentence, and one table of the files: what, from where, to where."""
+    from rich.table import Column, Table
+
+    many = "a raw file" if len(lacking) == 1 else f"{len(lacking)} raw files"
+    reasons = dict.fromkeys(_reason(source, why) for source, why in lacking)
+    mirror = f"in {sources.mirror}" if sources.mirror else f"in a folder that {environment.MIRROR} names"
+    say(
+        f"The study {name!r} needs {many} that cannot be had ({'; '.join(reasons)}): download each and put it where the table "
+        f"says, or {mirror}, under whatever name; a zip may stay as it is."
+    )
+    table = Table(*(Column(head, no_wrap=True) for head in ("file", "from", "to")), box=None, padding=(0, 2, 0, 0))
+    for source, _ in lacking:
+        origin = source.url or source.landing or f"package {source.package}"
+        table.add_row(source.name, origin, str(sources.cache / source.name))
+    say(f"\n{unbroken(table)}\n")
+
+
+def _reason(source: "Source", why: str) -> str:
+    """Why a file cannot be had, without its own names, so that the same reason is told once."""
+    if source.url is None:
+        return "a person has to download them" if source.landing else why
+    return why.replace(source.url, urlsplit(source.url).hostname or source.url)
 
 
 def raw_files(wanted: study.Study, *, stored: bool = True) -> "list[Source]":

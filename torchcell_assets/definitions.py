@@ -5,13 +5,19 @@ from importlib import import_module
 import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
-from torchcell_assets import automation
-from torchcell_assets.resources import DataRoot, GraphStore, RawFiles
-from torchcell_assets.staleness.checks import schema_in_sync
+from torchcell_assets import automation, environment, study
+from torchcell_assets.resources import DataRoot, GraphStore, RawFiles, of_the_environment
+from torchcell_assets.staleness.checks import files_in_sync, schema_in_sync
+from torchcell_assets.vocabulary import KNOWN
+
+# before the steps are imported, which look up what the study names
+environment.check()
+study.load(study.chosen() or study.DEFAULT, KNOWN)
 
 STEPS = ("datasets", "graph", "merged", "representations", "trained")
 ASSETS = [asset for step in STEPS for asset in import_module(f"torchcell_assets.steps.{step}.assets").ASSETS]
 CHECKS = [check for step in STEPS[:4] for check in import_module(f"torchcell_assets.steps.{step}.checks").CHECKS]
+ON = environment.automation()
 REBUILD = automation.rebuild_outdated(lambda: defs)
 
 
@@ -23,10 +29,17 @@ def asset_graph() -> BaseAssetGraph:
 root = DataRoot()
 defs: dg.Definitions = dg.Definitions(
     assets=ASSETS,
-    asset_checks=[*CHECKS, *(schema_in_sync(asset, asset_graph) for asset in ASSETS)],
+    asset_checks=[
+        *CHECKS,
+        *(check(asset, asset_graph) for asset in ASSETS for check in (schema_in_sync, files_in_sync)),
+    ],
     jobs=[*automation.JOBS, REBUILD],
-    schedules=automation.schedules(REBUILD),
-    sensors=[automation.SENSOR],
-    resources={"root": root, "raw": RawFiles(root=root), "store": GraphStore(root=root)},
+    schedules=automation.schedules(REBUILD, ON),
+    sensors=[automation.sensor(ON)],
+    resources={
+        "root": of_the_environment(root),
+        "raw": of_the_environment(RawFiles(root=root)),
+        "store": of_the_environment(GraphStore(root=root)),
+    },
     executor=dg.in_process_executor,
 )

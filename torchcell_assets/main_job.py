@@ -125,6 +125,8 @@ def _make(wave: Wave, job: str) -> None:
     definition = wave.location.resolve_job_def(job)
     wanted = _wanted(wave.graph, definition.asset_layer.executable_asset_keys)
     done: set[tuple] = set()
+    if job == "graph":
+        _serve_ahead(wave)
     todo = _todo(wave, wanted, done)
     if not todo:
         return
@@ -152,13 +154,26 @@ def _make(wave: Wave, job: str) -> None:
     wave.made += len(done)
 
 
+def _serve_ahead(wave: Wave) -> None:
+    """Serve the graph if any later job needs it, so that what the server lacks is loaded in the job of the graph."""
+    from torchcell_assets import making
+    from torchcell_assets.staleness import outdated
+
+    ahead = outdated(wave.instance, wave.graph, _wanted(wave.graph, wave.graph.materializable_asset_keys))
+    if making.needs_graph(item.key for item in ahead):
+        making.serve_graph(wave.servers)
+
+
 def _todo(wave: Wave, wanted: "dict[dg.AssetKey, Sequence[str | None]]", done: Collection[tuple]) -> "list[Outdated]":
     """What is missing or outdated, was not made just now, and stands behind no failed blocking check; that is noted."""
     from torchcell_assets import making
     from torchcell_assets.staleness import outdated
     from torchcell_assets.staleness.verdicts import stopping, verdicts
 
-    found = [item for item in outdated(wave.instance, wave.graph, wanted) if (item.key, item.partition) not in done]
+    graph = any(key.path[0] == "graph" for key in wanted)
+    elsewhere = making.graph_elsewhere(wave.instance, wave.graph) if graph else None
+    stale = outdated(wave.instance, wave.graph, wanted, elsewhere=elsewhere)
+    found = [item for item in stale if (item.key, item.partition) not in done]
     stopped = stopping(verdicts(wave.instance, wave.graph))
     todo = []
     for item in found:
@@ -243,4 +258,6 @@ def _show_scoreboard() -> None:
     for row in scoreboard.summary(root / "scoreboard.parquet", rows=12):
         table.add_row(*row)
     out.print(table)
+    for cell, why in scoreboard.left_out(root / "scoreboard.parquet").items():
+        print(f"left out  {cell}: outdated, {why}")
     print(f"figure    {root / 'scoreboard.png'}\ntable     {root / 'scoreboard.parquet'}\nbrowse    make ui")

@@ -8,18 +8,17 @@ result that did not change stops the wave.
 """
 
 import contextlib
-import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
-from torchcell_assets import study
-from torchcell_assets.staleness import Standing, State, survey
-from torchcell_assets.staleness.checks import NO_NETWORK, RAW_FILES_AS_PINNED, SCHEMA_IN_SYNC
+from torchcell_assets.staleness import Elsewhere, Standing, State, survey
+from torchcell_assets.staleness.checks import NO_NETWORK, RAW_FILES_AS_PINNED, SCHEMA_IN_SYNC, WHOLE_ASSET
 from torchcell_assets.staleness.history import WAS_OUTDATED
 from torchcell_assets.staleness.verdicts import Verdict, stopping, verdicts
 
@@ -49,7 +48,7 @@ class Planned:
 
 def plan(standings: Sequence[Standing], graph: BaseAssetGraph) -> list[Planned]:
     """What a rebuild makes, in order, and then what may follow it."""
-    outdated = _by_asset(s for s in standings if s.state is State.OUTDATED)
+    outdated = _by_asset(s for s in standings if s.stale)
     kept = _by_asset(s for s in standings if s.state in (State.IN_SYNC, State.FAILED))
     sure = [_planned(key, found, summary(found)) for key, found in outdated.items()]
     after = [key for key in kept if ancestors(graph, key) & outdated.keys()]
@@ -106,17 +105,26 @@ def rebuild(
     *,
     tags: Mapping[str, str] | None = None,
     before: Callable[[Sequence[Standing]], None] = lambda batch: None,
+    serve: Callable[[], None] = lambda: None,
 ) -> Rebuilt:
-    """Make everything outdated again, upstream first, until nothing is left but what failed and what stands behind it.
+    """Make everything stale again, upstream first, until nothing is left but what failed and what stands behind it.
 
-    tags: of every run. before: called with each batch, before it is made.
+    Args:
+        instance: what was made, and where it is made again.
+        location: what is deployed.
+        tags: of every run.
+        before: called with each batch, before it is made.
+        serve: called before the first batch if the graph server is needed; what that does not hold is loaded again too.
+
     """
     graph = location.resolve_asset_graph()
     job = location.resolve_implicit_global_asset_job_def()
     outcome = Rebuilt([], {}, [])
+    if needs_graph(standing.key for standing in survey(instance, graph) if standing.stale):
+        serve()
     broken = execute_checks(job, instance, open_checks(verdicts(instance, graph)), tags=tags or {})
     while True:
-        outdated = [s for s in survey(instance, graph) if s.state is State.OUTDATED]
+        outdated = [s for s in survey(instance, graph, elsewhere=graph_elsewhere(instance, graph)) if s.stale]
         # each cell once: what is outdated again right after it was made would go on for ever
         tried = {*outcome.made, *outcome.failed}
         open_ = [s for s in outdated if (s.key, s.partition) not in tried]
@@ -159,8 +167,8 @@ def execute(
     """
     keys = {standing.key for standing in batch}
     known = job.asset_layer.asset_graph.asset_check_keys
-    # whether other partitions are in sync is asked once, at the end
-    checks = {check for check in known if check.asset_key in keys and check.name != SCHEMA_IN_SYNC}
+    # what looks at all partitions is asked once, at the end
+    checks = {check for check in known if check.asset_key in keys and check.name not in WHOLE_ASSET}
     return job.get_subset(asset_selection=keys, asset_check_selection=checks).execute_in_process(
         instance=instance,
         partition_key=batch[0].partition,
@@ -179,18 +187,21 @@ def open_checks(found: Sequence[Verdict]) -> set[dg.AssetCheckKey]:
         v.key
         for v in found
         if (v.blocking and v.passed is None)
-        or (
-            v.failed and v.key.name not in (SCHEMA_IN_SYNC, RAW_FILES_AS_PINNED)
-        )  # the latter may have failed at the URL
+        or (v.failed and v.key.name not in (*WHOLE_ASSET, RAW_FILES_AS_PINNED))  # the last may have failed at the URL
     }
 
 
 def last_checks(found: Sequence[Verdict], made: bool) -> set[dg.AssetCheckKey]:
-    """What to execute after everything was made: what was not executed since, and whether stored partitions are in sync.
+    """What to execute after everything was made: what was not executed since, what found a partition wrong that may have been
+    mended, and whether stored partitions are in sync.
 
     made: whether anything was made, which may have outdated partitions of any asset.
     """
-    return {v.key for v in found if v.passed is None or (v.key.name == SCHEMA_IN_SYNC and (made or v.failed))}
+    return {
+        v.key
+        for v in found
+        if v.passed is None or (v.failed and v.key.name in WHOLE_ASSET) or (made and v.key.name == SCHEMA_IN_SYNC)
+    }
 
 
 def execute_checks(
@@ -207,7 +218,7 @@ def execute_checks(
     if not checks:
         return []
     with contextlib.ExitStack() as servers:
-        if any(check.asset_key.path[0] == "graph" and check.name != SCHEMA_IN_SYNC for check in checks):
+        if any(check.asset_key.path[0] == "graph" and check.name not in WHOLE_ASSET for check in checks):
             serve_graph(servers)
         result = job.get_subset(asset_selection=set(), asset_check_selection=set(checks)).execute_in_process(
             instance=instance, tags={**tags, **NO_NETWORK}, run_config=_QUIET, raise_on_error=False
@@ -240,7 +251,64 @@ def rebuild_graph(instance: dg.DagsterInstance, tell: Callable[[str], None]) -> 
 
     root = DataRoot()
     store = GraphStore(root=root)
-    return offline.rebuild(store.own_home(), current_bundles(instance, root), keep=store.previous_stores, tell=tell)
+    bundles = partial(current_bundles, instance, root)  # asked once nobody else loads: a load replaces its bundle
+    return offline.rebuild(store.own_home(), bundles, keep=store.previous_stores, tell=tell)
+
+
+def graph_elsewhere(
+    instance: dg.DagsterInstance, graph: BaseAssetGraph, tell: Callable[[str], None] = lambda why: None
+) -> Elsewhere:
+    """What `graph/*` has materialized and the graph server does not serve.
+
+    Of a local server that does not run nothing is known but its folder, which the survey looks at.
+
+    Args:
+        instance: what was made.
+        graph: what is deployed.
+        tell: gets the reason why a server that NEO4J_URI names could not be asked; nothing is then said of the graph.
+
+    """
+    from torchcell_assets.resources import DataRoot, GraphStore, GraphUnreachable
+    from torchcell_assets.steps.graph import local_server, read
+
+    made = _builds(instance, graph)
+    store = GraphStore(root=DataRoot())
+    if not made or (store.local_home and local_server.connection(store.local_home) is None):
+        return {}
+    try:
+        with store.driver() as driver:
+            serves = read.current_builds(driver, store.database_name, [key.path[-1] for key in made])
+            genes = read.count_genes(driver, store.database_name)
+    except GraphUnreachable as error:
+        tell(str(error))
+        return {}
+    found = {key: _not_served(key.path[-1], *said, serves, genes) for key, said in made.items()}
+    return {key: why for key, why in found.items() if why}
+
+
+def _builds(instance: dg.DagsterInstance, graph: BaseAssetGraph) -> dict[dg.AssetKey, tuple[str, int]]:
+    """Asset of the graph -> the build that its last materialization made, and how many rows that has."""
+    found = {}
+    for record in instance.get_asset_records([k for k in graph.materializable_asset_keys if k.path[0] == "graph"]):
+        event = record.asset_entry.last_materialization_record
+        said = event.asset_materialization.metadata if event and event.asset_materialization else {}
+        if "build" in said:
+            rows: Any = said["dagster/row_count"].value
+            found[record.asset_entry.asset_key] = (str(said["build"].value), rows)
+    return found
+
+
+def _not_served(
+    name: str, build: str, rows: int, serves: Mapping[str, tuple[str, int]], genes: int
+) -> tuple[State, str] | None:
+    if name == "genome":  # it has no build: its genes are there, or are not
+        return None if genes >= rows else (State.MISSING, f"missing: the graph serves {genes:,} of {rows:,} genes")
+    if name not in serves:
+        return State.MISSING, f"missing: the graph serves no build of {name}"
+    served, _ = serves[name]
+    return (
+        None if served == build else (State.CHANGED, f"the graph serves build {served}, and {build} was materialized")
+    )
 
 
 def needs_graph(keys: Iterable[dg.AssetKey]) -> bool:
@@ -249,9 +317,7 @@ def needs_graph(keys: Iterable[dg.AssetKey]) -> bool:
 
 
 def serve_graph(servers: contextlib.ExitStack) -> None:
-    """The local Neo4j for as long as `servers` lasts, unless NEO4J_URI names a server or one is already up."""
-    if os.environ.get("NEO4J_URI"):
-        return
-    from torchcell_assets.steps.graph import local_server
+    """The local Neo4j for as long as `servers` lasts, over all runs, unless NEO4J_URI names a server or one is already up."""
+    from torchcell_assets.resources import DataRoot, GraphStore
 
-    servers.enter_context(local_server.serving(study.data_root() / "neo4j"))
+    servers.enter_context(GraphStore(root=DataRoot()).serving())

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from torchcell_assets.environment import data_root
 from torchcell_assets.errors import TorchcellError
-from torchcell_assets.study import data_root
 
 if TYPE_CHECKING:
     from torchcell_assets.key_value_dataset import KeyValueDataset
@@ -22,12 +22,17 @@ class NotThere(TorchcellError):
     """What was asked for has not been made yet."""
 
 
-def open_table(name: str, root: Path | None = None) -> pl.DataFrame:
+class NotGenotypes(TorchcellError):
+    """What was given as genotypes is no list of lists."""
+
+
+def open_table(name: str, root: Path | str | None = None) -> pl.DataFrame:
     """A stored table by its asset key: `merged/fitness`, `merged/subset/1e3`, `datasets/genome`, `trained/scoreboard`.
 
+    Of `representations/gene_embedding/one_hot`, one row is one gene with its vector: columns `gene` and `vector`.
     root: the data root; by default that of this process.
     """
-    place = (root or data_root()) / name
+    place = _home(root) / name
     if place.with_suffix(".duckdb").is_file():
         from torchcell_assets.steps.merged import fitness
 
@@ -39,10 +44,18 @@ def open_table(name: str, root: Path | None = None) -> pl.DataFrame:
         from torchcell_assets.steps.merged.key_value_store import KeyValueStore
 
         return KeyValueStore(place.with_name(place.name + ".lmdb")).table()
-    raise NotThere(f"There is no table {name!r} in {root or data_root()}: materialize that asset, or run `make run`.")
+    if place.with_name(place.name + ".safetensors").is_file():
+        from torchcell_assets.steps.representations import table
+
+        return table.frame(table.read(place.with_name(place.name + ".safetensors")))
+    if place.with_name(place.name + ".skops").is_file():
+        raise NotThere(f"{name!r} is a model and no table: `torchcell_assets.predict(genotypes, model=...)` asks it.")
+    if name.startswith("graph/"):
+        raise NotThere(f"{name!r} is in the graph server and no file: the same rows are in 'datasets/{name[6:]}'.")
+    raise NotThere(f"There is no table {name!r} in {_home(root)}: materialize that asset, or run `make run`.")
 
 
-def dataset(name: str, split: str | None = None, root: Path | None = None) -> "KeyValueDataset":
+def dataset(name: str, split: str | None = None, root: Path | str | None = None) -> "KeyValueDataset":
     """A key-value store as a `torch.utils.data.Dataset`: `merged/key_value/1e3`.
 
     split: `train`, `validation` or `test` alone; by default all. Needs torch, which comes with the extra `deep`.
@@ -55,33 +68,45 @@ def dataset(name: str, split: str | None = None, root: Path | None = None) -> "K
         raise NotThere(
             "A dataset needs torch, which is not installed: `pip install torchcell-assets[deep]`."
         ) from error
-    return KeyValueDataset((root or data_root()) / f"{name}.lmdb", split)
+    return KeyValueDataset(_home(root) / f"{name}.lmdb", split)
 
 
-def gene(name: str, root: Path | None = None) -> dict:
+def gene(name: str, root: Path | str | None = None) -> dict:
     """One gene by any name that people use (`CDC28`, `cdc28`, `YBR160W`, an alias): the fields of `Gene`.
 
     Raises UnknownGeneName with similar names, or AmbiguousGeneName with the candidates.
     """
-    genes, names = _genome(root or data_root())
+    genes, names = _genome(_home(root))
     return genes.row(by_predicate=pl.col("gene") == names.resolve(name), named=True)
 
 
 def predict(
     genotypes: Sequence[Sequence[str]],
     model: str = "elastic_net/1e3/one_hot/pert_sum",
-    root: Path | None = None,
+    root: Path | str | None = None,
 ) -> pl.DataFrame:
     """Fitness of mutants that nobody may have made, relative to wild type.
 
-    genotypes: the deleted genes of each mutant, by any name: `[["CDC28", "CLN3"], ["RAD52"]]`.
-    model: family/size/representation/aggregation of a trained cell.
-    Columns: `genes`, `order`, `predicted`, `low` and `high` (95 % by the out-of-fold residuals), `genes_unknown`.
+    Args:
+        genotypes: the deleted genes of each mutant, by any name: `[["CDC28", "CLN3"], ["RAD52"]]`.
+        model: family/size/representation/aggregation of a trained cell.
+        root: the data root; by default that of this process.
+
+    Returns:
+        One row per mutant: `genes`, `order`, `predicted`, `low` and `high` (95 % by the out-of-fold residuals),
+        `genes_unknown`.
+
+    Raises:
+        NotThere: `model` names no cell.
+        NotGenotypes: `genotypes` is a list of names and not of mutants.
+        ModelFileError: the cell is not trained, or was trained on other vectors than those of the data root.
+        UnknownGeneName, AmbiguousGeneName: as `gene` does.
     """
     from torchcell_assets.steps.representations import table
     from torchcell_assets.steps.trained import model_store
 
-    home = root or data_root()
+    home = _home(root)
+    genotypes = _lists(genotypes)
     parts = model.split("/")
     if len(parts) != 4:
         raise NotThere(f"{model!r} names no model: give family/size/representation/aggregation.")
@@ -90,6 +115,22 @@ def predict(
     fitted = model_store.read(home.joinpath("trained", *parts[:3], f"{parts[3]}.skops"))
     embedding = table.read(home / "representations" / "gene_embedding" / f"{parts[2]}.safetensors")
     return model_store.predict(fitted, embedding, resolved)
+
+
+def _home(root: Path | str | None) -> Path:
+    return data_root() if root is None else Path(root).expanduser().absolute()
+
+
+def _lists(genotypes: Sequence[Sequence[str]] | str) -> Sequence[Sequence[str]]:
+    """What `predict` was given, unless it is a name or has one in it, which would be taken apart into letters."""
+    given = [genotypes] if isinstance(genotypes, str) else list(genotypes)
+    names = [one for one in given if isinstance(one, str)]
+    if names:
+        apart = f" is one mutant, {[[name] for name in names]} are {len(names)}" if len(names) > 1 else ""
+        raise NotGenotypes(
+            f"{names[0]!r} stands where a mutant should: give a list of lists, one list per mutant: {[names]}{apart}."
+        )
+    return given
 
 
 @cache

@@ -2,7 +2,7 @@
 
 One object per dimension, used by every asset: a grid whose dimension holds only a subset of the upstream keys would
 silently depend on nothing. Dagster sorts the dimensions of a grid by name, so a cell reads `one_hot|1e3`; use
-`cell()` and `keys_of()` and never take a key apart by hand.
+`cell()` to name one, and `keys_of()` for the size and the representation of the one that is being made.
 """
 
 import dagster as dg

@@ -1,6 +1,7 @@
 """How a file comes to be: in a temporary folder beside its place, then renamed. A killed step leaves the old version.
 
-Belongs here: that one act, what a killed one leaves behind, one writer at a time, and why a disk refuses.
+Belongs here: that one act, for one file and for several that belong together, what a killed one leaves behind, one writer at
+a time, and why a disk refuses.
 Does not: where things live (resources), what is in them (the steps).
 """
 
@@ -10,7 +11,7 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from torchcell_assets.errors import TorchcellError, chain
@@ -47,15 +48,70 @@ def replacing(path: Path) -> Iterator[Path]:
     If the block fails, the temporary file is removed and `path` is as it was. Raises StorageError with one sentence
     for a full disk, a read-only or a forbidden folder.
     """
-    with _told(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with building(path.parent) as folder:
-            temporary = folder / path.name
-            yield temporary
-            with temporary.open("rb") as written:
-                os.fsync(written.fileno())  # a rename that outlives its content would be a half-written file
-            temporary.chmod(0o644)
-            temporary.replace(path)
+    with replacing_together(path) as (temporary,):
+        yield temporary
+
+
+@contextlib.contextmanager
+def replacing_together(*paths: Path) -> Iterator[tuple[Path, ...]]:
+    """Give a temporary path for each of `paths`; when the block ends well, all that was written takes their places as one.
+
+    For what belongs together, so that an old part never stands beside a new one, whenever the process is killed: all old
+    parts leave their places before the first new one comes. A kill in between leaves parts missing, which the survey
+    names; a single file changes places in one act, and is never missing. If the block or a rename fails, all of `paths`
+    are as they were. Who opens the parts one by one meanwhile may find one missing.
+
+    Args:
+        paths: files or folders, of one file system; the block writes each of them. A folder is replaced with all that is
+            in it.
+
+    Raises:
+        StorageError: as `replacing` does.
+    """
+    with _told(paths[0]):
+        for path in paths:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with building(paths[0].parent) as folder:
+            new = tuple(folder / str(at) / path.name for at, path in enumerate(paths))
+            for one in new:
+                one.parent.mkdir()
+            yield new
+            for one in new:
+                _make_durable(one)
+            if len(new) == 1 and not new[0].is_dir() and not paths[0].is_dir():
+                new[0].replace(paths[0])
+            else:
+                _change_places(new, paths, folder)
+
+
+def _make_durable(written: Path) -> None:
+    """A rename that outlives its content would be a half-written file."""
+    for one in (written, *written.rglob("*")) if written.is_dir() else (written,):
+        if not one.is_dir():
+            with one.open("rb") as file:
+                os.fsync(file.fileno())
+        one.chmod(0o755 if one.is_dir() else 0o644)
+
+
+def _change_places(new: Sequence[Path], places: Sequence[Path], folder: Path) -> None:
+    """The old parts go into `folder` and the new ones come; a failure in between is undone."""
+    done: list[tuple[Path, Path]] = []
+
+    def move(source: Path, target: Path) -> None:
+        done.append((source, target))  # before it: an interrupt may come right after the rename
+        source.rename(target)
+
+    try:
+        for at, place in enumerate(places):
+            if place.exists():
+                move(place, folder / f"old-{at}")
+        for one, place in zip(new, places, strict=True):
+            move(one, place)
+    except BaseException:
+        for source, target in reversed(done):
+            if target.exists() and not source.exists():
+                target.rename(source)
+        raise
 
 
 @contextlib.contextmanager

@@ -7,11 +7,13 @@ colours are given beside the text, never inside it.
 """
 
 import contextlib
+import io
 import sys
 from typing import Any
 
 from rich.console import Console
 from rich.progress import TextColumn
+from rich.table import Table
 
 WIDE = 125  # columns that the tables take without wrapping; taken where no terminal says how many it has
 
@@ -43,6 +45,13 @@ def output() -> Console:
 def text_column(template: str) -> TextColumn:
     """A column of a progress bar that shows data: `template` is filled in with the task, and nothing in it is markup."""
     return TextColumn(template, markup=False)
+
+
+def unbroken(table: Table) -> str:
+    """A table as text, each row in one line however long: an address that is broken into lines cannot be copied."""
+    page = Console(width=10_000, file=io.StringIO(), color_system=None, markup=False, highlight=False, emoji=False)
+    page.print(table)
+    return "\n".join(line.rstrip() for line in page.file.getvalue().strip("\n").splitlines())  # type: ignore[attr-defined]
 
 
 def spinner(text: str) -> contextlib.AbstractContextManager[Any]:

@@ -28,13 +28,15 @@ def status() -> int:
     """
     import dagster as dg
 
+    from torchcell_assets import making
     from torchcell_assets.definitions import asset_graph
     from torchcell_assets.staleness import State, survey
     from torchcell_assets.staleness.verdicts import verdicts
 
     with dg.DagsterInstance.get() as instance:
-        standings = survey(instance, asset_graph())
-        failed = [verdict for verdict in verdicts(instance, asset_graph()) if _is_told(verdict)]
+        graph = asset_graph()
+        standings = survey(instance, graph, elsewhere=making.graph_elsewhere(instance, graph, tell=_not_asked))
+        failed = [verdict for verdict in verdicts(instance, graph) if _is_told(verdict)]
     out = output()
     out.print(f"Data root {study.data_root()}", soft_wrap=True)
     table = _standings(standings)
@@ -75,6 +77,10 @@ def _few(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} ..."
 
 
+def _not_asked(why: str) -> None:
+    say(f"{why} What it serves was not looked at.", "yellow")
+
+
 def rebuild_graph() -> int:
     """Import all current bundles into a new local graph, verify it, and let it serve; the one before stays for a way back."""
     import dagster as dg
@@ -92,7 +98,7 @@ def roll_back_graph() -> int:
     from torchcell_assets.resources import DataRoot, GraphStore
     from torchcell_assets.steps.graph import offline
 
-    offline.roll_back(GraphStore(root=DataRoot()).own_home())
+    offline.roll_back(GraphStore(root=DataRoot()).own_home(), tell=say)
     say("The graph before serves again. What `graph/*` has materialized since is in the other one: see store_in_sync.")
     return 0
 
@@ -111,18 +117,22 @@ def rebuild(yes: bool) -> int:
     out = output()
     with dg.DagsterInstance.get() as instance, contextlib.ExitStack() as servers, killed_runs.alive() as tags:
         killed_runs.close(instance)
-        plan = making.plan(survey(instance, asset_graph()), asset_graph())
+        graph = asset_graph()
+        elsewhere = making.graph_elsewhere(instance, graph)
+        plan = making.plan(survey(instance, graph, elsewhere=elsewhere), graph)
         sure = [one for one in plan if not one.may_follow]
         if not sure:
-            out.print("Nothing that is stored is outdated.")
+            out.print("Nothing that was made is gone, changed or outdated.")
             return 0
         out.print(_plan(plan))
         if not yes and not Confirm.ask("Make it again?", console=out, default=False):
             return 1
-        if making.needs_graph(one.key for one in sure):
-            making.serve_graph(servers)
         outcome = making.rebuild(
-            instance, defs, tags=tags, before=lambda batch: out.print(*map(str, batch), sep="\n", soft_wrap=True)
+            instance,
+            defs,
+            tags=tags,
+            before=lambda batch: out.print(*map(str, batch), sep="\n", soft_wrap=True),
+            serve=lambda: making.serve_graph(servers),
         )
     _tell(outcome)
     out.print(f"{len(outcome.made)} made, {len(outcome.failed)} failed, {len(outcome.left)} left.")

@@ -1,19 +1,22 @@
-"""Fixtures that several rooms share.
+"""Fixtures that several folders share, and which worker runs what.
 
-Belongs here: what is dear to set up, such as the one graph server of a test session.
-Does not: what only the tests of one room need; that stands beside them.
+Belongs here: what is dear to set up, such as the graph server, one a worker; what one worker makes for all (`made_once`).
+Does not: what only the tests of one folder need; that stands beside them.
 """
 
 import importlib.util
+import json
 import os
+import shutil
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 
 if TYPE_CHECKING:
     from torchcell_assets_tests.mirror import Mirror
@@ -64,7 +67,13 @@ def mirror_in_sync(tmp_path_factory: pytest.TempPathFactory) -> "Mirror":
     """The code location in small: everything unpartitioned is stored, and a few partitions of the rest. Copy it."""
     from torchcell_assets_tests.mirror import Mirror, deployed
 
-    made = Mirror(tmp_path_factory.mktemp("mirror"), deployed())
+    return Mirror(made_once(tmp_path_factory, "mirror", _make_mirror), deployed())
+
+
+def _make_mirror(folder: Path) -> None:
+    from torchcell_assets_tests.mirror import Mirror, deployed
+
+    made = Mirror(folder, deployed())
     whole = [(key, None) for key, spec in made.specs.items() if spec.partitions is None]
     some = [("merged/subset", "1e3"), ("merged/subset", "1e4"), ("trained/baselines", "1e3")]
     some += [("merged/key_value", "1e3")]
@@ -76,7 +85,6 @@ def mirror_in_sync(tmp_path_factory: pytest.TempPathFactory) -> "Mirror":
     ]
     made.run([*whole, *some])
     assert made.outdated() == set()
-    return made
 
 
 @pytest.fixture
@@ -92,22 +100,6 @@ def raw_files() -> None:
         pytest.skip("the raw files are needed: set TORCHCELL_MIRROR to a folder that holds them")
 
 
-@pytest.fixture(scope="session")
-def tiny_root(raw_files: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment of a data root for the study tiny.toml, empty at first: for what runs as a process of its own."""
-    return main_job.environment(tmp_path_factory.mktemp("tiny"))
-
-
-@pytest.fixture(scope="session")
-def tiny_made(tiny_root: dict[str, str]) -> "Made":
-    """That data root after an undisturbed main job. Copy it to change it."""
-    root = Path(tiny_root["TORCHCELL_DATA"])
-    started = time.monotonic()
-    code, said = main_job.run(root)
-    assert code == 0, said
-    return Made(root, time.monotonic() - started, main_job.versions(root), main_job.tables(root))
-
-
 @dataclass(frozen=True)
 class Made:
     """What the main job made of a data root, and how many seconds that took."""
@@ -116,3 +108,66 @@ class Made:
     seconds: float
     versions: dict[str, str]
     tables: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def tiny_made(raw_files: None, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A data root of the study tiny.toml after an undisturbed main job. Copy it: all workers read this one."""
+    folder = made_once(tmp_path_factory, "tiny", _make_tiny)
+    told = json.loads((folder / "made.json").read_text())
+    return Made(**(told | {"root": Path(told["root"])}))
+
+
+def _make_tiny(folder: Path) -> None:
+    root = folder / "data"
+    started = time.monotonic()
+    code, said = main_job.run(root)
+    assert code == 0, said
+    made = Made(root, time.monotonic() - started, main_job.versions(root), main_job.tables(root))
+    (folder / "made.json").write_text(json.dumps(asdict(made), default=str))
+
+
+# ---- two workers ------------------------------------------------------------------------------------------------------
+
+DEAREST_FIRST = (
+    "test_faults.py",
+    "ui/",
+    "test_whole_path.py",
+    "steps/graph/test_offline.py",
+    "test_at_once.py",
+    "steps/graph/test_local_server.py",
+    "test_disks.py",
+)
+"""What takes longest is begun first, so that no worker has to wait long for the last file of the other."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of a file go to one worker, since they share fixtures; a mark `xdist_group` joins files, or splits one."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(here))))
+
+    def dearness(item: pytest.Item) -> int:
+        name = str(item.path.relative_to(here))
+        return next((at for at, dear in enumerate(DEAREST_FIRST) if name.startswith(dear)), len(DEAREST_FIRST))
+
+    items.sort(key=dearness)
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """The folder that `make` filled for the whole run: by the worker that asks first, while the others wait for it.
+
+    Nobody may change what is in it, for another may just read it. One that could not be made is tried again.
+    """
+    base = factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, whole = base / f"{name}-made", base / f"{name}-made.whole"
+    with FileLock(base / f"{name}-made.lock"):
+        if not whole.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            whole.touch()
+    return folder

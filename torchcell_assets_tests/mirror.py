@@ -66,7 +66,7 @@ def deployed() -> dict[str, Spec]:
 
 
 def with_use(specs: Mapping[str, Spec], name: str, change: Callable[[Any], Any]) -> dict[str, Spec]:
-    """The code location after `change` of one thing that assets use, such as `file fitness.cypher`."""
+    """The code location after `change` of one thing that assets use, such as `policy merge_key`."""
     assert any(name in spec.uses for spec in specs.values()), f"nothing uses {name}"
     return {
         key: replace(spec, uses={use: change(said) if use == name else said for use, said in spec.uses.items()})

@@ -1,14 +1,19 @@
 """What runs without a person: the sensor, the schedules, and the job that makes again what is outdated; over real runs."""
 
 import runpy
+import shutil
+import subprocess
+import sys
 
 import dagster as dg
 import pytest
 from dagster._core.definitions.automation_condition_sensor_definition import MAX_ENTITIES
 
-from torchcell_assets import automation, making
+from torchcell_assets import automation, definitions, making
 from torchcell_assets.definitions import defs
 from torchcell_assets.staleness import State, survey
+from torchcell_assets.steps.graph import local_server
+from torchcell_assets_tests import main_job
 from torchcell_assets_tests.mirror import Mirror, edited_classes, with_classes
 from torchcell_assets_tests.test_schema_change import (
     BASELINES,
@@ -99,25 +104,60 @@ def test_the_sensor_asks_for_records_and_tables_and_never_for_embeddings_or_mode
 
 def test_the_sensor_has_few_enough_entities_and_its_tick_runs_on_the_real_code_location(tmp_path):
     graph = defs.resolve_asset_graph()
-    target = automation.SENSOR.asset_selection
+    target = automation.sensor(on=False).asset_selection
     assert 0 < len(target.resolve(graph)) + len(target.resolve_checks(graph)) <= MAX_ENTITIES
     with dg.DagsterInstance.ephemeral() as instance:
         context = dg.build_sensor_context(instance, repository_def=defs.get_repository_def())
         assert defs.resolve_sensor_def("rebuild_when_outdated").evaluate_tick(context).run_requests == []
 
 
-@pytest.mark.parametrize(("said", "status"), [("", "STOPPED"), ("off", "STOPPED"), ("on", "RUNNING")])
+@pytest.mark.parametrize(
+    ("said", "status"), [("", "STOPPED"), ("off", "STOPPED"), ("0", "STOPPED"), ("on", "RUNNING"), ("True", "RUNNING")]
+)
 def test_nothing_runs_by_itself_unless_it_was_asked_for(monkeypatch, said, status):
     monkeypatch.setenv("TORCHCELL_AUTOMATION", said)
-    module = runpy.run_path(automation.__file__)
-    everything = [module["SENSOR"], *module["schedules"](module["rebuild_outdated"](lambda: defs))]
-    assert {one.default_status.value for one in everything} == {status}
+    deployed = runpy.run_path(definitions.__file__)["defs"]
+    assert {one.default_status.value for one in [*deployed.schedules, *deployed.sensors]} == {status}
 
 
 def test_jobs_for_people_have_names():
     assert {*automation.FLOW, "verify", "rebuild_outdated", "rebuild_graph"} <= {
         job.name for job in defs.resolve_all_job_defs()
     }
+
+
+def test_a_rebuild_of_the_graph_and_loads_into_it_take_turns_in_the_ui():
+    pools = {
+        job: {node.definition.pool for node in defs.resolve_job_def(job).graph.nodes}
+        for job in ("graph", "rebuild_graph")
+    }
+    assert pools["rebuild_graph"] == pools["graph"] - {None} == {"neo4j_write"}  # checks wait for nobody
+
+
+VERIFY = """
+import dagster as dg
+from torchcell_assets.definitions import defs
+job = defs.resolve_job_def("verify")
+checks = {key for key in job.asset_layer.asset_graph.asset_check_keys if key.name == "store_in_sync"}
+with dg.DagsterInstance.get() as instance:
+    result = job.get_subset(asset_selection=set(), asset_check_selection=checks).execute_in_process(instance=instance)
+for check in result.get_asset_check_evaluations():
+    print(check.asset_key.to_user_string(), check.passed, check.description, flush=True)
+"""
+
+
+def test_the_verify_job_serves_the_local_graph_that_it_checks(tiny_made, tmp_path, monkeypatch):
+    monkeypatch.delenv("NEO4J_URI")
+    root = tmp_path / "data"
+    shutil.copytree(tiny_made.root, root)
+    assert local_server.connection(root / "neo4j") is None
+    command = [sys.executable, "-c", VERIFY]  # as a schedule or the UI runs it: in a process of its own
+    streams = {"capture_output": True, "text": True}
+    done = subprocess.run(command, cwd=main_job.PROJECT, env=main_job.environment(root), **streams, check=False)
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()
+    assert said and all(line.endswith(" True None") for line in said), said
+    assert main_job.left_behind(root) == []
 
 
 def test_a_failed_run_over_something_in_sync_is_shown_and_not_made_again(mirror):

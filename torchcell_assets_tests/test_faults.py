@@ -3,6 +3,7 @@ as often as one likes.
 """
 
 import os
+import shutil
 import signal
 
 import dagster as dg
@@ -18,9 +19,10 @@ from torchcell_assets_tests import graph_faults, main_job
 from torchcell_assets_tests.steps.graph.made_up import DATABASE, fitness_rows, write_bundle
 
 
-def test_a_main_job_killed_three_times_ends_with_the_same_content_and_leaves_nothing(tiny_made, tmp_path):
+@pytest.mark.parametrize("kills", [1, pytest.param(3, marks=pytest.mark.slow)])
+def test_a_main_job_that_was_killed_ends_with_the_same_content_and_leaves_nothing(tiny_made, tmp_path, kills):
     root = tmp_path / "data"
-    assert main_job.kill_again_and_again(root, main_job.moments(1, tiny_made.seconds, 3))
+    assert main_job.kill_again_and_again(root, main_job.moments(kills, tiny_made.seconds, kills))
     code, said = main_job.run(root)
     assert code == 0, said
     assert "scoreboard.png" in said
@@ -29,10 +31,12 @@ def test_a_main_job_killed_three_times_ends_with_the_same_content_and_leaves_not
     assert main_job.left_behind(root) == []
 
 
-def test_what_is_in_sync_is_not_made_again(tiny_made):
-    code, said = main_job.run(tiny_made.root)
+def test_what_is_in_sync_is_not_made_again(tiny_made, tmp_path):
+    root = tmp_path / "data"
+    shutil.copytree(tiny_made.root, root)
+    code, said = main_job.run(root)
     assert (code, "Everything is in sync; nothing was made" in said) == (0, True), said
-    assert main_job.tables(tiny_made.root) == tiny_made.tables
+    assert main_job.tables(root) == tiny_made.tables
 
 
 def test_a_run_that_was_killed_is_closed_and_one_that_lives_is_not(tmp_path, monkeypatch):
@@ -93,6 +97,7 @@ def test_a_graph_server_killed_in_mid_load_serves_the_old_build_whole_and_the_re
         local_server.stop(home)
 
 
+@pytest.mark.slow
 def test_a_rebuild_of_the_graph_killed_in_its_import_and_in_its_switch_leaves_a_whole_graph_and_the_next_one_ends(
     tmp_path,
 ):

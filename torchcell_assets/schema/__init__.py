@@ -16,6 +16,7 @@ from torchcell_assets.schema.records import (
     Prediction,
     Score,
     Viability,
+    validate,
 )
 
 __all__ = [
@@ -29,5 +30,6 @@ __all__ = [
     "Prediction",
     "Score",
     "Viability",
+    "validate",
     "with_genotype",
 ]

@@ -1,10 +1,11 @@
 """When has a record class changed? A description, a fingerprint and a readable difference of a dataframely class.
 
-Covers names, types, nullability, constraints, nested classes and the token stream of every rule. Ignores what cannot
-change stored data: docstrings, descriptions, comments, layout, field order. A description is stored with every
-materialization, so that a person can later be told *which field* made an asset old.
+Covers names, types, nullability, constraints, nested classes and the syntax of every rule. Ignores what cannot change
+stored data: docstrings, descriptions, comments, layout, field order. A description is stored with every materialization,
+so that a person can later be told *which field* made an asset old.
 """
 
+import ast
 import functools
 import hashlib
 import inspect
@@ -29,13 +30,15 @@ _LAYOUT = {
     tokenize.ENDMARKER,
 }
 
+_DEFINITIONS = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
 Description = dict[str, dict[str, Any]]
 
 
 def describe(cls: type[dy.Schema]) -> Description:
-    """`{"columns": {name: {...}}, "rules": {name: tokens}}` of a class and all that it inherits; JSON-able."""
+    """`{"columns": {name: {...}}, "rules": {name: digest}}` of a class and all that it inherits; JSON-able."""
     rules = {
-        name: _tokens(attribute.validation_fn)
+        name: _code(attribute.validation_fn)
         for parent in reversed(cls.__mro__)
         for name, attribute in vars(parent).items()
         if isinstance(attribute, RuleFactory)
@@ -102,11 +105,47 @@ def _value(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_value(v) for v in value]
     if callable(value):
-        return _tokens(value)
+        return _code(value)
     return value if value is None or isinstance(value, (bool, int, float, str)) else repr(value)
 
 
 @functools.cache  # every class asks for the rules that it inherits
-def _tokens(function: Callable[..., Any]) -> str:
+def _code(function: Callable[..., Any]) -> str:
     source = textwrap.dedent(inspect.getsource(function))
-    return " ".join(t.string for t in tokenize.generate_tokens(io.StringIO(source).readline) if t.type not in _LAYOUT)
+    try:
+        return digest(syntax(ast.parse(source)))
+    except SyntaxError:  # a lambda in the middle of a call: its lines are no statement
+        tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+        return digest([token.string for token in tokens if token.type not in _LAYOUT])
+
+
+def syntax(node: ast.AST) -> list[Any]:
+    """What a piece of Python does, as JSON-able lists: its syntax tree without docstrings; comments and layout are not in it.
+
+    The same in every Python that this project runs on: fields that hold nothing are left out, as newer versions add some.
+
+    Args:
+        node: as `ast.parse` gives it, or any part of that.
+
+    Returns:
+        `[name of the node, [field, content], ...]`.
+    """
+    body = getattr(node, "body", None)
+    if isinstance(node, _DEFINITIONS) and body and _is_text(body[0]):
+        node = type(node)(**{**dict(ast.iter_fields(node)), "body": body[1:]})
+    fields = [[name, _content(value)] for name, value in ast.iter_fields(node) if value not in (None, [])]
+    return [type(node).__name__, *fields]
+
+
+def _content(value: Any) -> Any:
+    if isinstance(value, ast.AST):
+        return syntax(value)
+    return [_content(one) for one in value] if isinstance(value, list) else repr(value)
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )

@@ -1,12 +1,15 @@
-"""Genotype identity: which two mutants are the same mutant. The only place where that is decided.
+"""Genotype identity: which two mutants are the same mutant, and the text that says so.
 
-Belongs here: the text form of a genotype, computed once in `datasets` and carried by every later table.
-Does not: which kind of allele a strain code means (one table per publication, beside its parser).
+Belongs here: the decision, row by row. Does not: which kind of allele a strain code means (one table per publication, beside
+its parser), which gene a retired name belongs to (steps/datasets/gene_names.py), the same text in bulk: crosses of published
+strains (steps/datasets/strains.py, cross_genotypes.py) and packed keys (steps/merged/identities.py) are put together from
+parts, and tests hold them against `with_genotype`.
 
 A genotype is the sorted list of (gene, kind, allele, zygosity). The allele of a deletion is constant: marker and
 published name are attributes of the perturbation and do not make two deletions of one gene two genotypes. A
 temperature-sensitive, DAmP or suppressor allele keeps its name, because alleles of one gene differ (median 0.20 in
-fitness at 30 C over the 220 ORFs of Costanzo 2016 that have several).
+fitness at 30 C over the 220 ORFs of Costanzo 2016 that have several). It is written in lower case: publications do not agree
+on the case (`PTA1_damp`, `pta1_damp`), and no two alleles differ by it alone.
 """
 
 from collections.abc import Callable
@@ -17,6 +20,34 @@ DELETION_ALLELE = "delta"
 PERTURBATION_SEPARATOR = " + "
 FIELD_SEPARATOR = ":"
 GENE_SEPARATOR = "+"
+
+_MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    r"|nov(?:ember)?|dec(?:ember)?)"
+)
+_NO_NAME = "|".join(
+    (
+        rf"^{_MONTH}[-/ .]\d{{1,4}}\b",  # Oct-1 of OCT1, Mar-01
+        rf"^\d{{1,4}}[-/ .]{_MONTH}\b",  # 1-Oct, 1-Oct-24
+        r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b",  # 2024-10-01 00:00:00, 10/1/2024
+        r"^[-+]?\d+(?:[.,]\d+)?(?:e[-+]?\d+)?$",  # 45931, a date as its number; 2.31E+13
+        r"^(?:true|false)$",
+        r"^[#=]",  # #NAME?, and a formula
+    )
+)
+"""What a spreadsheet program makes of a gene or allele name that looks like something else to it."""
+
+
+def as_name(cell: pl.Expr) -> pl.Expr:
+    """A gene or allele name as printed, without space around it; null where a spreadsheet program made something else of it.
+
+    Examples:
+        >>> names = pl.Series(["OCT1", "Oct-1", "1-Oct", "45931", "2024-10-01 00:00:00", "oct1-1"])
+        >>> pl.select(as_name(pl.lit(names))).to_series().to_list()
+        ['OCT1', None, None, None, None, 'oct1-1']
+    """
+    text = cell.cast(pl.String).str.strip_chars()
+    return pl.when(~text.str.contains(f"(?i){_NO_NAME}") & (text != "")).then(text)
 
 
 def identity(field: Callable[[str], pl.Expr]) -> pl.Expr:
@@ -68,19 +99,29 @@ def perturbation(
     marker: pl.Expr | str | None = None,
     role: pl.Expr | str | None = None,
 ) -> pl.Expr:
-    """One struct with the fields of `Perturbation`, from expressions over the rows of a raw table."""
+    """One struct with the fields of `Perturbation`, from expressions over the rows of a raw table.
+
+    Args:
+        gene: systematic name, as published.
+        kind: one of `KINDS`.
+        allele: its published name, for whatever is no deletion; written in lower case.
+        zygosity: one of `ZYGOSITIES`.
+        name: gene or allele name as published. One that a spreadsheet program made a date of is null, here and as `allele`.
+        marker: see `Perturbation`.
+        role: likewise.
+    """
 
     def text(value: pl.Expr | str | None) -> pl.Expr:
         return pl.lit(value, dtype=pl.String) if value is None or isinstance(value, str) else value.cast(pl.String)
 
     kind_text = text(kind)
-    named = pl.lit(DELETION_ALLELE) if allele is None else allele.cast(pl.String)
+    named = pl.lit(DELETION_ALLELE) if allele is None else as_name(allele).str.to_lowercase()
     return pl.struct(
         gene=gene.cast(pl.String),
         kind=kind_text,
         allele=pl.when(kind_text == "deletion").then(pl.lit(DELETION_ALLELE)).otherwise(named),
         zygosity=text(zygosity),
-        name=text(name),
+        name=text(None) if name is None else as_name(name),
         marker=text(marker),
         role=text(role),
     )

@@ -7,6 +7,7 @@ Several classes rather than one, because exactness needs them: an edit of `Inter
 reads `Fitness`.
 """
 
+import functools
 from typing import Any
 
 import dataframely as dy
@@ -32,7 +33,9 @@ class Perturbation(dy.Schema):
 
     gene = dy.String(regex=GENE_NAME, description="systematic name of the perturbed gene")
     kind = dy.Enum(KINDS, description="what was done to it")
-    allele = dy.String(regex=r"^[^:+|\t\n]+$", description="allele as published; `delta` for every deletion")
+    allele = dy.String(
+        regex=r"^[^:+|\t\n\p{Lu}]+$", description="allele as published, in lower case; `delta` for every deletion"
+    )
     zygosity = dy.Enum(ZYGOSITIES, description="copies perturbed: of one (haploid), one of two, two of two")
     name = dy.String(nullable=True, description="gene or allele name as published; no part of the identity")
     marker = dy.String(nullable=True, description="selectable marker (KanMX, NatMX ...); no part of the identity")
@@ -40,6 +43,10 @@ class Perturbation(dy.Schema):
 
 
 PERTURBATIONS = dy.Struct(dict(Perturbation.columns()))
+
+
+PROBLEM = "problem"
+"""Column of records on their way into a table: what is wrong with the row in the published file, and null where nothing is."""
 
 
 class Record(dy.Schema):
@@ -68,6 +75,11 @@ class Record(dy.Schema):
     @dy.rule()
     def temperature_has_a_source(cls) -> pl.Expr:
         return cls.temperature.col.is_null() == (cls.temperature_source.col.cast(pl.String) == "none")
+
+    @dy.rule()
+    def zygosity_fits_reference(cls) -> pl.Expr:
+        haploid = cls.genotype.col.str.contains(":haploid", literal=True)
+        return haploid == (cls.reference.col.cast(pl.String) != "diploid wild type")
 
     @dy.rule()
     def order_is_number_of_genes(cls) -> pl.Expr:
@@ -102,6 +114,10 @@ class Fitness(Quantity):
     replicates = dy.List(dy.Float64(), nullable=True, min_length=1, description="single measurements, where published")
 
     @dy.rule()
+    def sample_sd_has_samples(cls) -> pl.Expr:
+        return (cls.uncertainty_type.col.cast(pl.String) != "sample_sd") | cls.samples.col.is_not_null()
+
+    @dy.rule()
     def has_value_or_bound(cls) -> pl.Expr:
         return cls.value.col.is_not_null() != cls.upper_bound.col.is_not_null()
 
@@ -115,6 +131,10 @@ class Interaction(Quantity):
     expected = dy.Float64(nullable=True, description="fitness expected without interaction")
     score = dy.Enum(["epsilon", "tau", "epsilon_query_array"], description="which score the value is")
     p_value = dy.Float64(nullable=True, min=0.0, max=1.0, description="as published")
+
+    @dy.rule()
+    def sample_sd_has_samples(cls) -> pl.Expr:
+        return cls.uncertainty_type.col.cast(pl.String) != "sample_sd"  # no class of interactions states samples
 
     @dy.rule()
     def has_two_genes(cls) -> pl.Expr:
@@ -219,13 +239,44 @@ class Score(dy.Schema):
         nullable=True, description="what a perfect model is expected to reach at most, given the noise"
     )
     genotypes = dy.UInt32(description="number of genotypes scored")
-    test_ids = dy.String(description="hash of the genotypes scored")
+    scored_on = dy.String(min_length=1, description="hash of the genotypes scored and of their observed fitness")
 
 
 RECORD_CLASSES: dict[str, type[dy.Schema]] = {
     cls.__name__: cls
     for cls in (Gene, Perturbation, Fitness, Interaction, Viability, MergedFitness, Embedding, Prediction, Score)
 }
+
+
+class Read(dy.Schema):
+    """What a reader of a published file says of each of its rows."""
+
+    problem = dy.String(nullable=True, description="what is wrong with the row in the published file, in words")
+
+    @dy.rule()
+    def row_is_read(cls) -> pl.Expr:
+        return cls.problem.col.is_null()
+
+
+@functools.cache
+def _as_read(cls: type[dy.Schema]) -> type[dy.Schema]:
+    return type(cls.__name__, (cls, Read), {})
+
+
+def validate(cls: type[dy.Schema], frame: pl.DataFrame) -> tuple[pl.DataFrame, dy.FailureInfo]:
+    """The rows that keep the rules of `cls` and have no `problem`, and the others with the rules that they break.
+
+    Args:
+        cls: a record class.
+        frame: its columns, types as near as they come (they are cast), and maybe `problem`.
+
+    Returns:
+        Rows with the columns of `cls`; the failures, with `problem` beside these columns where the frame has it.
+    """
+    if PROBLEM not in frame.columns:
+        return cls.filter(frame, cast=True)
+    kept, failure = _as_read(cls).filter(frame, cast=True)
+    return kept.drop(PROBLEM), failure
 
 
 def polars_schema(cls: type[dy.Schema]) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class Member:
 
 
 def find(folders: Iterable[Path], name: str) -> tuple[list[Member], list[str]]:
-    """The members called `name`, in whatever folder of whatever zip, and one clause for each zip that has none.
+    """The members called `name`, in whatever case, folder and zip, and one clause for each zip that has none.
 
     Only the directories of the zips are read.
     """
@@ -120,7 +120,7 @@ def _zips(folder: Path) -> list[Path]:
 def _is_called(info: zipfile.ZipInfo, name: str) -> bool:
     # old Windows programs write backslashes; __MACOSX holds attributes under the names of the files
     *folders, last = info.filename.replace("\\", "/").split("/")
-    return last == name and "__MACOSX" not in folders
+    return last.casefold() == name.casefold() and "__MACOSX" not in folders
 
 
 def _pieces(member: Member) -> Generator[bytes, None, None]:

@@ -1,8 +1,9 @@
 """Where a raw file is found, and whether it is the right one.
 
 Belongs here: `Source` (a file by name and sha256) and `Sources` (a package file, the cache, a mirror folder, a zip in one
-of these two, the pinned URL, in this order; without a URL, the sentence that tells a person what to download). Does not:
-which files there are (catalog.py), what is in them (steps/datasets), how a zip is read (archives.py).
+of these two, a file of another name there, the pinned URL, in this order; without a URL, the sentence that tells a person
+what to download). Does not: which files there are (catalog.py), what is in them (steps/datasets), how a zip is read
+(archives.py), how a file is told by its content (renamed.py).
 
 Whatever comes out of `Sources.path` has one of the sha256 of its source. A file of the mirror is used in place; only a
 download or a member of a zip is written, into the cache, under a temporary name, and renamed after its sha256 was
@@ -21,8 +22,9 @@ from importlib import metadata
 from pathlib import Path
 
 from torchcell_assets.errors import TorchcellError
-from torchcell_assets.sources import archives
+from torchcell_assets.sources import archives, renamed
 from torchcell_assets.sources.progress import DownloadBar
+from torchcell_assets.sources.renamed import sha256_of
 from torchcell_assets.storage import alone
 
 MIRROR_VARIABLE = "TORCHCELL_MIRROR"
@@ -30,6 +32,10 @@ MIRROR_VARIABLE = "TORCHCELL_MIRROR"
 
 class SourceUnavailable(TorchcellError):
     """A raw file cannot be had, or is not the file that it should be."""
+
+
+class WrongEntry(TorchcellError):
+    """The catalog states what cannot be: whoever wrote the entry has to correct it."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,7 @@ class Sources:
         if not found:
             found, in_zips = self._unpacked(source)
             problems += in_zips
+        found = found or self._renamed(source)
         if found:
             return found
         if source.url is None:
@@ -122,33 +129,52 @@ class Sources:
         return "" if digest in source.sha256 else f"{source.url} gives another file now (sha256 {digest})"
 
     def probe(self, sources: Iterable[Source], timeout: float = 5.0) -> list[tuple[Source, str]]:
-        """Which sources cannot be had, each with the sentence why; [] if all can. Takes `timeout` seconds at most.
+        """Which sources cannot be had.
 
-        A file that is here is verified and needs no network; of the others only the headers are asked.
+        What lies here under its name, with a size that it may have, counts as here: `path` verifies it, when it is used. Of
+        the others only the headers at their URLs are asked for.
+
+        Args:
+            sources: the files to look for.
+            timeout: seconds that the network gets, for all URLs together.
+
+        Returns:
+            The source and why, in clauses; [] if all can be had.
         """
-        missing: list[tuple[Source, str]] = []
-        asked: list[tuple[Source, list[str]]] = []
-        for source in sources:
-            found, problems = self._local(source)
-            if found:
-                continue
+        lacking = self.absent(sources)
+        answers = {} if self.offline else _ask([source.url for source in lacking if source.url], timeout)
+        clauses = []
+        for source in lacking:
             if source.url is None:
-                missing.append((source, self._sentence(source, problems)))
+                clauses.append((source, "; ".join(self._absence(source))))
             elif self.offline:
-                missing.append((source, self._sentence(source, [*problems, "this runs offline"])))
-            else:
-                asked.append((source, problems))
-        answers = _ask([source.url for source, _ in asked if source.url], timeout)
-        for source, problems in asked:
-            answer = answers.get(source.url or "", f"{source.url} did not answer within {timeout:g} s")
-            if answer:
-                missing.append((source, self._sentence(source, [*problems, answer])))
-        return missing
+                clauses.append((source, f"{source.url} is not asked, because this runs offline"))
+            elif said := answers.get(source.url, f"{source.url} did not answer within {timeout:g} s"):
+                clauses.append((source, said))
+        return clauses
 
     def absent(self, sources: Iterable[Source]) -> list[Source]:
-        """Which sources are neither in the cache nor in the mirror, nor in a zip there; looked for by name, not verified."""
-        plainly = [s for s in sources if not any(path and path.is_file() for _, path in self._places(s))]
-        return [source for source in plainly if not self._members(source)[0]]
+        """Which sources are neither in the cache nor in the mirror, nor in a zip there, nor under another name.
+
+        What has the right name and a size that it may have is not read.
+        """
+        return [source for source in sources if self._absence(source)]
+
+    def _absence(self, source: Source) -> list[str]:
+        """One clause for each place without the file; [] if it seems to be in one."""
+        told = [_absent_from(place, path, source) for place, path in self._places(source)]
+        if not all(told):
+            return []
+        members, without = self._members(source)
+        return [] if members or self._renamed(source) else [*told, *without]
+
+    def _renamed(self, source: Source) -> Path | None:
+        """The file under another name, in the cache or in the mirror."""
+        if source.package:
+            return None
+        size = source.bytes if len(source.sha256) == 1 else None
+        folders = [folder for folder in (self.cache, self.mirror) if folder]
+        return renamed.find(folders, source.name, source.sha256, size)
 
     def _local(self, source: Source) -> tuple[bool, list[str]]:
         """Whether the file, verified, is on this machine, and if not, one clause per place that was looked at."""
@@ -157,7 +183,7 @@ class Sources:
             return True, []
         members, without = self._members(source)
         good, bad = archives.first_good(members, lambda one: archives.check(one, source.sha256))
-        return good, [*problems, *without, *bad]
+        return good or self._renamed(source) is not None, [*problems, *without, *bad]
 
     def _members(self, source: Source) -> tuple[list[archives.Member], list[str]]:
         """What is called like the file in the zips of its folders, and one clause for each zip without it."""
@@ -195,6 +221,8 @@ class Sources:
                 problems.append(f"{place} {path} cannot be read ({error.strerror or error})")
             else:
                 if digest in source.sha256:
+                    if digest == source.sha256[0]:
+                        _require_size(source, path)
                     return path, []
                 problems.append(f"{place} {path} {archives.another_file(digest, source.sha256)}")
         return None, problems
@@ -234,10 +262,28 @@ class Sources:
         return f"{cannot} {get} at {place}, or as {source.name} {mirror}{zipped}."
 
 
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _absent_from(place: str, path: Path | None, source: Source) -> str:
+    """Why a file does not seem to be at a place, in a clause; empty if it does."""
+    if path is None:
+        return f"the package {source.package} is not installed"
+    try:
+        size = path.stat().st_size if path.is_file() else None
+    except OSError as error:
+        return f"{place} {path} cannot be read ({error.strerror or error})"
+    if size is None:
+        return f"{place} {path} does not exist"
+    if source.bytes is not None and len(source.sha256) == 1 and size != source.bytes:
+        return f"{place} {path} is another file ({size:,} bytes, not {source.bytes:,})"
+    return ""
+
+
+def _require_size(source: Source, path: Path) -> None:
+    size = path.stat().st_size
+    if source.bytes is not None and size != source.bytes:
+        raise WrongEntry(
+            f"The catalog says that {source.name} has {source.bytes:,} bytes, and {path}, which has its sha256, has {size:,}: "
+            "correct `bytes`."
+        )
 
 
 def _package_file(package: str, member: str) -> Path | None:

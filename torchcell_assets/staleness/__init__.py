@@ -5,12 +5,13 @@ stored with what is deployed; `schema_in_sync` shows that in the UI.
 """
 
 from torchcell_assets.staleness.content import ContentHash, content_hash
-from torchcell_assets.staleness.outdated import Outdated, Standing, State, cell_name, outdated, survey
+from torchcell_assets.staleness.outdated import Elsewhere, Outdated, Standing, State, cell_name, outdated, survey
 from torchcell_assets.staleness.publish import publish, publish_batches, result
 from torchcell_assets.staleness.step import Policy, step
 
 __all__ = [
     "ContentHash",
+    "Elsewhere",
     "Outdated",
     "Policy",
     "Standing",

@@ -8,21 +8,27 @@ from collections.abc import Callable, Sequence
 import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
-from torchcell_assets.resources import RawFiles
+from torchcell_assets.resources import DataRoot, RawFiles
 from torchcell_assets.sources import Source, Sources, SourceUnavailable
+from torchcell_assets.staleness import files, reasons
+from torchcell_assets.staleness.history import History
 from torchcell_assets.staleness.outdated import outdated
 from torchcell_assets.staleness.upstream import partitions_of
 
 SCHEMA_IN_SYNC = "schema_in_sync"
+FILES_IN_SYNC = "files_in_sync"
 RAW_FILES_AS_PINNED = "raw_files_as_pinned"
 NO_NETWORK = {"torchcell/no_network": "true"}
 """Tags of a run whose checks ask no URL: reading a raw file to its end at its publisher may take as long as all the rest."""
+WHOLE_ASSET = (SCHEMA_IN_SYNC, FILES_IN_SYNC)
+"""Checks that look at all partitions of an asset, whichever one a run has made: executed once, after everything is made."""
 SHOWN = 100
 """Rows of the table in the UI: a page of thousands does not open."""
 
 
 def schema_in_sync(asset: dg.AssetsDefinition, graph: Callable[[], BaseAssetGraph]) -> dg.AssetChecksDefinition:
-    """A warning that lists the stored partitions of `asset` that today's schema, inputs or recipes have outdated.
+    """A warning that lists the partitions of `asset` that were made and are gone, changed, or outdated by today's schema, inputs
+    or recipes.
 
     graph: gives the asset graph of the code location, once that is whole.
     """
@@ -30,22 +36,63 @@ def schema_in_sync(asset: dg.AssetsDefinition, graph: Callable[[], BaseAssetGrap
     @dg.asset_check(
         asset=asset.key,
         name=SCHEMA_IN_SYNC,
-        description="No stored partition was made by another schema, from other inputs or with another recipe.",
+        description="No partition that was made is gone or changed, or of another schema, other inputs or another recipe.",
     )
-    def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+    def check(context: dg.AssetCheckExecutionContext, root: DataRoot) -> dg.AssetCheckResult:
         wanted = {asset.key: partitions_of(graph(), asset.key)}
-        found = [item for item in outdated(context.instance, graph(), wanted) if not item.missing]
-        rows = [dg.TableRecord({"partition": item.partition or "all", "why": item.why}) for item in found[:SHOWN]]
-        # a table stands open on the page of the check; Markdown would be behind a button
-        table = dg.MetadataValue.table(rows, dg.TableSchema([dg.TableColumn("partition"), dg.TableColumn("why")]))
+        survey = outdated(context.instance, graph(), wanted, root=root.folder)
+        found = [(item.partition, item.why) for item in survey if item.stale]
         return dg.AssetCheckResult(
             passed=not found,
             severity=dg.AssetCheckSeverity.WARN,
             description=_told(len(found)),
-            metadata={"outdated": len(found), **({"partitions": table} if found else {})},
+            metadata={"outdated": len(found), **_listed(found)},
         )
 
     return check
+
+
+def files_in_sync(asset: dg.AssetsDefinition, graph: Callable[[], BaseAssetGraph]) -> dg.AssetChecksDefinition:
+    """An error that lists the partitions of `asset` of which a file is gone, or holds something else than was made.
+
+    Every file is read to its end and its sha256 compared: what has its old size and time is not taken for unchanged.
+
+    graph: gives the asset graph of the code location, once that is whole.
+    """
+
+    @dg.asset_check(
+        asset=asset.key,
+        name=FILES_IN_SYNC,
+        description="Every file that was made is there and has the sha256 with which it was made.",
+    )
+    def check(context: dg.AssetCheckExecutionContext, root: DataRoot) -> dg.AssetCheckResult:
+        stored = History(context.instance, graph(), [asset.key]).stored(asset.key)
+        read = {
+            partition: files.read_through(root.folder, made.files) for partition, made in stored.items() if made.files
+        }
+        found = [(partition, reasons.files_lost(lost)) for partition, lost in sorted(read.items(), key=str) if lost]
+        return dg.AssetCheckResult(
+            passed=not found,
+            severity=dg.AssetCheckSeverity.ERROR,
+            description=_told_of_files(found),
+            metadata={"read": len(read), "not_recorded": len(stored) - len(read), **_listed(found)},
+        )
+
+    return check
+
+
+def _listed(found: Sequence[tuple[str | None, str]]) -> dict[str, dg.MetadataValue]:
+    """Partition and why, as a table: it stands open on the page of the check; Markdown would be behind a button."""
+    rows = [dg.TableRecord({"partition": partition or "all", "why": why}) for partition, why in found[:SHOWN]]
+    table = dg.MetadataValue.table(rows, dg.TableSchema([dg.TableColumn("partition"), dg.TableColumn("why")]))
+    return {"partitions": table} if found else {}
+
+
+def _told_of_files(found: Sequence[tuple[str | None, str]]) -> str:
+    if not found:
+        return "Every file is as it was made."
+    rest = f" And {len(found) - 1} more partitions." if len(found) > 1 else ""
+    return f"{found[0][1]}.{rest} Materialize it again."
 
 
 def raw_files_as_pinned(key: dg.AssetKey, sources: Sequence[Source]) -> dg.AssetChecksDefinition:

@@ -15,17 +15,17 @@ import dagster as dg
 from dagster._core.asset_graph_view.asset_graph_view import AssetGraphView
 from dagster._core.definitions.events import AssetKeyPartitionKey
 
-from torchcell_assets.staleness.outdated import State, survey
+from torchcell_assets.staleness.outdated import survey
 from torchcell_assets.staleness.upstream import partitions_of
 
 AC = dg.AutomationCondition
 
 _found: WeakKeyDictionary[AssetGraphView, dict[dg.AssetKey, set[str | None]]] = WeakKeyDictionary()
-"""Outdated partitions by asset, kept for one tick: an asset is asked for by itself and by each of its children."""
+"""Stale partitions by asset, kept for one tick: an asset is asked for by itself and by each of its children."""
 
 
 class IsOutdated(dg.AutomationCondition):
-    """True for every stored partition that today's code, inputs or recipes have outdated (a level, not an edge)."""
+    """True for every partition that was made and is stale: gone, changed, or outdated (a level, not an edge)."""
 
     @property
     def name(self) -> str:
@@ -35,22 +35,22 @@ class IsOutdated(dg.AutomationCondition):
     @property
     def description(self) -> str:
         """As the UI shows it."""
-        return "Stored, and made by other code, from other data, or with another recipe"
+        return "Made, and now gone, changed, or of other code, other data or another recipe"
 
     def evaluate(self, context: dg.AutomationContext) -> dg.AutomationResult:
-        """The outdated partitions among the candidates."""
+        """The stale partitions among the candidates."""
         view, key = context.asset_graph_view, context.key
-        partitions = _outdated_partitions(view, key) if isinstance(key, dg.AssetKey) else set()
+        partitions = _stale_partitions(view, key) if isinstance(key, dg.AssetKey) else set()
         keys = {AssetKeyPartitionKey(key, partition) for partition in partitions}  # type: ignore[arg-type]
         subset = view.get_asset_subset_from_asset_partitions(key, keys)  # type: ignore[arg-type]
         return dg.AutomationResult(context=context, true_subset=subset.compute_intersection(context.candidate_subset))
 
 
-def _outdated_partitions(view: AssetGraphView, key: dg.AssetKey) -> set[str | None]:
+def _stale_partitions(view: AssetGraphView, key: dg.AssetKey) -> set[str | None]:
     tick = _found.setdefault(view, {})
     if key not in tick:
         standings = survey(view.instance, view.asset_graph, {key: partitions_of(view.asset_graph, key)})
-        tick[key] = {standing.partition for standing in standings if standing.state is State.OUTDATED}
+        tick[key] = {standing.partition for standing in standings if standing.stale}
     return tick[key]
 
 
@@ -66,5 +66,7 @@ REBUILD = (
     & ~AC.any_deps_in_progress()
     & ~AC.any_deps_match(IsOutdated())
     & ~AC.any_deps_missing()
+    # Nothing is made of what a blocking check has found wrong.
+    & AC.all_deps_blocking_checks_passed()
 ).with_label("rebuild_when_outdated")
-"""Asks for what is stored and outdated, never for what was never made: new cells are started by people."""
+"""Asks for what was made and is gone, changed or outdated, never for what was never made: new cells are started by people."""

@@ -83,9 +83,9 @@ def _encode(column: pl.Series, path: str) -> Iterator[tuple[str, bytes]]:
     elif dtype.is_integer() or dtype == pl.Boolean:
         yield path, column.cast(pl.Int64).fill_null(0).to_numpy().astype("<i8").tobytes()
     elif dtype.is_float():
-        # + 0.0 turns -0.0 into 0.0; all NaN become one
-        values = column.cast(pl.Float64).fill_null(0.0).fill_nan(float("nan")) + 0.0
-        yield path, values.to_numpy().astype("<f8").tobytes()
+        # all NaN become one, and -0.0 becomes 0.0: by numpy, as polars leaves the addition of nothing out
+        values = column.cast(pl.Float64).fill_null(0.0).fill_nan(float("nan")).to_numpy() + 0.0
+        yield path, values.astype("<f8").tobytes()
     else:
         text = column.cast(pl.String).fill_null("")
         yield f"{path}\x00lengths", text.str.len_bytes().cast(pl.Int64).to_numpy().astype("<i8").tobytes()

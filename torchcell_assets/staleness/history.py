@@ -5,13 +5,13 @@ Belongs here: what the instance is asked. Does not: what a materialization remem
 """
 
 import contextlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 from dagster._core.storage.tags import SENSOR_NAME_TAG
+from pydantic_core import from_json
 
 from torchcell_assets.staleness.provenance import NOTES, Remembered, data_versions
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from dagster._core.storage.event_log.base import AssetEntry
 
 _CHUNK = 500  # events per statement: SQLite takes a limited number of parameters, and Dagster gives at most 1,000
+
+_FORMS = ("data", "text")
+"""Where Dagster keeps the content of JSON and of a text; all else stands in `value`."""
 
 Partition = str | None
 Stored = Mapping[Partition, Remembered]
@@ -126,7 +129,7 @@ def _events(instance: dg.DagsterInstance, key: dg.AssetKey, ids: Sequence[int]) 
         with log.index_connection() as connection:
             rows = connection.execute(wanted).fetchall()
         with contextlib.suppress(KeyError, TypeError):  # another Dagster stores another form: then ask it
-            return dict(picked(json.loads(event)) for (event,) in rows)
+            return dict(picked(from_json(event)) for (event,) in rows)
     records = instance.fetch_materializations(dg.AssetRecordsFilter(asset_key=key, storage_ids=ids), limit=len(ids))
     events = [record.asset_materialization for record in records.records]
     return {made.partition: Remembered.of(made) for made in events if made is not None}
@@ -139,7 +142,7 @@ def picked(event: Mapping[str, Any]) -> tuple[Partition, Remembered]:
     for entry in made["metadata_entries"]:
         if entry["label"] in NOTES:
             data = entry["entry_data"]
-            notes[entry["label"]] = data["text"] if "text" in data else data["value"]
+            notes[entry["label"]] = data[next((form for form in _FORMS if form in data), "value")]
     return made["partition"], Remembered(made["tags"], notes)
 
 

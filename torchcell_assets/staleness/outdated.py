@@ -1,6 +1,9 @@
 """Which assets and partitions are out of date, and why: the one comparison that all share (the check, the command line, the
 rebuild condition, the nightly job).
 
+What was made is looked at where it is stored: a file that is gone or was changed is named before anything else, and so is what a
+caller knows of stores elsewhere, such as a graph server (`elsewhere`).
+
 An asset or partition is outdated when its code version differs from the deployed one, when the data version of an
 input is another than the one it was made from, when a dependency was added or removed, or when the recipe of its partition
 is another. What is stored is compared with what is deployed: no memory of earlier questions.
@@ -11,16 +14,17 @@ Dagster's own judgement is not asked: it calls every partitioned asset fresh at 
 partitions, takes some 10 ms a partition, and cannot tell which field of a class has changed.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
-from torchcell_assets.staleness import provenance, reasons
+from torchcell_assets.resources import DataRoot
+from torchcell_assets.staleness import files, provenance, reasons
 from torchcell_assets.staleness.history import Attempt, History
 from torchcell_assets.staleness.provenance import Remembered
 from torchcell_assets.staleness.upstream import Upstream, partitions_of, upstream_of
@@ -30,9 +34,11 @@ Wanted = Mapping[dg.AssetKey, Sequence[str | None]]
 
 
 class State(StrEnum):
-    """How what is stored stands to what is deployed."""
+    """How what is stored stands to what was recorded, and to what is deployed."""
 
-    MISSING = "missing"
+    NEVER_MADE = "never made"
+    MISSING = "missing"  # it was made, and is gone
+    CHANGED = "changed"  # it was made, and something else stands in its place
     OUTDATED = "outdated"
     FAILED = "failed since"  # in sync, and a person's attempt to make it again has failed
     IN_SYNC = "in sync"
@@ -49,9 +55,14 @@ class Standing:
     seconds: float | None = field(default=None, compare=False)
 
     @property
-    def missing(self) -> bool:
-        """Never made."""
-        return self.state is State.MISSING
+    def never_made(self) -> bool:
+        """It was never made: people start it."""
+        return self.state is State.NEVER_MADE
+
+    @property
+    def stale(self) -> bool:
+        """It was made, and is not what was recorded, or not what today's code and inputs give: to be made again."""
+        return self.state in (State.MISSING, State.CHANGED, State.OUTDATED)
 
     @property
     def cell(self) -> str:
@@ -68,16 +79,43 @@ def cell_name(key: dg.AssetKey, partition: str | None) -> str:
 
 
 Outdated = Standing
-"""A standing that is missing or outdated: not what today's code and inputs would give."""
+"""A standing that is never made or stale: not what today's code and inputs would give."""
+
+Elsewhere = Mapping[dg.AssetKey, tuple[State, str]]
+"""Asset -> MISSING or CHANGED and why, for what is stored where no file tells of it."""
 
 
-def outdated(instance: dg.DagsterInstance, graph: BaseAssetGraph, wanted: Wanted | None = None) -> list[Outdated]:
-    """Everything in `wanted` (asset -> partitions; default: all) that is missing or outdated, upstream first."""
-    return [s for s in survey(instance, graph, wanted) if s.state in (State.MISSING, State.OUTDATED)]
+def outdated(
+    instance: dg.DagsterInstance,
+    graph: BaseAssetGraph,
+    wanted: Wanted | None = None,
+    *,
+    root: Path | None = None,
+    elsewhere: Elsewhere | None = None,
+) -> list[Outdated]:
+    """Everything in `wanted` that was never made or is stale, upstream first; arguments as those of `survey`."""
+    found = survey(instance, graph, wanted, root=root, elsewhere=elsewhere)
+    return [standing for standing in found if standing.never_made or standing.stale]
 
 
-def survey(instance: dg.DagsterInstance, graph: BaseAssetGraph, wanted: Wanted | None = None) -> list[Standing]:
-    """The standing of everything in `wanted` (asset -> partitions; default: all), upstream first, in one pass."""
+def survey(
+    instance: dg.DagsterInstance,
+    graph: BaseAssetGraph,
+    wanted: Wanted | None = None,
+    *,
+    root: Path | None = None,
+    elsewhere: Elsewhere | None = None,
+) -> list[Standing]:
+    """The standing of everything in `wanted`, upstream first, in one pass.
+
+    Args:
+        instance: what was made.
+        graph: what is deployed.
+        wanted: asset -> partitions; by default all.
+        root: the data root whose files are looked at; by default that of this process.
+        elsewhere: what the caller found out about stores that are no files.
+
+    """
     keys = [key for key in graph.toposorted_asset_keys if graph.get(key).is_materializable]
     asked = [key for key in keys if wanted is None or key in wanted]
     parents = {parent for key in asked for parent in graph.get(key).parent_keys}
@@ -87,7 +125,7 @@ def survey(instance: dg.DagsterInstance, graph: BaseAssetGraph, wanted: Wanted |
     standings: list[Standing] = []
     for key in asked:
         made, failed = stored[key], history.failed_since(key)
-        judge = _Judge.of(graph, key, versions)
+        judge = _Judge.of(graph, key, versions, root or DataRoot().folder, (elsewhere or {}).get(key))
         partitions = partitions_of(graph, key) if wanted is None else wanted[key]
         standings += [judge.standing(partition, made.get(partition), failed.get(partition)) for partition in partitions]
     return standings
@@ -103,10 +141,19 @@ class _Judge:
     recipes: Mapping[str, Any]
     upstream: Mapping[str, Upstream]
     versions: Mapping[str, Mapping[str | None, str]]
+    root: Path
+    elsewhere: tuple[State, str] | None
     told: dict[tuple, list[str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, graph: BaseAssetGraph, key: dg.AssetKey, versions: Mapping) -> "_Judge":
+    def of(
+        cls,
+        graph: BaseAssetGraph,
+        key: dg.AssetKey,
+        versions: Mapping,
+        root: Path,
+        elsewhere: tuple[State, str] | None,
+    ) -> "_Judge":
         node = graph.get(key)
         return cls(
             key,
@@ -115,24 +162,37 @@ class _Judge:
             _value(node.metadata.get(provenance.RECIPES_METADATA)),
             {parent.to_user_string(): upstream_of(graph, key, parent) for parent in sorted(node.parent_keys)},
             versions,
+            root,
+            elsewhere,
         )
 
     def standing(self, partition: str | None, made: Remembered | None, failed: Attempt | None) -> Standing:
         attempt = [f"the last attempt failed (run {failed.run[:8]})"] if failed else []
         if made is None:
-            return Standing(self.key, partition, State.MISSING, "; ".join(["never made", *attempt]))
+            return Standing(self.key, partition, State.NEVER_MADE, "; ".join(["never made", *attempt]))
+        lost = [*self._files(made), *([self.elsewhere] if self.elsewhere else [])]
         causes = [*self._code(made), *self._inputs(partition, made), *self._recipe(partition, made)]
-        if not causes and failed and failed.was_outdated:
+        if not causes and not lost and failed and failed.was_outdated:
             attempt = []  # what had outdated it was taken back, and the mistake with it
         state = State.OUTDATED if causes else State.FAILED if attempt else State.IN_SYNC
+        if lost:
+            state = State.MISSING if State.MISSING in dict(lost) else State.CHANGED
+        causes = [*(why for _, why in lost), *causes]
         return Standing(self.key, partition, state, "; ".join([*causes, *attempt]), made.seconds)
+
+    def _files(self, made: Remembered) -> Iterator[tuple[State, str]]:
+        found = files.Lost() if made.files is None else files.lost(self.root, made.files)
+        if found.gone:
+            yield State.MISSING, reasons.files_gone(found.gone)
+        if found.changed:
+            yield State.CHANGED, reasons.files_changed(found.changed)
 
     def _code(self, made: Remembered) -> list[str]:
         if self.code_version is None or made.code_version == self.code_version:
             return []
-        memo = (made.code_version, made.uses)
-        if memo not in self.told:  # many partitions were made by the same code
-            used = None if made.uses is None else json.loads(made.uses)
+        used = made.uses
+        memo = (made.code_version, used is None)
+        if memo not in self.told:  # many partitions were made by the same code, which a code version names
             self.told[memo] = reasons.code_changes(made.code_version, self.code_version, used, self.uses)
         return self.told[memo]
 

@@ -11,9 +11,10 @@ it stores the version of whichever came last; so there we store `partition -> da
 import functools
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -24,12 +25,18 @@ from dagster._core.definitions.data_version import (
     INPUT_DATA_VERSION_TAG_PREFIX,
 )
 
+from torchcell_assets.resources import DataRoot
+from torchcell_assets.staleness import files
+from torchcell_assets.staleness.inputs import require_inputs
 from torchcell_assets.staleness.upstream import upstream_of
 
 USES_METADATA = "torchcell/uses"
 """Metadata of an asset and of each materialization: what it was declared to depend on, described (JSON)."""
 INPUTS_METADATA = "torchcell/inputs"
 """Metadata of a materialization: input -> partition -> data version, for inputs of which many partitions are read."""
+LEFT_OUT_METADATA = "torchcell/left_out"
+"""Metadata of a materialization: input -> partitions that are stored and that it did not take (JSON). They stand for not
+read: once such a partition is made again, even with the same data, the asset is outdated."""
 SECONDS_METADATA = "torchcell/seconds"
 """Metadata of a materialization: how long it took; the plan of a rebuild estimates from it, the UI plots it."""
 
@@ -38,30 +45,53 @@ RECIPES_METADATA = "torchcell/recipes"
 RECIPE_METADATA = "torchcell/recipe"
 """Metadata of a materialization: the recipe that made the partition, described (JSON)."""
 
-NOTES = (USES_METADATA, INPUTS_METADATA, SECONDS_METADATA, RECIPE_METADATA)
+FILES_METADATA = files.METADATA
+"""Metadata of a materialization: the files that it made (files.py), relative to the data root."""
+
+NOTES = (USES_METADATA, INPUTS_METADATA, SECONDS_METADATA, RECIPE_METADATA, FILES_METADATA)
 
 _INPUT = len(INPUT_DATA_VERSION_TAG_PREFIX) + 1
 _NOTHING = {"", DEFAULT_DATA_VERSION.value, sha256(b"").hexdigest()}  # what Dagster stores of an input never made
 
 
 def recorded(function: Callable[..., Any], uses: Mapping[str, Any]) -> Callable[..., Any]:
-    """`function`, an asset's body, whose result remembers what it used, what it read and how long it took."""
-    description = json.dumps(uses, sort_keys=True)
+    """`function`, an asset's body, whose result remembers what it used, what it read, what it made and how long it took."""
+    used = dg.MetadataValue.json(dict(uses))
 
     @functools.wraps(function)
     def make(*arguments: Any, **named: Any) -> dg.MaterializeResult:
+        context = dg.AssetExecutionContext.get()
+        root = _data_root(arguments, named)
+        require_inputs(context, root)
         # before the body: if an input moves while it runs, the result counts as made from the older one
-        inputs = _many_inputs(dg.AssetExecutionContext.get())
+        inputs = _many_inputs(context)
         started = time.monotonic()
         made = function(*arguments, **named)
         seconds = round(time.monotonic() - started, 3)
-        # text, not a JSON value: Dagster walks a JSON value node by node whenever it reads the event
-        notes: dict[str, Any] = {USES_METADATA: dg.MetadataValue.text(description), SECONDS_METADATA: seconds}
+        notes: dict[str, Any] = {USES_METADATA: used, SECONDS_METADATA: seconds}
+        for parent, partitions in _left_out(made).items():
+            inputs[parent] = {p: version for p, version in inputs.get(parent, {}).items() if p not in partitions}
         if inputs:
-            notes[INPUTS_METADATA] = dg.MetadataValue.text(json.dumps(inputs, sort_keys=True))
-        return made._replace(metadata={**(made.metadata or {}), **notes})
+            notes[INPUTS_METADATA] = dg.MetadataValue.json(inputs)
+        metadata = made.metadata or {}
+        if FILES_METADATA in metadata:
+            text = files.relative_to(root, metadata[FILES_METADATA].value)
+            notes[FILES_METADATA] = dg.MetadataValue.text(text)
+        return made._replace(metadata={**metadata, **notes})
 
     return make
+
+
+def _data_root(arguments: Sequence[Any], named: Mapping[str, Any]) -> Path:
+    """The data root that an asset's body was given."""
+    given = (one for one in (*arguments, *named.values()) if isinstance(one, DataRoot))
+    return next(given, DataRoot()).folder
+
+
+def _left_out(made: dg.MaterializeResult) -> Mapping[str, Sequence[str]]:
+    said = (made.metadata or {}).get(LEFT_OUT_METADATA)
+    value = said.value if isinstance(said, dg.JsonMetadataValue) else None
+    return value if isinstance(value, Mapping) else {}
 
 
 def _many_inputs(context: dg.AssetExecutionContext) -> dict[str, dict[str, str]]:
@@ -79,7 +109,7 @@ def _many_inputs(context: dg.AssetExecutionContext) -> dict[str, dict[str, str]]
 
 def recipe_note(description: Mapping[str, Any]) -> dict[str, dg.MetadataValue]:
     """Metadata by which a materialization remembers the recipe that made its partition."""
-    return {RECIPE_METADATA: dg.MetadataValue.text(json.dumps(description, sort_keys=True))}
+    return {RECIPE_METADATA: dg.MetadataValue.json(dict(description))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +135,9 @@ class Remembered:
         return self.tags.get(DATA_VERSION_TAG, "")
 
     @property
-    def uses(self) -> str | None:
-        """What it used, described in JSON; None if it was made before notes were kept, or reported by hand."""
-        return self.notes.get(USES_METADATA)
+    def uses(self) -> Mapping[str, Any] | None:
+        """What it used, described; None if it was made before notes were kept, or reported by hand."""
+        return _content(self.notes.get(USES_METADATA))
 
     @property
     def seconds(self) -> float | None:
@@ -117,14 +147,17 @@ class Remembered:
     @property
     def many_inputs(self) -> Mapping[str, Mapping[str, str]]:
         """Input -> partition -> data version, for the inputs of which many partitions were read."""
-        text = self.notes.get(INPUTS_METADATA)
-        return {} if text is None else json.loads(text)
+        return _content(self.notes.get(INPUTS_METADATA)) or {}
 
     @property
     def recipe(self) -> Mapping[str, Any]:
         """The recipe that made it, described; empty where its asset has none."""
-        text = self.notes.get(RECIPE_METADATA)
-        return {} if text is None else json.loads(text)
+        return _content(self.notes.get(RECIPE_METADATA)) or {}
+
+    @property
+    def files(self) -> str | None:
+        """The record of the files that it made; None if it was made before they were recorded, or makes none."""
+        return self.notes.get(FILES_METADATA)
 
     @property
     def inputs(self) -> dict[str, str | None]:
@@ -134,6 +167,11 @@ class Remembered:
             for name, value in self.tags.items()
             if name.startswith(INPUT_DATA_VERSION_TAG_PREFIX)
         }
+
+
+def _content(note: Any) -> Any:
+    """What a note says; an older version of this code wrote JSON as text, which the UI shows as a page of it."""
+    return json.loads(note) if isinstance(note, str) else note
 
 
 def as_dagster_hashes(versions: Mapping[str, str]) -> str | None:

@@ -1,4 +1,4 @@
-"""Storing a table: validate, quarantine, write under a temporary name, rename, and say what was stored.
+"""Storing a table: validate, quarantine, write under a temporary name, say what was written, rename.
 
 Belongs here: `publish` and `publish_batches` for tables of one record class, `result` for what is stored in another form, the
 metadata of all of them. Does not: the files (stored.py), what the table holds (the steps), what is out of date (outdated.py).
@@ -12,7 +12,11 @@ import dagster as dg
 import dataframely as dy
 import polars as pl
 
-from torchcell_assets.staleness.stored import Stored, preview, store
+from torchcell_assets.schema import validate
+from torchcell_assets.staleness.files import record
+from torchcell_assets.staleness.provenance import FILES_METADATA
+from torchcell_assets.staleness.stored import Stored, preview, quarantine_of, write
+from torchcell_assets.storage import replacing_together
 
 
 def publish(
@@ -22,20 +26,20 @@ def publish(
     *,
     blank: int | None = None,
     sort_by: Sequence[str] | None = None,
-    metadata: Callable[[], Mapping[str, Any]] = dict,
+    metadata: Callable[[Path], Mapping[str, Any]] = lambda table: {},
 ) -> dg.MaterializeResult:
     """Validate `records` against `cls` and write those that pass to `path` (Parquet), the others to its quarantine.
 
-    records: columns of `cls`, types as near as they come (they are cast).
+    records: columns of `cls`, types as near as they come (they are cast); a row with a `problem` does not pass.
     blank: value cells of the raw file that held nothing; given, the metadata show that cells read = kept + blank +
         quarantined.
     sort_by: order of the stored rows; by default the primary key.
-    metadata: asked for once everything is stored at `path`.
+    metadata: gets the path at which the table is written; asked for before the table takes its place.
     The quarantine lies beside the table as `<name>.quarantine.parquet`, with the rules that each row breaks.
     """
-    kept, failure = cls.filter(records.lazy().collect(), cast=True)
+    kept, failure = validate(cls, records.lazy().collect())
     good = kept.sort(*(sort_by or cls.primary_key()))
-    return _published(path, cls, store(path, [(good, failure)]), blank, metadata)
+    return _published(path, cls, [(good, failure)], metadata, lambda: blank)
 
 
 def publish_batches(
@@ -43,13 +47,13 @@ def publish_batches(
     cls: type[dy.Schema],
     batches: Iterable[tuple[pl.LazyFrame, int]],
     *,
-    metadata: Callable[[], Mapping[str, Any]] = dict,
+    metadata: Callable[[Path], Mapping[str, Any]] = lambda table: {},
 ) -> dg.MaterializeResult:
     """Like `publish`, of records that come in batches and are too many to be held at once.
 
     batches: (records, blank cells) in the order in which the rows are stored. Keys are held against the rows of their own
         batch: a parser that numbers the rows of a file gives no id twice.
-    metadata: asked for once everything is stored at `path`.
+    metadata: gets the path at which the table is written; asked for before the table takes its place.
     """
     blank = 0
 
@@ -57,22 +61,34 @@ def publish_batches(
         nonlocal blank
         for records, empty in batches:
             blank += empty
-            yield cls.filter(records.collect(), cast=True)
+            yield validate(cls, records.collect())
 
-    stored = store(path, checked())
-    return _published(path, cls, stored, blank, metadata)
+    return _published(path, cls, checked(), metadata, lambda: blank)
 
 
 def _published(
-    path: Path, cls: type[dy.Schema], stored: Stored, blank: int | None, metadata: Callable[[], Mapping[str, Any]]
+    path: Path,
+    cls: type[dy.Schema],
+    batches: Iterable[tuple[pl.DataFrame, dy.FailureInfo]],
+    metadata: Callable[[Path], Mapping[str, Any]],
+    blank: Callable[[], int | None],
 ) -> dg.MaterializeResult:
+    """Table and quarantine, replaced as one, once all is known that is said of them. blank: asked for after the last batch."""
+    places = (path, quarantine_of(path))
+    with replacing_together(*places) as (table, quarantine):
+        stored = write(table, quarantine, batches)
+        said = {**_metadata(cls, stored, blank()), **metadata(table)}
+        made = result(path, stored.data_version, metadata=said, files={path: table, places[1]: quarantine})
+    return made
+
+
+def _metadata(cls: type[dy.Schema], stored: Stored, blank: int | None) -> dict[str, Any]:
     counts: dict[str, Any] = {"quarantined": stored.quarantined}
     if stored.quarantined:
         counts["quarantined_by_rule"] = dg.MetadataValue.json(dict(stored.by_rule))
     if blank is not None:
         counts |= {"blank": blank, "cells_read": stored.cells + blank}
-    shown = table_metadata(cls, pl.concat(stored.sample), stored.rows)
-    return result(path, stored.data_version, metadata={**shown, **counts, **metadata()})
+    return {**table_metadata(cls, pl.concat(stored.sample), stored.rows), **counts}
 
 
 def result(
@@ -81,13 +97,33 @@ def result(
     *,
     metadata: Mapping[str, Any] | None = None,
     tags: Mapping[str, str] | None = None,
+    files: Mapping[Path, Path] | None = None,
+    present: Sequence[Path] = (),
 ) -> dg.MaterializeResult:
-    """What was stored at `path`, for Dagster: its data version, where it is, how large."""
-    where: dict[str, Any] = {"dagster/uri": str(path), "bytes": path.stat().st_size} if path.exists() else {}
+    """What is stored at `path`, for Dagster: its data version, where it is, how large, and the files that belong to it.
+
+    Best called before the files take their places, so that nothing can fail between that and the event.
+
+    Args:
+        path: the place of the asset.
+        data_version: hash of its logical rows.
+        metadata: what else its page shows, and first, in this order.
+        tags: of the event.
+        files: place of a file or folder -> where it is now; all of them are looked at by `survey` from then on. By default
+            `path` alone, as it stands there. One of them is `path`, or the folder in which it lies.
+        present: paths that others write to, of which `survey` sees only whether they are there.
+
+    """
+    made = {path: path} if files is None else files
+    now = next(now / path.relative_to(place) for place, now in made.items() if path.is_relative_to(place))
+    size = sum(one.stat().st_size for one in now.rglob("*") if one.is_file()) if now.is_dir() else now.stat().st_size
+    where: dict[str, Any] = {
+        "dagster/uri": str(path),
+        "bytes": size,
+        FILES_METADATA: dg.MetadataValue.text(record(made, present)),
+    }
     return dg.MaterializeResult(
-        data_version=dg.DataVersion(data_version),
-        metadata={**where, **(metadata or {})},
-        tags=tags,
+        data_version=dg.DataVersion(data_version), metadata={**(metadata or {}), **where}, tags=tags
     )
 
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torchcell_assets.schema.fingerprint import difference
+from torchcell_assets.staleness.files import Lost
 
-_SHOWN = 3  # partitions named in one sentence
+_SHOWN = 3  # partitions or files named in one sentence
 
 
 def code_changes(before: str | None, now: str, used: Mapping[str, Any] | None, uses: Mapping[str, Any]) -> list[str]:
@@ -73,6 +74,23 @@ def data_moved(parent: str, then: Mapping[str, str], now: Mapping[str, str]) -> 
     return f"{parent} has {'; '.join(told)}"
 
 
-def _named(partitions: Sequence[str]) -> str:
-    rest = len(partitions) - _SHOWN
-    return ", ".join(partitions[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+def files_lost(lost: Lost) -> str:
+    """Both, in one sentence."""
+    told = [files_gone(lost.gone)] if lost.gone else []
+    return "; ".join([*told, *([files_changed(lost.changed)] if lost.changed else [])])
+
+
+def files_gone(paths: Sequence[str]) -> str:
+    """That files which were made are not there any more. paths: relative to the data root."""
+    return f"missing: {_named(paths)} {'is' if len(paths) == 1 else 'are'} gone"
+
+
+def files_changed(paths: Sequence[str]) -> str:
+    """That files hold something else than what was made. paths: relative to the data root."""
+    many = len(paths) > 1
+    return f"{_named(paths)} {'were' if many else 'was'} changed after {'they were' if many else 'it was'} made"
+
+
+def _named(names: Sequence[str]) -> str:
+    rest = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")

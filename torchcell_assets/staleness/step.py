@@ -5,6 +5,7 @@ both (provenance.py); it does nothing else.
 """
 
 import inspect
+import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,12 +15,19 @@ from typing import Any
 import dagster as dg
 import dataframely as dy
 
+from torchcell_assets.errors import TorchcellError
 from torchcell_assets.schema.fingerprint import describe, digest
 from torchcell_assets.sources import Source
 from torchcell_assets.staleness.condition import REBUILD
 from torchcell_assets.staleness.provenance import USES_METADATA, recorded
+from torchcell_assets.staleness.queries import words
 
 OWNER = "team:torchcell-assets"
+PACKAGE = Path(__file__).parents[1]
+
+
+class DeclarationError(TorchcellError):
+    """An asset cannot be declared."""
 
 
 @dataclass(frozen=True)
@@ -31,22 +39,39 @@ class Policy:
 
 
 Use = type[dy.Schema] | Source | Path | Policy
-"""A record class (its fingerprint), a source (its sha256), a file such as a query (its text), or a policy."""
+"""A record class (its fingerprint), a source (its sha256), a query file (its words, without comments), or a policy."""
 
 
 def describe_uses(uses: Sequence[Use]) -> dict[str, Any]:
-    """`{"class Fitness": {...}, "source ...": [...]}`: what an asset depends on beside its inputs, JSON-able."""
-    return dict(sorted(_describe(use) for use in uses))
+    """`{"class Fitness": {...}, "source ...": [...]}`: what an asset depends on beside its inputs, JSON-able.
+
+    A file is called by its path in the package; one from elsewhere, such as the query of a person's study, by its name, so
+    that the folder in which it lies decides nothing.
+
+    Raises:
+        DeclarationError: two of `uses` have one name, so that a change of one would not be seen.
+    """
+    described: dict[str, Any] = {}
+    for name, content in map(_describe, uses):
+        if name in described:
+            raise DeclarationError(f"Two entries of `uses` are called {name!r}: give one of them another name.")
+        described[name] = content
+    return dict(sorted(described.items()))
 
 
 def _describe(use: Use) -> tuple[str, Any]:
     if isinstance(use, Source):
         return f"source {use.name}", list(use.sha256)
     if isinstance(use, Path):
-        return f"file {use.name}", digest(use.read_text())
+        return f"file {_name_of(use)}", digest(words(use))
     if isinstance(use, Policy):
-        return f"policy {use.name}", use.content
+        return f"policy {use.name}", json.loads(json.dumps(use.content))  # as it is read back: a tuple is a list
     return f"class {use.__name__}", describe(use)
+
+
+def _name_of(path: Path) -> str:
+    own = path.resolve()
+    return str(own.relative_to(PACKAGE)) if own.is_relative_to(PACKAGE) else path.name
 
 
 def _code_references(functions: Sequence[Callable[..., Any]], uses: Sequence[Use]) -> dg.CodeReferencesMetadataValue:
@@ -85,8 +110,9 @@ def step(
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Declare an asset of the step in whose folder the module lies.
 
-    uses: what the stored data depend on beside the inputs; a change of any of them makes the asset outdated.
-    logic: raise it when the code changes what is stored and nothing in `uses` shows it.
+    uses: what the stored data depend on beside the inputs; a change of any of them makes the asset outdated. Constants that
+        decide numbers belong here, as policies. No two may have one name.
+    logic: raise it when the code changes what is stored and nothing in `uses` shows it; a test of the recorded code asks.
     rebuilds: the automation sensor makes it again once it is outdated; else it turns amber and waits for a person.
     code: functions beside the asset's own that its page points at; the files in `uses` are pointed at anyway.
     The other arguments are those of `dagster.asset`.

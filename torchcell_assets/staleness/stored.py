@@ -15,7 +15,6 @@ import dataframely as dy
 import polars as pl
 
 from torchcell_assets.staleness.content import ContentHash
-from torchcell_assets.storage import replacing
 
 PREVIEW_ROWS = 8
 _SHOWN_OF_A_BATCH = 100
@@ -37,18 +36,13 @@ class Stored:
         return self.rows + self.quarantined
 
 
-def store(path: Path, batches: Iterable[tuple[pl.DataFrame, dy.FailureInfo]]) -> Stored:
-    """Write rows that keep the rules to `path`, the others to its quarantine; both appear together, or neither does.
+def write(table: Path, quarantine: Path, batches: Iterable[tuple[pl.DataFrame, dy.FailureInfo]]) -> Stored:
+    """Write rows that keep the rules to `table`, the others to `quarantine`.
 
     batches: what `cls.filter` gives of each batch, in the order of the rows; at least one.
     """
     stored, content = Stored(), ContentHash()
-    with (
-        replacing(path) as table,
-        replacing(quarantine_of(path)) as quarantine,
-        RowGroups(table) as good,
-        RowGroups(quarantine) as bad,
-    ):
+    with RowGroups(table) as good, RowGroups(quarantine) as bad:
         for kept, failure in batches:
             good.add(kept)
             bad.add(_quarantined(failure))

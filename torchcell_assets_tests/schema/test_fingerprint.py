@@ -27,8 +27,13 @@ class Fitness(Measured):
     genes = dy.List(dy.Struct({"gene": dy.String(), "kind": dy.Enum(["deletion", "ts"])}), min_length=1)
     @dy.rule()
     def has_value(cls):
+        """Rule."""
         # why
         return cls.value.col.is_not_null() | (cls.dataset.col == "x")
+    checked = dy.Int64(
+        check=lambda column: column.is_in([1, 2]),  # a part of a call
+        nullable=True,
+    )
 '''
 _numbers = itertools.count()
 
@@ -50,8 +55,28 @@ def load(tmp_path):
 
 @pytest.mark.parametrize(
     ("before", "after"),
-    [('"""Doc."""', '"""Other."""'), ("# why", "# because"), ("relative to wild type", "relative to WT")],
-    ids=["docstring", "comment", "description"],
+    [
+        ('"""Doc."""', '"""Other."""'),
+        ('"""Rule."""', '"""Another."""'),
+        ("# why", "# because"),
+        ("# a part", "# a fragment"),
+        ("relative to wild type", "relative to WT"),
+        ('!= "x"', "!= 'x'"),
+        ('return cls.dataset.col != "x"', 'return (\n            cls.dataset.col != "x"\n        )'),
+        ("is_not_null()", "is_not_null(\n        )"),
+        ("column.is_in([1, 2])", "column.is_in([1,  2])"),
+    ],
+    ids=[
+        "docstring",
+        "docstring of a rule",
+        "comment",
+        "comment in a call",
+        "description",
+        "quotes",
+        "brackets",
+        "line",
+        "space",
+    ],
 )
 def test_what_cannot_change_stored_data_changes_no_fingerprint(load, before, after):
     assert fingerprint(load(BASE)) == fingerprint(load(BASE.replace(before, after)))
@@ -67,13 +92,27 @@ def test_what_cannot_change_stored_data_changes_no_fingerprint(load, before, aft
         ("    value = dy", "    replicate = dy.UInt8(nullable=True)\n    value = dy", ["+replicate"]),
         ("is_not_null()", "is_null()", ["rule has_value changed"]),
         ('!= "x"', '!= "y"', ["rule named changed"]),
+        ('cls.dataset.col == "x"', 'cls.dataset.col == ("x",)', ["rule has_value changed"]),
     ],
-    ids=["type", "nullable", "constraint", "zero constraint dropped", "new field", "rule", "inherited rule"],
+    ids=["type", "nullable", "constraint", "zero constraint dropped", "new field", "rule", "inherited rule", "tuple"],
 )
 def test_a_change_is_noticed_and_told_by_field(load, before, after, told):
     old, new = load(BASE), load(BASE.replace(before, after))
     assert fingerprint(old) != fingerprint(new)
     assert difference(describe(old), describe(new)) == told
+
+
+def test_a_check_inside_of_a_call_is_noticed(load):
+    old, new = load(BASE), load(BASE.replace("is_in([1, 2])", "is_in([1, 3])"))
+    assert [line.split(" ")[:2] for line in difference(describe(old), describe(new))] == [["checked:", "check"]]
+
+
+def test_a_rule_that_goes_and_a_list_in_another_order_are_told(load):
+    gone = BASE.replace('    @dy.rule()\n    def named(cls):\n        return cls.dataset.col != "x"\n', "    pass\n")
+    assert difference(describe(load(BASE)), describe(load(gone))) == ["rule named removed"]
+    assert difference(describe(load(gone)), describe(load(BASE))) == ["rule named added"]
+    turned = BASE.replace('"kind": dy.Enum(["deletion", "ts"])', '"kind": dy.Enum(["ts", "deletion"])')
+    assert difference(describe(load(BASE)), describe(load(turned))) == ["genes.kind: categories in another order"]
 
 
 def test_a_nested_class_belongs_to_the_fingerprint(load):

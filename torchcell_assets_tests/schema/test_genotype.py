@@ -1,11 +1,12 @@
 """Which two mutants are the same mutant."""
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from torchcell_assets.schema import Perturbation, with_genotype
-from torchcell_assets.schema.genotype import perturbation
+from torchcell_assets.schema.genotype import as_name, perturbation
 from torchcell_assets.schema.records import KINDS, ROLES, ZYGOSITIES, polars_schema
 
 PERTURBATIONS = pl.List(pl.Struct(polars_schema(Perturbation)))
@@ -66,3 +67,55 @@ def test_two_deletions_of_a_gene_are_one_genotype_and_two_ts_alleles_are_two():
         "YBR160W:temperature_sensitive:x:haploid",
         "YBR160W:temperature_sensitive:y:haploid",
     ]
+
+
+def test_the_identity_of_a_deletion_does_not_follow_the_allele_that_a_row_names():
+    """Also in rows that `perturbation` did not make, such as those that come back from a graph."""
+    deletion = {
+        "gene": "YBR160W",
+        "kind": "deletion",
+        "zygosity": "haploid",
+        "name": None,
+        "marker": None,
+        "role": None,
+    }
+    rows = genotypes([[deletion | {"allele": allele}] for allele in ("delta", "cdc28-d1", None)])
+    assert set(rows["genotype"]) == {"YBR160W:deletion:delta:haploid"}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "deletion"])
+def test_alleles_are_compared_without_case_and_the_published_name_stays(kind):
+    table = pl.DataFrame({"gene": ["YPL211W"] * 2, "a": ["PTA1_damp", " pta1_damp "]})
+    made = table.select(
+        perturbations=pl.concat_list(perturbation(pl.col("gene"), kind, allele=pl.col("a"), name=pl.col("a")))
+    )
+    rows = with_genotype(made).collect()
+    assert set(rows["genotype"]) == {f"YPL211W:{kind}:pta1_damp:haploid"}
+    assert [p[0]["name"] for p in rows["perturbations"]] == ["PTA1_damp", "pta1_damp"]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "Oct-1", "oct-01", "OCT 1", "1-Oct", "01-oct", "1-Oct-24", "1/Oct/2024", "Mar-1", "March-1", "Sept-7", "45931", "45931.0",
+        "2024-10-01", "2024-10-01 00:00:00", "2024/10/1", "10/1/2024", "1.10.2024", "2.31E+13", "1,5", "#NAME?", "=MAR1", "TRUE",
+        "", "Dec-2026",
+    ],
+)  # fmt: skip
+def test_what_a_spreadsheet_made_of_a_name_is_no_name(cell):
+    assert pl.select(as_name(pl.lit(cell))).item() is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["OCT1", "MAR1", "oct1-1", "sep7", "dec1-supp1", "cdc28-4", "imp2'", "dur1,2", "arg5,6", "YOL052C-A", "tsq508", "mdy2-10",
+     "may24"],
+)  # fmt: skip
+def test_a_name_that_only_looks_like_a_date_stays(name):
+    assert pl.select(as_name(pl.lit(f" {name} "))).item() == name
+
+
+def test_a_mangled_name_is_neither_name_nor_allele():
+    table = pl.DataFrame({"gene": ["YKL134C"] * 2, "kind": ["deletion", "damp"], "name": ["1-Oct", "45931"]})
+    made = table.select(p=perturbation(pl.col("gene"), pl.col("kind"), allele=pl.col("name"), name=pl.col("name")))
+    assert [(p["allele"], p["name"]) for p in made["p"]] == [("delta", None), (None, None)]

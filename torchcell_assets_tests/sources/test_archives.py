@@ -188,7 +188,10 @@ def test_a_zip_that_cannot_be_read_is_one_clause_and_loses_nothing(
     with pytest.raises(SourceUnavailable) as raised:
         sources.verify(by_hand)
     assert str(raised.value) == sentence
-    assert sources.probe([by_hand]) == [(by_hand, sentence)]
+    for source, clauses in sources.probe([by_hand]):  # where not even the directory of the zip can be read
+        assert source == by_hand
+        assert str(archive) in clauses and "is truncated or damaged" in clauses
+        assert f"is another file ({len(OTHER)} bytes, not {len(CONTENT):,})" in clauses
     assert everything(sources.cache) == before
     assert list(sources.cache.rglob(".*")) == []
 
@@ -209,7 +212,9 @@ def test_a_member_that_could_only_be_unpacked_in_memory_is_refused(by_hand: Sour
 
 
 def test_a_zip_without_the_file_is_named(by_hand: Source, sources: Sources):
-    archive = zipped(sources.cache, {f"{FOLDER}/Table.txt": CONTENT, f"{MEMBER}/": b"", f"__MACOSX/{MEMBER}": CONTENT})
+    archive = zipped(
+        sources.cache, {f"{FOLDER}/my table.txt": CONTENT, f"{MEMBER}/": b"", f"__MACOSX/{MEMBER}": CONTENT}
+    )
     assert sources.absent([by_hand]) == [by_hand]
     assert f"the zip {archive} has no table.txt" in refusal(sources, by_hand)
 

@@ -151,8 +151,8 @@ def test_a_probe_names_what_cannot_be_had_and_downloads_nothing(
     server: Server, source: Source, sources: Sources, tmp_path: Path
 ):
     there = put(tmp_path / "mirror", CONTENT)
-    elsewhere = replace(source, name="publication2020/other.txt")
-    lost = replace(source, name="publication2020/lost.txt", url="http://127.0.0.1:1/table.txt")
+    elsewhere = replace(source, name="publication2020/other.txt", sha256=("0" * 64,))
+    lost = replace(elsewhere, name="publication2020/lost.txt", url="http://127.0.0.1:1/table.txt")
     mirrored = replace(sources, mirror=tmp_path / "mirror")
     assert mirrored.probe([source, elsewhere]) == []
     [(missing, why)] = mirrored.probe([source, elsewhere, lost])
@@ -172,6 +172,65 @@ def test_a_probe_ends_in_time_though_servers_hang(server: Server, source: Source
     missing = sources.probe(urls, timeout=0.5)
     assert time.monotonic() - start < 2
     assert len(missing) == 6
+
+
+def test_a_probe_reads_no_file_that_lies_where_it_should(source: Source, sources: Sources, monkeypatch):
+    put(sources.cache, CONTENT)
+    monkeypatch.setattr("hashlib.file_digest", lambda *_: pytest.fail("a file was read"))
+    assert sources.probe([source]) == []
+    put(sources.cache, CONTENT[:-1])
+    offline = replace(sources, offline=True)
+    assert offline.absent([source]) == [source]
+    [(_, why)] = offline.probe([replace(source, url=None)])
+    size = len(CONTENT)
+    assert why == f"the cached file {sources.cache / NAME} is another file ({size - 1:,} bytes, not {size:,})"
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["size known", "digest alone"])
+@pytest.mark.parametrize("name", ["publication2020/Table.TXT", "Publication 2020/Data File S1.tsv", "table.txt"])
+def test_a_file_under_another_name_is_found_by_its_content_and_used_in_place(
+    server: Server, source: Source, sources: Sources, tmp_path: Path, name: str, known: bool
+):
+    source = source if known else replace(source, bytes=None)
+    path = tmp_path / "mirror" / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(CONTENT)
+    (path.parent / "a decoy.txt").write_bytes(CONTENT[:-1] + b"?")
+    mirrored = replace(sources, mirror=tmp_path / "mirror")
+    assert mirrored.path(source) == path
+    mirrored.verify(source)
+    assert mirrored.absent([source]) == [] == mirrored.probe([source])
+    assert server.requests == []
+    path.write_bytes(CONTENT.replace(b"0.9787", b"0.9788"))
+    assert mirrored.absent([source]) == [source]
+
+
+def test_a_file_under_another_name_is_not_looked_for_where_it_would_cost_more_than_it_gives(
+    source: Source, sources: Sources, tmp_path: Path
+):
+    mirror = tmp_path / "mirror"
+    for name in (".hidden.txt", ".cache/table.txt", "table.fasta"):
+        (mirror / name).parent.mkdir(parents=True, exist_ok=True)
+        (mirror / name).write_bytes(CONTENT)
+    mirrored = replace(sources, mirror=mirror, offline=True)
+    assert mirrored.absent([replace(source, bytes=None)]) != []
+    (mirror / "table.fasta").rename(mirror / "unreadable.txt")
+    assert mirrored.absent([source]) == []
+
+
+def test_what_lies_at_its_place_is_never_passed_over_for_another_name(source: Source, sources: Sources, tmp_path: Path):
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / "a.txt").write_bytes(CONTENT)
+    path = put(tmp_path / "mirror", CONTENT)
+    assert replace(sources, mirror=tmp_path / "mirror").path(source) == path
+
+
+def test_a_file_that_was_changed_is_read_again(source: Source, sources: Sources):
+    path = put(sources.cache, CONTENT)
+    sources.verify(source)
+    path.write_bytes(b"?" + CONTENT[1:])  # the same size
+    with pytest.raises(SourceUnavailable, match="is another file"):
+        sources.verify(source)
 
 
 def test_another_file_behind_a_url_is_said_and_not_taken(server: Server, source: Source, sources: Sources):
@@ -200,11 +259,10 @@ def test_a_file_that_only_a_person_may_download_says_what_from_where_and_where_t
     put(sources.cache, CONTENT)
     assert sources.path(by_hand) == sources.cache / NAME
     (sources.cache / NAME).unlink()
-    for ask in (sources.path, sources.verify, lambda it: sources.probe([it])[0][1]):
-        try:
-            sentence = ask(by_hand)
-        except SourceUnavailable as refusal:
-            sentence = str(refusal)
+    for ask in (sources.path, sources.verify):
+        with pytest.raises(SourceUnavailable) as refusal:
+            ask(by_hand)
+        sentence = str(refusal.value)
         assert f"Download it from https://publisher.example/supplement and put it at {sources.cache / NAME}" in sentence
         assert "TORCHCELL_MIRROR" in sentence
         assert "\n" not in sentence

@@ -1,10 +1,14 @@
 """What is stored, and that a table which comes in batches is the table that comes at once."""
 
+import json
+
 import polars as pl
 import pytest
 
+from torchcell_assets.plots import picture
 from torchcell_assets.schema import Score
-from torchcell_assets.staleness import publish, publish_batches
+from torchcell_assets.staleness import files, publish, publish_batches
+from torchcell_assets.staleness.provenance import FILES_METADATA
 from torchcell_assets.staleness.stored import quarantine_of
 
 ROWS = Score.sample(100).sort(Score.primary_key())
@@ -24,7 +28,9 @@ def values(metadata: dict) -> dict:
 def test_batches_give_the_same_table_quarantine_and_version_as_all_rows_at_once(tmp_path, rows, size):
     one, many = tmp_path / "one.parquet", tmp_path / "many.parquet"
     whole = publish(one, Score, rows, blank=7)
-    parts = publish_batches(many, Score, in_batches(rows, size), metadata=lambda: {"stored": many.exists()})
+    parts = publish_batches(
+        many, Score, in_batches(rows, size), metadata=lambda table: {"stored": table.exists() and not many.exists()}
+    )
     assert parts.data_version == whole.data_version
     assert pl.read_parquet(many).equals(pl.read_parquet(one))
     assert pl.read_parquet(quarantine_of(many)).equals(pl.read_parquet(quarantine_of(one)))
@@ -48,3 +54,26 @@ def test_a_batch_that_fails_leaves_what_was_there(tmp_path):
     assert pl.read_parquet(path).equals(ROWS)
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
     assert publish(path, Score, ROWS).data_version == before.data_version
+
+
+def test_what_is_said_of_a_table_is_known_before_it_takes_its_place_and_what_fails_leaves_what_was_there(tmp_path):
+    path = tmp_path / "scores.parquet"
+    publish(path, Score, ROWS)
+    with pytest.raises(ZeroDivisionError):
+        publish(path, Score, BROKEN, metadata=lambda table: {"ratio": pl.read_parquet(table).height / 0})
+    assert pl.read_parquet(path).equals(ROWS)
+    assert pl.read_parquet(quarantine_of(path)).height == 0
+
+
+def test_a_picture_that_fails_does_not_fail_the_table(tmp_path):
+    path = tmp_path / "scores.parquet"
+    made = publish(path, Score, ROWS, metadata=lambda table: {"plot": picture("scores", lambda: 1 / 0)})
+    assert pl.read_parquet(path).equals(ROWS)
+    assert made.metadata["plot"].value.startswith("The picture 'scores' could not be drawn (ZeroDivisionError")
+
+
+def test_table_and_quarantine_are_recorded_as_they_are_found_in_their_places(tmp_path):
+    path = tmp_path / "scores.parquet"
+    record = publish(path, Score, BROKEN).metadata[FILES_METADATA].value
+    assert [name for name, *_ in json.loads(record)] == [str(path), str(quarantine_of(path))]
+    assert files.lost(tmp_path, record) == files.read_through(tmp_path, record) == files.Lost()

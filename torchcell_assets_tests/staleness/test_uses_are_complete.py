@@ -7,6 +7,7 @@ names. Of a dataset: its module.
 import ast
 import importlib
 import inspect
+import json
 from pathlib import Path
 from types import ModuleType
 
@@ -23,6 +24,10 @@ STEPS = ("graph", "merged", "representations", "trained")
 SOURCES = {name: value for name, value in vars(catalog).items() if isinstance(value, Source)}
 # Written for the reader of a table, or nested in every record: their change shows in the class that holds them.
 ELSEWHERE = {Perturbation.__name__}
+
+SGA = {"datasets/fitness_sga", "datasets/interaction_sga"}
+FAMILIES = {f"trained/{name}" for name in ("elastic_net", "support_vector", "random_forest")}
+SCORED = {"trained/baselines", *FAMILIES}
 
 
 def named(tree: ast.AST) -> set[str]:
@@ -53,9 +58,11 @@ def functions(module: ModuleType) -> list[ast.FunctionDef]:
 
 
 def files_named(module: ModuleType, function: ast.FunctionDef) -> set[str]:
-    """Query and policy files that stand in a constant which the body, or a module that it names, reads."""
+    """Query and policy files in a constant that the body, or a module of the step behind a name of it, reads."""
     names = {name for statement in function.body for name in named(statement)}
     modules = [module, *of_step(module, names)]
+    for one in modules[1:]:  # and what these import of the step
+        modules += [m for m in of_step(one, named(ast.parse(inspect.getsource(one)))) if m not in modules]
     texts = {name: value for m in modules for name, value in vars(m).items() if isinstance(value, Path)}
     used = names | {name for m in modules[1:] for name in named(ast.parse(inspect.getsource(m)))}
     return {texts[name].name for name in used & texts.keys() if texts[name].suffix in (".cypher", ".sql")}
@@ -92,7 +99,9 @@ def test_the_merged_table_declares_every_query_and_policy_file_that_it_reads():
     function = next(f for f in functions(module) if f.name == "merged_fitness")
     read = files_named(module, function)
     assert "pooling.sql" in read
-    uses = {name.removeprefix("file ") for name in deployed()["merged/fitness"].uses if name.startswith("file ")}
+    uses = {
+        Path(name.removeprefix("file ")).name for name in deployed()["merged/fitness"].uses if name.startswith("file ")
+    }
     assert read <= uses, f"merged/fitness reads {sorted(read - uses)} and does not declare them in `uses`"
     assert {"fitness.cypher", "perturbations.cypher"} <= uses
 
@@ -119,8 +128,57 @@ def test_what_a_dataset_declares_is_what_its_asset_uses():
     for dataset in (GENOME, *DATASETS):
         spec = specs.get(f"datasets/{dataset.name}")
         if spec is not None:  # of another study otherwise
-            expected = {f"class {dataset.record.__name__}", *(f"source {source.name}" for source in dataset.sources)}
-            assert set(spec.uses) == expected, dataset.name
+            expected = {f"class {dataset.record.__name__}", *(f"source {source.name}" for source in dataset.raw_files)}
+            assert set(spec.uses) == expected | {f"policy {name}" for name in dataset.policies}, dataset.name
+
+
+# A constant that decides stored numbers -> how its change is told, and every asset that it outdates.
+CONSTANTS = {
+    ("datasets.fitness_costanzo2016", "STRAIN_CODES"): ("strain_codes", {"datasets/fitness_costanzo2016", *SGA}),
+    ("datasets.fitness_costanzo2016", "SUPPRESSOR_IN_ALLELE"): ("suppressor", {"datasets/fitness_costanzo2016", *SGA}),
+    ("datasets.sga", "PIXELS_PER_FITNESS"): ("pixels_per_fitness", SGA),
+    ("datasets.sga", "MARKER_GENE"): ("marker_gene", SGA),
+    ("datasets.sga", "COLONIES"): ("colonies", SGA),
+    ("datasets.genome", "YEAST_MITOCHONDRIAL_CODE"): ("mitochondrial_code", {"datasets/genome"}),
+    ("merged.subsets", "TEST_SHARE"): ("split", {"merged/subset", "trained/baselines"}),
+    ("merged.subsets", "VALIDATION_SHARE"): ("split", {"merged/subset", "trained/baselines"}),
+    ("trained.baselines", "ALPHAS"): ("ridge", {"trained/baselines"}),
+    ("trained.baselines", "FLOOR"): ("ridge", {"trained/baselines"}),
+    ("trained.baselines", "FOLDS"): ("ridge", {"trained/baselines"}),
+    ("trained.baselines", "TOLERANCE"): ("ridge", {"trained/baselines"}),
+    ("trained.estimators", "SCALERS"): ("fit", FAMILIES),
+    ("trained.estimators", "ELASTIC_NET"): ("fit", FAMILIES),
+    ("trained.estimators", "PRECOMPUTED_UP_TO"): ("fit", FAMILIES),
+    ("trained.families", "ALIASES"): ("fit", FAMILIES),
+    ("trained.model_store", "QUANTILES"): ("prediction_interval", FAMILIES),
+    ("trained.model_store", "FEWEST_RESIDUALS"): ("prediction_interval", FAMILIES),
+    **{("trained.scores", name): ("score_interval", SCORED) for name in ("DRAWS", "INTERVAL", "FEWEST")},
+    **{
+        ("trained.ceilings", name): ("ceiling", SCORED)
+        for name in ("GRID_POINTS", "ITERATIONS", "ROWS", "DRAWS", "SEED")
+    },
+}
+
+
+@pytest.mark.parametrize(("where", "constant"), CONSTANTS, ids=".".join)
+def test_a_constant_that_decides_stored_numbers_stands_in_the_uses_of_all_that_it_decides(where, constant):
+    policy, outdated = CONSTANTS[where, constant]
+    value = getattr(importlib.import_module(f"torchcell_assets.steps.{where}"), constant)
+    content = json.loads(json.dumps(value.rows() if hasattr(value, "rows") else value))
+    uses = {key: spec.uses.get(f"policy {policy}") for key, spec in deployed().items()}
+    holding = {key for key, said in uses.items() if said is not None and holds(said, content)}
+    assert holding == outdated
+
+
+def holds(said, content) -> bool:
+    """Whether a policy is this content, or has it as one of its parts."""
+    return said == content or (isinstance(said, dict) and any(holds(part, content) for part in said.values()))
+
+
+def test_baselines_are_outdated_by_another_condition_or_split_as_the_sample_is():
+    specs = deployed()
+    for name in ("policy condition", "policy split"):
+        assert specs["trained/baselines"].uses[name] == specs["merged/subset"].uses[name]
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)

@@ -25,6 +25,7 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 import torchcell_assets
+from torchcell_assets_tests import main_job
 
 PROJECT = Path(torchcell_assets.__file__).parents[1]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
@@ -37,12 +38,13 @@ LATEST = """query($key: AssetKeyInput!, $partitions: [String!]) { assetNodeOrErr
 
 @dataclass
 class Ui:
-    """A running UI: its address, its process, its data root, and the checkout that it serves."""
+    """A running UI: its address, its process, its data root, the checkout that it serves, and what it says."""
 
     address: str
     process: subprocess.Popen
     root: Path
     checkout: Path
+    log: Path
 
     def latest(self, asset: str, partition: str | None = None) -> dict:
         """The last materialization of an asset or of one partition of it, as the UI's own server tells it."""
@@ -75,15 +77,12 @@ def checkout(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def environment(tiny_root, checkout, tmp_path_factory) -> dict[str, str]:
+def environment(tiny_made, checkout, tmp_path_factory) -> dict[str, str]:
     """The environment of the copied code over a copy of a data root for which the main job was run."""
-    if not Path(tiny_root["TORCHCELL_DATA"], "trained", "scoreboard.png").exists():  # another test may have run it
-        command = [sys.executable, "-m", "torchcell_assets", "run"]
-        subprocess.run(command, env=tiny_root, check=True, capture_output=True)
     root = tmp_path_factory.mktemp("ui") / "data"
-    shutil.copytree(tiny_root["TORCHCELL_DATA"], root)  # no server of it is running now
+    shutil.copytree(tiny_made.root, root)
     copied = {"TORCHCELL_DATA": str(root), "DAGSTER_HOME": str(root / "dagster"), "PYTHONPATH": str(checkout)}
-    found = {**tiny_root, **copied}
+    found = {**main_job.environment(root), **copied}
     where = "import torchcell_assets; print(torchcell_assets.__file__)"
     served = subprocess.check_output([sys.executable, "-c", where], env=found, cwd=checkout, text=True)
     assert Path(served.strip()).is_relative_to(checkout)
@@ -105,7 +104,7 @@ def ui(environment, checkout, chromium, tmp_path_factory) -> Iterator[Ui]:
         process = subprocess.Popen(
             command, env=environment, cwd=checkout, stdout=out, stderr=out, stdin=subprocess.DEVNULL
         )
-        started = Ui(f"http://127.0.0.1:{port}", process, Path(environment["TORCHCELL_DATA"]), checkout)
+        started = Ui(f"http://127.0.0.1:{port}", process, Path(environment["TORCHCELL_DATA"]), checkout, log)
         try:
             _wait_until_it_answers(started, log)
             yield started

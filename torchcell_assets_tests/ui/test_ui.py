@@ -41,6 +41,32 @@ def test_the_preview_is_a_table_of_stored_values_and_the_plot_a_picture(page, ui
     assert image.evaluate("image => image.naturalWidth") > 300
 
 
+def test_the_page_of_the_scoreboard_shows_its_figure_first(page, ui):
+    page.goto(f"{ui.address}/assets/trained/scoreboard")
+    rows = page.locator("tr", has=page.locator("td")).filter(has_text=re.compile("figure_|not_trained|bytes|preview"))
+    expect(rows.first).to_contain_text("figure_1e3")
+    rows.first.get_by_text("[Show Markdown]").click()
+    image = page.locator("img[alt='scoreboard 1e3']")
+    expect(image).to_be_visible()
+    assert image.evaluate("image => image.naturalWidth") > 600
+
+
+def test_what_an_asset_used_and_read_is_json_behind_a_link_and_no_page_of_text(page, ui):
+    page.goto(f"{ui.address}/assets/trained/scoreboard?view=events")
+    for name, holds in (("torchcell/uses", "class Score"), ("torchcell/inputs", "trained/elastic_net")):
+        row = page.locator("tr", has_text=name).first
+        assert holds not in row.inner_text()
+        row.get_by_text("[Show JSON]").click()
+        expect(page.get_by_role("dialog").get_by_text(holds).first).to_be_visible()
+        page.get_by_role("button", name="Close").click()
+
+
+def test_the_ui_starts_without_a_warning_of_another_configuration(ui):
+    said = ui.log.read_text()
+    assert f"http://127.0.0.1:{ui.address.rsplit(':', 1)[1]}" in said
+    assert "dagster.yaml" not in said
+
+
 def test_a_model_has_a_grid_of_sizes_and_representations(page, ui):
     page.goto(f"{ui.address}/assets/trained/elastic_net?view=partitions")
     for key in ("one_hot", "random_10", "1e3"):

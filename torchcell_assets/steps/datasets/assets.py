@@ -1,23 +1,28 @@
 """One asset per dataset of the study, and the genome: raw file -> Parquet of validated records, with a quarantine."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import polars as pl
 
-from torchcell_assets.plots import embedded
+from torchcell_assets.plots import picture
 from torchcell_assets.resources import DataRoot, RawFiles
-from torchcell_assets.staleness import publish, publish_batches, step
+from torchcell_assets.staleness import Policy, publish, publish_batches, step
 from torchcell_assets.steps.datasets import DATASETS, GENOME, figures
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
+from torchcell_assets.steps.datasets.retired_names import Found
 from torchcell_assets.study import current
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def _asset(dataset: Dataset) -> dg.AssetsDefinition:
     @step(
         name=dataset.name,
-        uses=[dataset.record, *dataset.sources],
+        uses=[dataset.record, *dataset.raw_files, *(Policy(*one) for one in dataset.policies.items())],
         logic=dataset.logic,
         code=[dataset.parse],
         description=dataset.description,
@@ -33,6 +38,7 @@ def _asset(dataset: Dataset) -> dg.AssetsDefinition:
     def build(root: DataRoot, raw: RawFiles) -> dg.MaterializeResult:
         path = root.table("datasets", dataset.name)
         parsed = dataset.read(raw.sources().path)
+        names = Found()
         if isinstance(parsed, Parsed):
             order = None if dataset is GENOME else ["row", "id"]
             return publish(
@@ -41,18 +47,39 @@ def _asset(dataset: Dataset) -> dg.AssetsDefinition:
                 parsed.records,
                 blank=parsed.blank,
                 sort_by=order,
-                metadata=lambda: _plot(dataset, path),
+                metadata=lambda table: {**_names(parsed.names), **_plot(dataset, table)},
             )
-        batches = ((batch.records, batch.blank) for batch in parsed)
-        return publish_batches(path, dataset.record, batches, metadata=lambda: _plot(dataset, path))
+
+        def batches() -> Iterator[tuple[pl.LazyFrame, int]]:
+            nonlocal names
+            for batch in parsed:
+                names |= batch.names
+                yield batch.records, batch.blank
+
+        return publish_batches(
+            path, dataset.record, batches(), metadata=lambda table: {**_names(names), **_plot(dataset, table)}
+        )
 
     return build
 
 
+def _names(found: Found) -> dict[str, Any]:
+    """Which printed names are no genes of today, and what became of each; nothing where all are."""
+    told = {
+        "stored as the gene that they belong to": dict(found.resolved),
+        "kept apart, because the gene of today has another strain too": dict(found.kept_apart),
+        "no ORF of S288C": sorted(found.outside),
+    }
+    told = {what: names for what, names in told.items() if names}
+    return {"retired_names": dg.MetadataValue.json(told)} if told else {}
+
+
 def _plot(dataset: Dataset, path: Path) -> dict[str, Any]:
-    table = pl.scan_parquet(path)
-    figure = figures.gene_lengths(table) if dataset is GENOME else figures.value_histogram(table, dataset.name)
-    return {"plot": embedded(figure, dataset.name)}
+    def draw() -> "Figure":
+        table = pl.scan_parquet(path)
+        return figures.gene_lengths(table) if dataset is GENOME else figures.value_histogram(table, dataset.name)
+
+    return {"plot": picture(dataset.name, draw)}
 
 
 def of_the_study() -> tuple[Dataset, ...]:

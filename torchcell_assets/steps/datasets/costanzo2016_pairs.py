@@ -8,7 +8,8 @@ What must be known of the files:
 - The allele of a strain is looked up in the strain table. A strain that is not in it keeps the allele name of the pair file.
 - The query fitness is blank where it was not measured; the double mutant's fitness never is. It is then relative to the query
   strain, which stands with 1 in the product: observed = 1 x array fitness + epsilon.
-- The standard deviation is one over four colonies of the double mutant; epsilon has none of its own.
+- The standard deviation is one over four colonies, of the fitness of the double mutant. No uncertainty is printed for epsilon,
+  and that of the fitness is not taken for it: the products of the single mutants have an error too.
 """
 
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from torchcell_assets.sources.catalog import COSTANZO_2016_PAIRS, COSTANZO_2016_
 from torchcell_assets.steps.datasets.as_records import as_records
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
 from torchcell_assets.steps.datasets.fitness_costanzo2016 import STRAIN_CODES, SUPPRESSOR_IN_ALLELE, read_strains
-from torchcell_assets.steps.datasets.raw_file import is_blank, number, read_batches
+from torchcell_assets.steps.datasets.raw_file import ROW, is_blank, number, read_batches, unreadable
 from torchcell_assets.steps.datasets.strains import Strains, of_crosses
 
 COLUMNS = [
@@ -42,6 +43,7 @@ COLUMNS = [
 _QUERY, _QUERY_ALLELE, _ARRAY, _ARRAY_ALLELE, _PLATE, _EPSILON, _P, _QUERY_FITNESS, _, _FITNESS, _SD = COLUMNS
 COLONIES = 4  # of each double mutant, on one plate
 ROWS = 20_705_612
+GENES_OUTSIDE = 53  # those of the strain table
 _DECIMALS = 4  # of every number in the files
 
 
@@ -88,7 +90,9 @@ def _records(cls: type[dy.Schema], dataset: str, file: str, batch: pl.DataFrame,
     crosses = of_crosses(strains, strains.numbers(held[_QUERY]), strains.numbers(held[_ARRAY]))
     phenotype = _fitness() if cls is Fitness else _interaction()
     relative = pl.when(is_blank(_QUERY_FITNESS)).then(pl.lit("relative to query"))
-    records = pl.concat([held, crosses], how="horizontal").with_columns(
+    records = pl.concat([held, crosses], how="horizontal").select(
+        ROW,
+        *crosses.columns,
         column=pl.lit(file),
         # experiments of one screen share their reference, whether or not a query's fitness is blank in every row
         screen=pl.concat_str(pl.lit(dataset), _QUERY, _PLATE, relative, separator=":", ignore_nulls=True),
@@ -99,8 +103,6 @@ def _records(cls: type[dy.Schema], dataset: str, file: str, batch: pl.DataFrame,
         reference=pl.when(is_blank(_QUERY_FITNESS)).then(pl.lit("query strain")).otherwise(pl.lit("wild type")),
         evidence=pl.lit("measured"),
         publication=pl.lit(COSTANZO_2016_SINGLES.doi),
-        uncertainty=number(_SD),
-        uncertainty_type=pl.when(is_blank(_SD)).then(pl.lit("none")).otherwise(pl.lit("sample_sd")),
         **phenotype,
     )
     return Parsed(as_records(records, cls, dataset), blank=int(blank.sum()))
@@ -108,7 +110,9 @@ def _records(cls: type[dy.Schema], dataset: str, file: str, batch: pl.DataFrame,
 
 def _fitness() -> dict[str, pl.Expr]:
     return {
-        "value": number(_FITNESS),
+        "value": pl.col(_FITNESS),
+        "uncertainty": pl.col(_SD),
+        "uncertainty_type": pl.when(is_blank(_SD)).then(pl.lit("none")).otherwise(pl.lit("sample_sd")),
         "samples": pl.lit(COLONIES, dtype=pl.UInt32),
         "sample_unit": pl.lit("colony"),
     }
@@ -116,11 +120,13 @@ def _fitness() -> dict[str, pl.Expr]:
 
 def _interaction() -> dict[str, pl.Expr]:
     return {
-        "value": number(_EPSILON),
+        "value": pl.col(_EPSILON),
+        "uncertainty_type": pl.lit("none"),
         # epsilon is observed - expected; the product of the printed singles is blank where the query's is
         "expected": (number(_FITNESS) - number(_EPSILON)).round(_DECIMALS),
         "score": pl.lit("epsilon"),
-        "p_value": number(_P),
+        "p_value": pl.col(_P),
+        "problem": unreadable(_FITNESS),
     }
 
 
@@ -135,7 +141,10 @@ def _dataset(name: str, record: type[dy.Schema], what: str) -> Dataset:
         citation=COSTANZO_2016_SINGLES.citation,
         publication=COSTANZO_2016_SINGLES.doi,
         licence="none stated",
+        policies={"strain_codes": STRAIN_CODES.rows(), "suppressor": SUPPRESSOR_IN_ALLELE, "colonies": COLONIES},
         published_records=ROWS,
+        genes_outside=GENES_OUTSIDE,
+        logic="2",
     )
 
 

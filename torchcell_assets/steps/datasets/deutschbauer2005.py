@@ -18,7 +18,7 @@ from torchcell_assets.schema.records import Fitness, Viability
 from torchcell_assets.sources.catalog import DEUTSCHBAUER_2005
 from torchcell_assets.steps.datasets.as_records import as_records
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
-from torchcell_assets.steps.datasets.raw_file import ROW, is_blank, number, read_sheet
+from torchcell_assets.steps.datasets.raw_file import ROW, is_blank, read_sheet
 
 _COLUMNS = [
     "orf", "gene", "go_process", "go_function", "go_component", "essential",
@@ -41,7 +41,7 @@ def parse_fitness(path: Path) -> Parsed:
     """One row per strain, zygosity and medium."""
     sheet = _read(path)
     cells = pl.concat([_screen(sheet, column) for column in _SCREENS])
-    held = cells.filter(~pl.col("blank")).sort(ROW, maintain_order=True)
+    held = cells.filter(~pl.col("blank")).drop("blank").sort(ROW, maintain_order=True)
     return Parsed(as_records(held, Fitness, FITNESS.name), blank=int(cells["blank"].sum()))
 
 
@@ -52,7 +52,10 @@ def parse_viability(path: Path) -> Parsed:
     A cell that reads otherwise (`YES23NOYES899`, YKL134C) gets no call and is quarantined.
     """
     call = pl.col("essential").str.strip_chars()
-    cells = _read(path).with_columns(
+    viable = call.replace_strict(_CALLS, default=None, return_dtype=pl.Boolean)
+    cells = _read(path).select(
+        ROW,
+        "strain",
         perturbations=_deletion("homozygous"),
         column=pl.lit("essential"),
         screen=pl.lit(f"{VIABILITY.name}:essential"),
@@ -63,12 +66,12 @@ def parse_viability(path: Path) -> Parsed:
         reference=pl.lit("diploid wild type"),
         evidence=pl.lit("measured"),
         publication=pl.lit(DEUTSCHBAUER_2005.doi),
-        viable=call.replace_strict(_CALLS, default=None, return_dtype=pl.Boolean),
+        viable=viable,
+        problem=pl.when(viable.is_null()).then(pl.format("essential reads '{}'", call)),
         blank=is_blank("essential", _NOT_DETERMINED),
     )
-    return Parsed(
-        as_records(cells.filter(~pl.col("blank")), Viability, VIABILITY.name), blank=int(cells["blank"].sum())
-    )
+    held = cells.filter(~pl.col("blank")).drop("blank")
+    return Parsed(as_records(held, Viability, VIABILITY.name), blank=cells.height - held.height)
 
 
 def _read(path: Path) -> pl.DataFrame:
@@ -76,7 +79,7 @@ def _read(path: Path) -> pl.DataFrame:
     return read_sheet(path, _COLUMNS).with_columns(
         strain=pl.col("orf").str.strip_chars(),
         orf=pl.col("orf").str.strip_chars().str.to_uppercase(),
-        gene=pl.when(~name.str.contains(r"^\d+$")).then(name),  # a spreadsheet program made a date of OCT1
+        gene=name,
     )
 
 
@@ -104,11 +107,11 @@ def _screen(sheet: pl.DataFrame, column: str) -> pl.DataFrame:
         reference=pl.lit("diploid wild type"),
         evidence=pl.lit("measured"),
         publication=pl.lit(DEUTSCHBAUER_2005.doi),
-        value=number(column),
+        value=column,
         uncertainty_type=pl.lit("none"),
         samples=held.list.len().cast(pl.UInt32),
         sample_unit=pl.lit("culture"),
-        replicates=held.list.eval(number(pl.element())),
+        replicates=held,
         blank=is_blank(column, _NOT_DETERMINED),
     )
 
@@ -125,7 +128,10 @@ FITNESS = Dataset(
     citation=DEUTSCHBAUER_2005.citation,
     publication=DEUTSCHBAUER_2005.doi,
     licence="CC-BY-4.0",
+    policies={"screens": _SCREENS},
     published_records=20_858,
+    genes_outside=55,
+    logic="2",
 )
 
 VIABILITY = Dataset(
@@ -140,6 +146,9 @@ VIABILITY = Dataset(
     citation=DEUTSCHBAUER_2005.citation,
     publication=DEUTSCHBAUER_2005.doi,
     licence="CC-BY-4.0",
+    policies={"calls": _CALLS},
     published_records=5_859,
     quarantine_limit=1,  # YKL134C
+    genes_outside=54,
+    logic="2",
 )

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from torchcell_assets.plots import colours
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -29,25 +31,29 @@ def value_histogram(records: pl.LazyFrame, title: str) -> "Figure":
             f"{order} gene{'s' if order > 1 else ''} ({len(group):,})"
             for order, group in zip(orders, groups, strict=True)
         ]
-        axes.hist(groups, bins=60, stacked=True, label=labels, color=["#4477aa", "#ccbb44", "#aa3377"][: len(groups)])
         axes.set_xlabel("value")
         axes.set_ylabel("records")
-        axes.legend(frameon=False)
+        if groups:  # every value may be censored
+            axes.hist(groups, bins=60, stacked=True, label=labels, color=colours(len(groups)))
+            axes.legend(frameon=False)
     axes.set_title(title, fontsize=10)
     return figure
 
 
 def gene_lengths(genes: pl.LazyFrame) -> "Figure":
-    """Genes by chromosome and SGD's judgement."""
+    """Genes by chromosome and SGD's judgement, whatever judgements there are."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 3), layout="constrained")
     axes = figure.subplots()
-    listed = genes.select("chromosome", "qualifier").collect()
+    listed = genes.select("chromosome", pl.col("qualifier").cast(pl.String).fill_null("not judged")).collect()
+    known = {"Verified": "#4477aa", "Uncharacterized": "#ccbb44", "Dubious": "#bbbbbb"}
+    others = sorted(set(listed["qualifier"]) - known.keys())
+    known |= dict(zip(others, colours(len(others)), strict=True))
     order = listed.group_by("chromosome").agg(pl.len(), first=pl.col("chromosome").first()).sort("len", descending=True)
     bottom = [0] * order.height
-    for qualifier, colour in (("Verified", "#4477aa"), ("Uncharacterized", "#ccbb44"), ("Dubious", "#bbbbbb")):
-        counts = listed.filter(pl.col("qualifier").cast(pl.String) == qualifier).group_by("chromosome").len()
+    for qualifier, colour in known.items():
+        counts = listed.filter(pl.col("qualifier") == qualifier).group_by("chromosome").len()
         heights = order.select("chromosome").join(counts, on="chromosome", how="left")["len"].fill_null(0).to_list()
         axes.bar(order["chromosome"].to_list(), heights, bottom=bottom, color=colour, label=qualifier)
         bottom = [b + h for b, h in zip(bottom, heights, strict=True)]

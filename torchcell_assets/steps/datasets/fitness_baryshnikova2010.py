@@ -4,7 +4,8 @@ Belongs here: how this publication's sheet becomes `Fitness` records. Does not: 
 which are those of Costanzo et al. 2016 (fitness_costanzo2016.py).
 
 The sheet has no header: strain (ORF, ORF_damp or ORF_tsq and a number), fitness, bootstrap standard error. Deletions
-were measured in 80 control screens. ho (YDL227C), the control, stands in it twice, and both rows are kept.
+were measured in 80 control screens. ho (YDL227C), the control, stands in it twice with two fitnesses: both rows are kept, as
+strains that are told apart by their row.
 """
 
 from pathlib import Path
@@ -17,10 +18,11 @@ from torchcell_assets.sources.catalog import BARYSHNIKOVA_2010, COSTANZO_2016_SI
 from torchcell_assets.steps.datasets.as_records import as_records
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
 from torchcell_assets.steps.datasets.fitness_costanzo2016 import read_strains
-from torchcell_assets.steps.datasets.raw_file import BadRawFile, is_blank, number, read_sheet
+from torchcell_assets.steps.datasets.raw_file import ROW, OtherLayout, is_blank, number, read_sheet
 
 NAME = "fitness_baryshnikova2010"
 CONTROL_SCREENS = 80
+CONTROL = "YDL227C"
 
 _STRAIN = r"^(Y[^_]+|Q\d+)(?:_(damp|tsq)\d*)?$"
 _KINDS = {"damp": "damp", "tsq": "temperature_sensitive"}
@@ -50,7 +52,9 @@ def parse(path: Path, strain_table: Path) -> Parsed:
     )
     conditional = pl.col("kind_of_suffix") == "temperature_sensitive"  # grown at their permissive temperature
     is_deletion = pl.col("kind") == "deletion"
-    cells = table.with_columns(
+    cells = table.select(
+        ROW,
+        strain=pl.when(strain == CONTROL).then(pl.format("{} (row {})", strain, ROW)).otherwise(strain),
         perturbations=pl.concat_list(
             perturbation(
                 pl.col("gene"),
@@ -67,14 +71,15 @@ def parse(path: Path, strain_table: Path) -> Parsed:
         reference=pl.lit("wild type"),
         evidence=pl.lit("measured"),
         publication=pl.lit(BARYSHNIKOVA_2010.doi),
-        value=number("fitness"),
-        uncertainty=number("error"),
+        value="fitness",
+        uncertainty="error",
         uncertainty_type=pl.when(is_blank("error")).then(pl.lit("none")).otherwise(pl.lit("bootstrap_se")),
         samples=pl.when(is_deletion).then(pl.lit(CONTROL_SCREENS, dtype=pl.UInt32)),
         sample_unit=pl.when(is_deletion).then(pl.lit("screen")),
         blank=is_blank("fitness"),
     ).with_columns(screen=pl.format("{}:{}C", pl.lit(NAME), pl.col("temperature").cast(pl.Int64)))
-    return Parsed(as_records(cells.filter(~pl.col("blank")), Fitness, NAME), blank=int(cells["blank"].sum()))
+    held = cells.filter(~pl.col("blank")).drop("blank")
+    return Parsed(as_records(held, Fitness, NAME), blank=cells.height - held.height)
 
 
 def _alleles(strain_table: Path) -> pl.DataFrame:
@@ -102,7 +107,7 @@ def _require_layout(path: Path, sheet: pl.DataFrame) -> None:
         number("error").median(),
     ).row(0)
     if strains < 0.5 or fitness is None or error is None or not error < 0.2 < fitness:
-        raise BadRawFile(path, "its three columns are not strain, fitness and standard error")
+        raise OtherLayout(path, "its three columns are not strain, fitness and standard error")
 
 
 DATASET = Dataset(
@@ -117,5 +122,8 @@ DATASET = Dataset(
     citation=BARYSHNIKOVA_2010.citation,
     publication=BARYSHNIKOVA_2010.doi,
     licence="CC-BY-4.0",
+    policies={"kinds": _KINDS, "control_screens": CONTROL_SCREENS},
     published_records=6_023,
+    genes_outside=62,
+    logic="2",
 )

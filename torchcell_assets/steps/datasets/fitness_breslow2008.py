@@ -17,7 +17,7 @@ from torchcell_assets.schema.records import Fitness
 from torchcell_assets.sources.catalog import BRESLOW_2008
 from torchcell_assets.steps.datasets.as_records import as_records
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
-from torchcell_assets.steps.datasets.raw_file import BadRawFile, is_blank, number, read_sheet
+from torchcell_assets.steps.datasets.raw_file import ROW, BadRawFile, is_blank, read_sheet
 
 NAME = "fitness_breslow2008"
 
@@ -32,17 +32,15 @@ _CENSORED = r"^<\s*([0-9.]+)$"
 def parse(path: Path) -> Parsed:
     """One row per strain: the published median, with the single measurements as replicates."""
     sheet = read_sheet(path, _COLUMNS, sheet=_SHEET)
-    held = pl.concat_list((~is_blank(column)).cast(pl.Int8) for column in _REPLICATES)
-    if sheet.filter(held.list.diff(null_behavior="drop").list.max() > 0).height:
+    filled = pl.concat_list((~is_blank(column)).cast(pl.Int8) for column in _REPLICATES)
+    if sheet.filter(filled.list.diff(null_behavior="drop").list.max() > 0).height:
         raise BadRawFile(path, "it has measurements to the right of an empty cell")
     median = pl.col(_MEDIAN).str.strip_chars()
+    censored = median.str.contains(_CENSORED)
     name = pl.col("Gene").str.strip_chars()
-    measured = (
-        pl.concat_list(_REPLICATES)
-        .list.eval(pl.element().filter(~is_blank(pl.element())))
-        .list.eval(number(pl.element()))
-    )
-    cells = sheet.with_columns(
+    measured = pl.concat_list(_REPLICATES).list.eval(pl.element().filter(~is_blank(pl.element())))
+    cells = sheet.select(
+        ROW,
         strain=pl.col("ORF").str.strip_chars(),
         perturbations=pl.concat_list(
             perturbation(pl.col("ORF").str.strip_chars(), "deletion", name=name, marker="KanMX")
@@ -56,15 +54,16 @@ def parse(path: Path) -> Parsed:
         reference=pl.lit("wild type"),
         evidence=pl.lit("measured"),
         publication=pl.lit(BRESLOW_2008.doi),
-        value=number(_MEDIAN),
-        upper_bound=number(median.str.extract(_CENSORED)),
+        value=pl.when(~censored.fill_null(False)).then(_MEDIAN),
+        upper_bound=median.str.extract(_CENSORED),
         uncertainty_type=pl.lit("none"),
-        samples=held.list.sum().cast(pl.UInt32),
+        samples=filled.list.sum().cast(pl.UInt32),
         sample_unit=pl.lit("culture"),
-        replicates=pl.when(~median.str.contains(_CENSORED)).then(measured),
+        replicates=pl.when(~censored).then(measured),
         blank=is_blank(_MEDIAN),
     )
-    return Parsed(as_records(cells.filter(~pl.col("blank")), Fitness, NAME), blank=int(cells["blank"].sum()))
+    held = cells.filter(~pl.col("blank")).drop("blank")
+    return Parsed(as_records(held, Fitness, NAME), blank=cells.height - held.height)
 
 
 DATASET = Dataset(
@@ -80,4 +79,6 @@ DATASET = Dataset(
     publication=BRESLOW_2008.doi,
     licence="CC-BY-4.0",
     published_records=4_204,
+    genes_outside=49,
+    logic="2",
 )

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import polars as pl
 
-from torchcell_assets.schema.genotype import perturbation
+from torchcell_assets.schema.genotype import as_name, perturbation
 from torchcell_assets.schema.records import Fitness
 from torchcell_assets.sources.catalog import COSTANZO_2016_SINGLES
 from torchcell_assets.steps.datasets.as_records import as_records
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
-from torchcell_assets.steps.datasets.raw_file import ROW, BadRawFile, is_blank, number, read_sheet
+from torchcell_assets.steps.datasets.raw_file import ROW, BadRawFile, is_blank, read_sheet
 
 NAME = "fitness_costanzo2016"
 
@@ -52,7 +52,6 @@ STRAIN_CODES = pl.DataFrame(
 
 SUPPRESSOR_IN_ALLELE = "-supp"
 STRAINS = 10_859
-_DATE = r"^\d{4}-\d{2}-\d{2}"
 
 
 def read_strains(path: Path) -> pl.DataFrame:
@@ -77,7 +76,7 @@ def read_strains(path: Path) -> pl.DataFrame:
         sheet.with_columns(
             strain=pl.col("Strain ID"),
             gene=pl.col("Systematic gene name").str.strip_chars(),
-            published=pl.when(~allele.str.contains(_DATE)).then(allele),
+            published=as_name(allele),
             code=code,
         )
         .join(STRAIN_CODES, on="code", how="left", maintain_order="left")
@@ -104,7 +103,7 @@ def parse(path: Path) -> Parsed:
         )
     )
     cells = pl.concat([_at(strains, temperature) for temperature in _TEMPERATURES])
-    held = cells.filter(~pl.col("blank")).sort(ROW, "temperature")
+    held = cells.filter(~pl.col("blank")).drop("blank").sort(ROW, "temperature")
     return Parsed(as_records(held, Fitness, NAME), blank=int(cells["blank"].sum()))
 
 
@@ -123,9 +122,8 @@ def _at(strains: pl.DataFrame, temperature: int) -> pl.DataFrame:
         reference=pl.lit("wild type"),
         evidence=pl.lit("measured"),
         publication=pl.lit(COSTANZO_2016_SINGLES.doi),
-        value=number(value),
-        uncertainty=number(sd),
-        # an uncertainty that is no number keeps its type, so that the record breaks a rule instead of losing it
+        value=value,
+        uncertainty=sd,
         uncertainty_type=pl.when(is_blank(sd)).then(pl.lit("none")).otherwise(pl.lit("bootstrap_se")),
         samples="screens",
         sample_unit=pl.lit("screen"),
@@ -145,5 +143,7 @@ DATASET = Dataset(
     citation=COSTANZO_2016_SINGLES.citation,
     publication=COSTANZO_2016_SINGLES.doi,
     licence="Apache-2.0 (the repository of the copy)",
+    policies={"strain_codes": STRAIN_CODES.rows(), "suppressor": SUPPRESSOR_IN_ALLELE},
     published_records=20_484,
+    genes_outside=53,
 )

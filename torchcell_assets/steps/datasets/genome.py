@@ -13,6 +13,7 @@ from torchcell_assets.schema.records import Gene
 from torchcell_assets.sources.catalog import GENOME_ANNOTATION, GENOME_SEQUENCE, SGD_FEATURES
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
 from torchcell_assets.steps.datasets.raw_file import BadRawFile, read_text
+from torchcell_assets.steps.datasets.sgd_features import read_orfs
 
 MITOCHONDRION = "mito"
 
@@ -23,10 +24,6 @@ YEAST_MITOCHONDRIAL_CODE = "FFLLSSSSYY**CCWWTTTTPPPPHHQQRRRRIIMMTTTTNNKKSSRRVVVV
 """NCBI translation table 3: CTN is threonine, ATA methionine, TGA tryptophan."""
 
 _GFF_COLUMNS = ["chromosome", "source", "type", "start", "end", "score", "strand", "phase", "attributes"]
-_FEATURE_COLUMNS = [  # SGD_features.README
-    "sgd_id", "type", "qualifier", "gene", "name", "aliases", "parent", "secondary_ids", "chromosome", "start",
-    "end", "strand", "genetic_position", "coordinate_version", "sequence_version", "description",
-]  # fmt: skip
 _COMPLEMENT = str.maketrans("ACGT", "TGCA")
 
 
@@ -141,10 +138,7 @@ def _orf_features(path: Path) -> pl.DataFrame:
     def given(column: str) -> pl.Expr:
         return pl.when(pl.col(column) != "").then(pl.col(column))
 
-    table = read_text(path, _FEATURE_COLUMNS, header=False).filter(pl.col("type") == "ORF")
-    if table.is_empty():
-        raise BadRawFile(path, "it holds no ORF")
-    return table.select(
+    return read_orfs(path).select(
         "gene",
         "sgd_id",
         name=given("name"),
@@ -167,5 +161,6 @@ GENOME = Dataset(
     citation="Engel et al. 2014, G3 4:389; Saccharomyces Genome Database",
     publication="10.1534/g3.113.008995",
     licence="Apache-2.0 (the package that ships the files)",
+    policies={"code": STANDARD_CODE, "mitochondrial_code": YEAST_MITOCHONDRIAL_CODE},
     published_records=6_600,
 )

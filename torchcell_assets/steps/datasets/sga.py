@@ -22,6 +22,7 @@ stored as what it is: epsilon of two genes (digenic), epsilon between the double
 
 from pathlib import Path
 
+import dataframely as dy
 import polars as pl
 
 from torchcell_assets.schema.genotype import perturbation
@@ -35,8 +36,16 @@ from torchcell_assets.sources.catalog import (
 )
 from torchcell_assets.steps.datasets.as_records import as_records
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
-from torchcell_assets.steps.datasets.fitness_costanzo2016 import STRAIN_CODES, read_strains
-from torchcell_assets.steps.datasets.raw_file import ROW, BadRawFile, is_blank, number, read_text
+from torchcell_assets.steps.datasets.fitness_costanzo2016 import STRAIN_CODES, SUPPRESSOR_IN_ALLELE, read_strains
+from torchcell_assets.steps.datasets.raw_file import (
+    ROW,
+    BadRawFile,
+    any_unreadable,
+    is_blank,
+    number,
+    read_text,
+    unreadable,
+)
 
 MARKER_GENE = "YDL227C"  # ho: its deletion makes a single-mutant query resistant, and changes no fitness
 PIXELS_PER_FITNESS = 510.979  # the pipeline's unit of e_score: mean colony size of a wild type
@@ -63,6 +72,7 @@ _NUMBERS = [
     "sd",
 ]
 _DETAIL_COLUMNS = ["query", "array", *_NUMBERS]
+_NOT_STORED = ("query", "digenic", "blank", "observed", "sd", "P-value")
 _SIX_DECIMALS = 2e-6  # what rounding to six decimals leaves of an identity
 _FOUR_DECIMALS = 6e-5
 
@@ -84,7 +94,14 @@ def read_crosses(
     )
     _require_consistency(details, trigenic_queries, table)
     scale = pl.when("digenic").then("factor").otherwise(pl.when(pl.col("factor").is_not_null()).then(1.0))
-    return _with_perturbations(table, strains).with_columns(
+    return _with_perturbations(table, strains).select(
+        ROW,
+        "perturbations",
+        "query",
+        "digenic",
+        "blank",
+        "problem",
+        "P-value",
         (pl.col("observed", "sd", "expected") * scale),
         strain=pl.concat_str("query", pl.lit(" x "), "array"),
         medium=pl.lit("SGA selection plate"),
@@ -96,7 +113,6 @@ def read_crosses(
         reference=pl.lit("wild type"),
         evidence=pl.when("digenic").then(pl.lit("derived")).otherwise(pl.lit("measured")),
         publication=pl.lit(SGA_SCORES.doi),
-        uncertainty_type=pl.lit("sample_sd"),
     )
 
 
@@ -108,24 +124,30 @@ def parse_fitness(*paths: Path) -> Parsed:
         screen=pl.concat_str(pl.lit(f"{name}:"), "query"),
         value=pl.col("observed"),
         uncertainty=pl.col("sd"),
+        uncertainty_type=pl.lit("sample_sd"),
         samples=pl.lit(COLONIES, dtype=pl.UInt32),
         sample_unit=pl.lit("colony"),
     )
-    return Parsed(as_records(crosses.filter(~pl.col("blank")), Fitness, name), blank=int(crosses["blank"].sum()))
+    return _parsed(crosses.drop("expected"), Fitness, name)
 
 
 def parse_interaction(*paths: Path) -> Parsed:
-    """One row per cross: observed - expected."""
+    """One row per cross: observed - expected. The printed SD is that of observed: the difference has none of its own."""
     name = INTERACTION.name
     crosses = read_crosses(*paths).with_columns(
         column=pl.lit("score"),
         screen=pl.concat_str(pl.lit(f"{name}:"), "query"),
         value=pl.col("observed") - pl.col("expected"),
         score=pl.when("digenic").then(pl.lit("epsilon")).otherwise(pl.lit("epsilon_query_array")),
-        p_value=number("P-value"),
-        uncertainty=pl.col("sd"),
+        p_value="P-value",
+        uncertainty_type=pl.lit("none"),
     )
-    return Parsed(as_records(crosses.filter(~pl.col("blank")), Interaction, name), blank=int(crosses["blank"].sum()))
+    return _parsed(crosses, Interaction, name)
+
+
+def _parsed(crosses: pl.DataFrame, cls: type[dy.Schema], name: str) -> Parsed:
+    held = crosses.filter(~pl.col("blank"))
+    return Parsed(as_records(held.drop(_NOT_STORED), cls, name), blank=crosses.height - held.height)
 
 
 def _with_details(scores: Path, details: Path) -> pl.DataFrame:
@@ -140,7 +162,7 @@ def _with_details(scores: Path, details: Path) -> pl.DataFrame:
         raise BadRawFile(details, f"it lacks {missing} of the {six.height} crosses of {scores.name}")
     return (
         six.join(twelve, on=["query", "array"], how="left", maintain_order="left")
-        .with_columns(blank=is_blank("observed"))
+        .with_columns(blank=is_blank("observed"), problem=any_unreadable(*map(unreadable, _NUMBERS)))
         .with_columns(number(column) for column in _NUMBERS)
     )
 
@@ -220,6 +242,13 @@ def _with_perturbations(table: pl.DataFrame, strains: Path) -> pl.DataFrame:
     )
 
 
+_POLICIES = {
+    "marker_gene": MARKER_GENE,
+    "pixels_per_fitness": PIXELS_PER_FITNESS,
+    "colonies": COLONIES,
+    "strain_codes": STRAIN_CODES.rows(),
+    "suppressor": SUPPRESSOR_IN_ALLELE,
+}
 _SOURCES = (SGA_SCORES, SGA_DETAILS, SGA_DIGENIC_QUERIES, SGA_TRIGENIC_QUERIES, COSTANZO_2016_SINGLES)
 _LICENCE = "none stated (the repository of the copies has no licence file)"
 
@@ -235,6 +264,7 @@ FITNESS = Dataset(
     citation=SGA_SCORES.citation,
     publication=SGA_SCORES.doi,
     licence=_LICENCE,
+    policies=_POLICIES,
     published_records=10_432,
 )
 
@@ -251,5 +281,7 @@ INTERACTION = Dataset(
     citation=SGA_SCORES.citation,
     publication=SGA_SCORES.doi,
     licence=_LICENCE,
+    policies=_POLICIES,
     published_records=10_432,
+    logic="2",
 )

@@ -24,11 +24,20 @@ from torchcell_assets.schema.records import Fitness, Interaction
 from torchcell_assets.steps.datasets.as_records import as_records
 from torchcell_assets.steps.datasets.cross_genotypes import GENES_OF_QUERY, with_genotypes
 from torchcell_assets.steps.datasets.dataset import Parsed
-from torchcell_assets.steps.datasets.raw_file import BadRawFile, is_blank, number
+from torchcell_assets.steps.datasets.fitness_costanzo2016 import STRAIN_CODES, SUPPRESSOR_IN_ALLELE
+from torchcell_assets.steps.datasets.raw_file import ROW, OtherLayout, any_unreadable, is_blank, number, unreadable
+from torchcell_assets.steps.datasets.sga import MARKER_GENE
 
 COLONIES = 4  # per cross
 TEMPERATURE = 26.0  # degrees Celsius
 MEDIUM = "SGA selection plate"
+POLICIES = {
+    "condition": {"colonies": COLONIES, "temperature": TEMPERATURE, "medium": MEDIUM},
+    "strain_codes": STRAIN_CODES.rows(),
+    "suppressor": SUPPRESSOR_IN_ALLELE,
+    "marker_gene": MARKER_GENE,
+}
+"""Constants that decide what is stored of both publications."""
 
 _PUBLISHED = {
     "query": "Query strain ID",
@@ -43,6 +52,11 @@ _PUBLISHED = {
     "array_fitness": "Array single mutant fitness",
 }
 _NUMBERS = ("raw", "score", "query_fitness", "array_fitness", "fitness", "sd")
+_OF_A_CROSS = (
+    ROW, "column", "problem", "screen", "strain", "perturbations", "genotype", "genes", "order", "medium", "medium_class",
+    "temperature", "temperature_source", "reference", "evidence", "publication",
+)  # fmt: skip
+"""Columns that the fitness of a cross and its interaction share."""
 _FAR = 0.05  # columns in another order miss the product by more, in most rows
 
 
@@ -52,32 +66,33 @@ def columns(combined: str) -> list[str]:
 
 
 def with_short_names(table: pl.DataFrame, path: Path) -> pl.DataFrame:
-    """The table under the names of this module, with its numbers; raises BadRawFile where it contradicts itself."""
+    """The table under the names of this module, with its numbers; raises OtherLayout where it contradicts itself."""
     published = [name for name in table.columns if name != "row"]
     table = table.rename(dict(zip(published, [*_PUBLISHED, "fitness", "sd"], strict=True)))
     table = table.with_columns(
         *(number(name).alias(name) for name in _NUMBERS),
+        problem=any_unreadable(*map(unreadable, _NUMBERS)),
         blank_fitness=is_blank("fitness"),
         blank_score=is_blank("score"),
         blank_sd=is_blank("sd"),
         blank_query=is_blank("query_fitness"),
     )
     if strange := table.filter(~pl.col("type").is_in(list(GENES_OF_QUERY)) | pl.col("type").is_null()).height:
-        raise BadRawFile(path, f"{strange} of its rows are neither digenic nor trigenic")
+        raise OtherLayout(path, f"{strange} of its rows are neither digenic nor trigenic")
     factor = pl.when("blank_query").then(1.0).otherwise("query_fitness")
     miss = table.select((factor * pl.col("array_fitness") + pl.col("raw") - pl.col("fitness")).abs().median()).item()
     if miss is None or miss > _FAR:
-        raise BadRawFile(path, "its fitness does not follow from its other columns")
+        raise OtherLayout(path, "its fitness does not follow from its other columns")
     return table
 
 
 def fitness_records(table: pl.DataFrame, strains: pl.DataFrame, dataset: str, publication: str) -> Parsed:
     """One `Fitness` record per cross. table: `with_short_names`, with `row`, `column`. strains: Costanzo's table."""
     held = table.filter(~pl.col("blank_fitness"))
-    records = _crosses(held, strains, dataset, publication).with_columns(
+    records = _crosses(held, strains, dataset, publication).select(
+        *_OF_A_CROSS,
         value="fitness",
         uncertainty="sd",
-        # an uncertainty that is no number keeps its type, so that the record breaks a rule instead of losing it
         uncertainty_type=pl.when("blank_sd").then(pl.lit("none")).otherwise(pl.lit("sample_sd")),
         samples=pl.lit(COLONIES, dtype=pl.UInt32),
         sample_unit=pl.lit("colony"),
@@ -91,11 +106,12 @@ def interaction_records(table: pl.DataFrame, strains: pl.DataFrame, dataset: str
     expected: what the mutant would grow like without the interaction, fitness - score. No uncertainty is printed.
     """
     held = table.filter(~pl.col("blank_score"))
-    records = _crosses(held, strains, dataset, publication).with_columns(
+    records = _crosses(held, strains, dataset, publication).select(
+        *_OF_A_CROSS,
         value="score",
         expected=pl.col("fitness") - pl.col("score"),
         score=pl.when(pl.col("type") == "digenic").then(pl.lit("epsilon")).otherwise(pl.lit("tau")),
-        p_value=number("p"),
+        p_value="p",
         uncertainty_type=pl.lit("none"),
     )
     return Parsed(as_records(records, Interaction, dataset), blank=int(table["blank_score"].sum()))
@@ -128,7 +144,9 @@ def query_records(queries: pl.DataFrame, strains: int, dataset: str, publication
     over 1.011 (median of 425 strains, SD 0.006), the same measurement in another scale, and not to be pooled with it.
     """
     held = queries.filter(~is_blank("Fitness"))
-    records = held.with_columns(
+    records = held.select(
+        ROW,
+        "perturbations",
         column=pl.lit("Fitness"),
         screen=pl.concat_str(pl.lit(dataset), "query", separator=":"),
         strain="query",
@@ -139,8 +157,8 @@ def query_records(queries: pl.DataFrame, strains: int, dataset: str, publication
         reference=pl.lit("wild type"),
         evidence=pl.when(pl.col("perturbations").list.len() == 1).then(pl.lit("derived")).otherwise(pl.lit("measured")),
         publication=pl.lit(publication),
-        value=number("Fitness"),
-        uncertainty=number("St.dev."),
+        value="Fitness",
+        uncertainty="St.dev.",
         uncertainty_type=pl.when(is_blank("St.dev.")).then(pl.lit("none")).otherwise(pl.lit("bootstrap_se")),
     )
     return Parsed(as_records(records, Fitness, dataset), blank=strains - held.height)

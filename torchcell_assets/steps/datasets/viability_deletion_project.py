@@ -4,11 +4,9 @@ Belongs here: how the project's table of primers becomes `Viability` records. Do
 
 The table lists 6,363 deletion cassettes of 6,128 ORFs. Its column `essential` says `essential` or nothing, and nothing
 means that the deletion strain lives. The call is one of the ORF, repeated with each cassette: it gives one record, with
-the row of the ORF's first cassette. The member of the zip is padded with spaces, in latin-1, with a line of `=` below its
-header; five ORFs have a lower-case suffix.
+the row of the ORF's first cassette.
 """
 
-import zipfile
 from pathlib import Path
 
 import polars as pl
@@ -18,18 +16,11 @@ from torchcell_assets.schema.records import Viability
 from torchcell_assets.sources.catalog import DELETION_PROJECT
 from torchcell_assets.steps.datasets.as_records import as_records
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
-from torchcell_assets.steps.datasets.raw_file import ROW, BadRawFile, is_blank, parse_text
+from torchcell_assets.steps.datasets.deletion_collection import MEMBER, read_cassettes
+from torchcell_assets.steps.datasets.raw_file import ROW, BadRawFile, is_blank
 
 NAME = "viability_deletion_project"
 
-_MEMBER = "Deletion_primers_PCR_sizes.txt"
-_COLUMNS = [
-    "rec_num", "ORF_name", "deletion_alias", "essential",
-    *(f"{letter}_confirmation_primer_sequence" for letter in "ABCD"),
-    "UPTAG_primer_sequence", "DNTAG_primer_sequence", "UPstream45_primer_sequence", "DNstream45_primer_sequence",
-    "UPstream90_primer_sequence", "DNstream90_primer_sequence", "AB_wt_PCR", "AkanB_del_PCR", "CD_wt_PCR", "DkanC_del_PCR",
-    "AD_wt", "AD_del", "AB_del_PCR", "CD_del_PCR", "UPTAG_sequence_20mer", "DNTAG_sequence_20mer",
-]  # fmt: skip
 _CALL = "essential"
 
 
@@ -37,17 +28,20 @@ def parse(path: Path) -> Parsed:
     """One row per ORF."""
     call = pl.col("essential").str.strip_chars()
     table = (
-        _read(path)
+        read_cassettes(path)
         .with_columns(
-            orf=pl.col("ORF_name").str.strip_chars().str.to_uppercase(),
             viable=pl.when(is_blank("essential")).then(True).when(call == _CALL).then(False),
         )
         .with_columns(calls=pl.col("viable").n_unique().over("orf"))
     )
     if table.filter(pl.col("calls") > 1).height:
-        raise BadRawFile(path, f"{_MEMBER} calls the same ORF essential in one row and not in another")
-    cells = table.unique("orf", keep="first", maintain_order=True).with_columns(
+        raise BadRawFile(path, f"{MEMBER} calls the same ORF essential in one row and not in another")
+    call = pl.col("essential").str.strip_chars()
+    cells = table.unique("orf", keep="first", maintain_order=True).select(
+        ROW,
+        "viable",
         strain="orf",
+        problem=pl.when(pl.col("viable").is_null()).then(pl.format("essential reads '{}'", call)),
         perturbations=pl.concat_list(perturbation(pl.col("orf"), "deletion", marker="KanMX")),
         column=pl.lit("essential"),
         screen=pl.lit(f"{NAME}:essential"),
@@ -60,18 +54,6 @@ def parse(path: Path) -> Parsed:
         publication=pl.lit(DELETION_PROJECT.doi),
     )
     return Parsed(as_records(cells, Viability, NAME))
-
-
-def _read(path: Path) -> pl.DataFrame:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            content = archive.read(_MEMBER)
-    except (zipfile.BadZipFile, KeyError, EOFError) as error:
-        raise BadRawFile(path, f"{_MEMBER} cannot be read from it ({error})") from error
-    table = parse_text(path, content.decode("latin-1").encode(), _COLUMNS)
-    if not table["rec_num"][0].startswith("="):
-        raise BadRawFile(path, f"{_MEMBER} has no line of = below its header")
-    return table.slice(1).with_columns(pl.col(ROW) - 1)
 
 
 DATASET = Dataset(
@@ -87,4 +69,6 @@ DATASET = Dataset(
     publication=DELETION_PROJECT.doi,
     licence="BSD-3-Clause (the package that ships the file)",
     published_records=6_128,
+    genes_outside=60,
+    logic="2",
 )

@@ -1,5 +1,6 @@
 """One asset per dataset: its bundle, and a build of it in Neo4j. Made by one factory from the list of datasets."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -47,10 +48,15 @@ def _genome() -> dg.AssetsDefinition:
         bundles = root.place("graph", "bundles", GENOME.name)
         with _alone(context, bundles):
             folder = bundle.write(bundles, made, manifest)
-            with store.driver() as driver:
+            with store.driver(loads=True, waits=_waits_for_rebuild(context)) as driver:
                 load.load_genes(driver, store.database_name, folder)
             bundle.delete_others(folder)
-        return result(folder, version, metadata={"build": key, "dagster/row_count": genes, **_columns(GENOME)})
+        return result(
+            folder,
+            version,
+            metadata={"build": key, "dagster/row_count": genes, **_columns(GENOME)},
+            present=_local_store(store),
+        )
 
     return build
 
@@ -90,9 +96,15 @@ def _records(dataset: Dataset) -> dg.AssetsDefinition:
                 "edges": dg.MetadataValue.json(manifest.edges),
                 "query": dg.MetadataValue.md(_example(dataset)),
             },
+            present=_local_store(store),
         )
 
     return build
+
+
+def _local_store(store: GraphStore) -> list[Path]:
+    """The store of the local server, which goes on writing to it; one that a person runs elsewhere has to be asked."""
+    return [store.local_home / "data"] if store.local_home else []
 
 
 def _into_the_graph(context: dg.AssetExecutionContext, root: DataRoot, store: GraphStore, folder: Path) -> str:
@@ -100,15 +112,18 @@ def _into_the_graph(context: dg.AssetExecutionContext, root: DataRoot, store: Gr
     manifest = bundle.read_manifest(folder)
     records = manifest.nodes[manifest.record_class]
     if store.local_home is None or records <= offline.ONLINE_RECORDS:
-        with store.driver() as driver:
+        with store.driver(loads=True, waits=_waits_for_rebuild(context)) as driver:
             load.load(
                 driver, store.database_name, folder, tick=lambda done, total: context.log.info(f"{done:,} of {total:,}")
             )
         return f"into the live graph: {records:,} records"
     why = f"into a new graph: {records:,} records are more than {offline.ONLINE_RECORDS:,}"
     context.log.info(why)
-    others = current_bundles(context.instance, root, besides=manifest.dataset)
-    offline.rebuild(store.local_home, [*others, folder], keep=store.previous_stores, tell=context.log.info)
+
+    def bundles() -> list[Path]:  # asked once nobody else loads: a load replaces its bundle
+        return [*current_bundles(context.instance, root, besides=manifest.dataset), folder]
+
+    offline.rebuild(store.local_home, bundles, keep=store.previous_stores, tell=context.log.info)
     return why
 
 
@@ -137,6 +152,10 @@ def _columns(dataset: Dataset) -> dict[str, Any]:
 def _alone(context: dg.AssetExecutionContext, bundles: Path) -> AbstractContextManager[None]:
     """The pool keeps two runs of the UI apart; a command line beside it has no pool. Who waits then finds all made."""
     return alone(bundles, waits=lambda: context.log.info("Another process writes this dataset: this one waits for it."))
+
+
+def _waits_for_rebuild(context: dg.AssetExecutionContext) -> Callable[[], None]:
+    return lambda: context.log.info("Another process makes a new graph of all bundles: this one waits for it.")
 
 
 def _upstream_version(context: dg.AssetExecutionContext) -> str:

@@ -6,6 +6,7 @@ hold (tables.py), the server (load.py).
 """
 
 import gzip
+import hashlib
 import json
 import shutil
 from collections import Counter
@@ -27,9 +28,11 @@ from torchcell_assets.steps.graph.tables import (
     value_sum,
 )
 from torchcell_assets.steps.graph.writer import DATASET_EDGES, DATASET_NODES, schema_entries, writing
-from torchcell_assets.storage import building
+from torchcell_assets.storage import replacing_together
 
 WRITER_VERSION = "3"
+CHECKSUMS = "SHA256SUMS"
+"""File of a bundle with the sums of all its others; `sha256sum -c SHA256SUMS` compares them."""
 RECORD_LABELS = ("Fitness", "Interaction", "Viability")
 BATCH = 250_000
 """Records rendered at a time: some 500 MB."""
@@ -98,7 +101,7 @@ def _manifest(dataset: Dataset, version: str, table: Path, rows: Mapping[str, in
 
 
 def write(folder: Path, tables: GraphTables, manifest: Manifest) -> Path:
-    """Write a bundle to `folder / <build>`; one that is already there is left as it is.
+    """Write a bundle to `folder / <build>`; one that is already there, whole and unchanged, is left as it is.
 
     Returns the bundle's folder. Raises BundleError where BioCypher would only log: a property that the schema does
     not know, a row with other properties, a number that Java cannot parse, a row lost or doubled.
@@ -113,7 +116,8 @@ def write(folder: Path, tables: GraphTables, manifest: Manifest) -> Path:
 
 
 def write_records(folder: Path, dataset: Dataset, version: str, table: Path) -> Path:
-    """Write the bundle of a stored table of records, batch by batch; one that is already there is left as it is.
+    """Write the bundle of a stored table of records, batch by batch; one that is already there, whole and unchanged, is
+    left as it is.
 
     version: the data version of the table. Returns and raises as `write` does.
     """
@@ -136,18 +140,30 @@ def write_records(folder: Path, dataset: Dataset, version: str, table: Path) -> 
 
 def _build(folder: Path, build: str, fill: Callable[[Path], Manifest]) -> Path:
     target = folder / build
-    if (target / "manifest.json").is_file():
+    if _is_whole(target):
         return target
-    folder.mkdir(parents=True, exist_ok=True)
-    with building(folder) as temporary:
+    with replacing_together(target) as (temporary,):
+        temporary.mkdir()
         manifest = fill(temporary)
         _check_counts(temporary, manifest)
         (temporary / "manifest.json").write_text(json.dumps(asdict(manifest), indent=1))
-        if target.exists():  # a folder without a manifest was never finished
-            shutil.rmtree(target)
-        temporary.chmod(0o755)
-        temporary.rename(target)
+        lines = [f"{_sha256(path)}  {path.name}\n" for path in sorted(temporary.iterdir())]
+        (temporary / CHECKSUMS).write_text("".join(lines))
     return target
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether every file of a bundle is there and holds what was written."""
+    try:
+        listed = [line.split("  ", 1) for line in (folder / CHECKSUMS).read_text().splitlines()]
+        return bool(listed) and all(_sha256(folder / name) == sha256 for sha256, name in listed)
+    except (OSError, ValueError):
+        return False
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _batches(table: Path) -> Iterator[pl.DataFrame]:

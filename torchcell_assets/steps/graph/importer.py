@@ -4,17 +4,19 @@ Belongs here: its arguments, the files that bundles share, its progress, the rea
 new store (offline.py).
 """
 
+import contextlib
 import re
 import shutil
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import polars as pl
 
-from torchcell_assets.steps.graph import bundle
+from torchcell_assets.steps.graph import bundle, supervisor
 from torchcell_assets.steps.graph.jars import GraphUnavailable, fetch_jars
 from torchcell_assets.steps.graph.server_home import LARGE, admin_command, configure, environment, new_entry, reason
 from torchcell_assets.steps.graph.supervisor import write_entry
@@ -22,6 +24,7 @@ from torchcell_assets.steps.graph.supervisor import write_entry
 SHARED = ("Dataset", "Publication", "Environment")
 """Labels of which several bundles may hold the same node."""
 TOLD_EVERY = 10.0  # seconds between two lines of progress
+ENDS_WITHIN = 5.0  # seconds; an importer that is asked to end does so at once, and leaves its folder half-written
 _PROGRESS = re.compile(r"\[\*(Nodes|Relationships):.*\]\s*([\d.]+[KMG]?)\s")
 
 _NOT_STORED = {
@@ -38,6 +41,18 @@ class ImportFailed(GraphUnavailable):
 
 
 def run(home: Path, bundles: Sequence[Path], *, password: str | None, tell: Callable[[str], None]) -> None:
+    """Import `bundles` into `home`, which does not exist yet.
+
+    Args:
+        home: folder of the new store; what a failed import leaves in it is for the caller to remove.
+        bundles: one folder a dataset.
+        password: that the new store will be served with; a new one by default.
+        tell: gets the progress, a line every TOLD_EVERY seconds.
+
+    Raises:
+        ImportFailed: with the importer's reason: a bad row and where it stands, or that it cannot start.
+
+    """
     jars = fetch_jars()
     (home / "logs").mkdir(parents=True)
     entry = new_entry(home)
@@ -45,25 +60,32 @@ def run(home: Path, bundles: Sequence[Path], *, password: str | None, tell: Call
     configure(home, 7687, None, LARGE)
     staged = home / "import"
     arguments = _arguments(bundles, _stage(staged, bundles), home)
-    command = admin_command(home, jars, ["database", "import", "full", "neo4j", *arguments])
+    java = admin_command(home, jars, ["database", "import", "full", "neo4j", *arguments])
     log = home / "logs" / "import.log"
-    try:
-        with (
-            log.open("w") as written,
-            subprocess.Popen(
-                command, cwd=home, env=environment(home), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-            ) as process,
-        ):
-            _listen(process, written, tell)
-    except BaseException:
-        process.kill()
-        raise
+    with log.open("w") as written, _running(home, java) as process:
+        _listen(process, written, tell)
     if process.returncode:
         lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
         found = [line for sign in _SIGNS for line in dict.fromkeys(lines) if line.startswith(sign)]
         why = "; ".join(found) or reason("\n".join(lines))
         raise ImportFailed(f"The import of the bundles failed: {why}. The old store stays.")
     shutil.rmtree(staged)
+
+
+@contextlib.contextmanager
+def _running(home: Path, java: list[str]) -> "Iterator[subprocess.Popen[str]]":
+    """The importer, under a supervisor: it ends with this process, however that ends, and at once if the block is left."""
+    command = [sys.executable, "-I", supervisor.__file__, str(home), *java]
+    streams: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, **streams, cwd=home, env=environment(home), text=True) as process:
+        try:
+            yield process
+        except BaseException:  # in here: on its way out, Popen waits for a process that nobody has stopped
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(ENDS_WITHIN)
+            process.kill()  # the kernel ends Java with its supervisor
+            raise
 
 
 def _listen(process: "subprocess.Popen[str]", log: IO[str], tell: Callable[[str], None]) -> None:

@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
+from torchcell_assets import environment
 from torchcell_assets.errors import TorchcellError
 
 LOCK_FILE = Path(__file__).with_name("neo4j.lock.toml")
@@ -31,10 +32,18 @@ class GraphUnavailable(TorchcellError):
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on `path`; the kernel gives it back when the process dies, however it dies."""
+def locked(path: Path, *, shared: bool = False, waits: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold a lock on `path`, alone or with all that share it; the kernel gives it back when the process dies, however it dies.
+
+    waits: called once if it has to be waited for.
+    """
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     with path.open("a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waits()
+            fcntl.flock(handle, kind)
         yield
 
 
@@ -71,11 +80,14 @@ def fetch_jars(progress: bool = True, *, lock_file: Path = LOCK_FILE) -> Path:
 
 
 def _cache() -> Path:
-    if chosen := os.environ.get("TORCHCELL_CACHE"):
-        return Path(chosen).expanduser().absolute()
+    if chosen := environment.path(environment.CACHE):
+        return chosen
     import pooch
 
-    return Path(pooch.os_cache("torchcell_assets"))
+    try:
+        return Path(pooch.os_cache("torchcell_assets"))
+    except RuntimeError:  # a user without home, as containers have them
+        return environment.data_root() / "cache"
 
 
 def _dependencies(lock_file: Path) -> list[dict[str, Any]]:

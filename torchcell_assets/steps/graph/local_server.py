@@ -2,8 +2,7 @@
 
 Belongs here: its start and stop, finding it running, and the command line for that.
 Does not: its jars (`jars`), its settings (`server_home`), the parent process of Java (`supervisor`), connecting to a
-server that a person runs elsewhere, loading or asking anything. Dagster only ever connects; what starts this server is
-`make`, a test, or a person in a notebook.
+server that a person runs elsewhere, loading or asking anything, which store it serves (`offline`).
 
 A *home* is one folder: conf, data, logs and `connection.json`. Its Java process is the child of a supervisor, which
 runs in a session of its own (so that Ctrl-C reaches the users of the server and not the server) and holds the read end
@@ -20,13 +19,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.steps.graph import supervisor
-from torchcell_assets.steps.graph.jars import GraphUnavailable, fetch_jars, locked
+from torchcell_assets.steps.graph.jars import GraphUnavailable, fetch_jars
+from torchcell_assets.steps.graph.locks import READERS, START, STORE, exclusive_lock, shared_lock
 from torchcell_assets.steps.graph.server_home import (
     Connection,
     Memory,
@@ -82,6 +82,7 @@ def serving(home: Path, *, browser: bool = False) -> Iterator[Connection]:
     home = home.expanduser().resolve()
     with contextlib.ExitStack() as held:
         with _exclusively(home):
+            _make(home)
             use = held.enter_context(users(home))
         fcntl.flock(use, fcntl.LOCK_SH)  # waits for a server that is just going down
         here, started = _start(home, browser=browser, persistent=False)
@@ -90,6 +91,43 @@ def serving(home: Path, *, browser: bool = False) -> Iterator[Connection]:
         finally:
             if started and not read_entry(home).get("persistent"):
                 _leave(home, use)
+
+
+@contextlib.contextmanager
+def using(home: Path, *, loads: bool = False, waits: Callable[[], None] = lambda: None) -> Iterator[Connection]:
+    """`serving`, and while the block runs no other store takes the place of the one that is served.
+
+    Args:
+        home: folder of the server.
+        loads: the block writes what has to stay, so that it waits for a rebuild, which would not have it, and a rebuild for it.
+        waits: called once if the block has to wait for that.
+
+    """
+    with contextlib.ExitStack() as held:
+        if loads:
+            held.enter_context(shared_lock(home, STORE, waits=waits))
+        held.enter_context(serving(home))
+        held.enter_context(shared_lock(home, READERS))
+        here = connection(home)  # a store that took the place of another since may have another port
+        if here is None:
+            raise GraphUnavailable(f"The local Neo4j of {home} was stopped: run it again.")
+        yield here
+
+
+@contextlib.contextmanager
+def stopped(home: Path) -> Iterator[None]:
+    """While the block runs, no server of `home` runs and nobody starts one; one that ran starts again on what is then there."""
+    home = home.expanduser().resolve()
+    with _exclusively(home):
+        restore(home)
+        running, entry = connection(home), read_entry(home)
+        _stop(home)
+        try:
+            yield
+        finally:
+            if running:
+                restore(home)
+                _launch(home, fetch_jars(), bool(running.http), bool(entry.get("persistent")))
 
 
 def _leave(home: Path, use: IO[str]) -> None:
@@ -106,9 +144,9 @@ def _leave(home: Path, use: IO[str]) -> None:
 def _start(home: Path, *, browser: bool, persistent: bool) -> tuple[Connection, bool]:
     """The connection, and whether there was no server before."""
     home = home.expanduser().resolve()
-    restore(home)
     jars = fetch_jars()  # before the spinner: it has a progress bar of its own
     with spinner("starting the local Neo4j ..."), _exclusively(home):
+        _make(home)
         entry = read_entry(home)
         if entry.get("stopping") or not _answers(home, entry):
             _stop(home)
@@ -123,16 +161,25 @@ def _start(home: Path, *, browser: bool, persistent: bool) -> tuple[Connection, 
 
 @contextlib.contextmanager
 def _exclusively(home: Path) -> Iterator[None]:
-    """One start or stop of a home at a time, on the whole machine."""
+    """One start, stop or switch of a home at a time, on the whole machine; what its disk refuses is one sentence."""
     try:
-        (home / "logs").mkdir(parents=True, exist_ok=True)
-        with locked(home / "start.lock"):
+        with exclusive_lock(home, START):
             yield
     except OSError as error:
+        if error.filename and not Path(os.fsdecode(error.filename)).is_relative_to(home.parent):  # Java, say
+            raise GraphUnavailable(
+                f"The local Neo4j of {home} cannot start: {os.fsdecode(error.filename)}: {error.strerror}."
+            ) from error
         raise GraphUnavailable(
             f"The local Neo4j cannot use the folder {home} ({error.strerror or error}): make it writable, make room "
             "there, or choose another folder."
         ) from error
+
+
+def _make(home: Path) -> None:
+    """The folder, with the store that a switch which was killed has left elsewhere."""
+    restore(home)
+    (home / "logs").mkdir(parents=True, exist_ok=True)
 
 
 def _launch(home: Path, jars: Path, browser: bool, persistent: bool) -> Connection:

@@ -6,16 +6,20 @@ the server (local_server.py), one dataset into a live graph (load.py).
     home            the store that serves                home.next       the one that is being made
     home.previous   the one before it, for a way back    home.previous.2 ...  those before that, where they are kept
 
-A killed import leaves `home.next`, which the next one deletes; the serving store is touched by two renames only.
+A killed import leaves `home.next`, which the next one deletes; the serving store is touched by two renames only. Who may do
+what at one time is in locks.py.
 """
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchcell_assets.steps.graph import bundle, importer, load, local_server, verification
 from torchcell_assets.steps.graph.jars import GraphUnavailable
+from torchcell_assets.steps.graph.locks import READERS, START, STORE, exclusive_lock
+from torchcell_assets.steps.graph.server_home import ASIDE, restore
 from torchcell_assets.steps.graph.supervisor import read_entry
 
 if TYPE_CHECKING:
@@ -33,51 +37,80 @@ WITH b MATCH (d:Dataset {id: $dataset}) SET d.current = b.id
 
 def rebuild(
     home: Path,
-    bundles: Sequence[Path],
+    bundles: Sequence[Path] | Callable[[], Sequence[Path]],
     *,
     keep: int = 1,
     tell: Callable[[str], None] = print,
 ) -> list[bundle.Manifest]:
     """Import `bundles` into a new store, verify it, and let it take the place of the one in `home`.
 
-    bundles: one folder a dataset, that of the genes among them. keep: how many stores before it stay on the disk. tell: gets a
-        line for each stage and the importer's progress.
-    Raises ImportFailed with one sentence; the old store then still serves, if it did before.
+    One rebuild of a home at a time, and none beside a load into it; who reads the store that serves has to end before the two
+    change places.
+
+    Args:
+        home: folder of the local graph server.
+        bundles: one folder a dataset, that of the genes among them; or what gives them, asked once nobody else loads.
+        keep: how many stores before it stay on the disk.
+        tell: gets a line for each stage, for each wait and the importer's progress.
+
+    Returns:
+        The manifests of the bundles.
+
+    Raises:
+        ImportFailed: with one sentence; the old store then still serves, if it did before.
+
     """
     home = home.expanduser().resolve()
     following = _beside(home, "next")
-    shutil.rmtree(following, ignore_errors=True)
-    manifests = [bundle.read_manifest(folder) for folder in bundles]
-    tell("import")
-    try:
-        importer.run(following, bundles, password=read_entry(home).get("password"), tell=tell)
-        tell("constraints, indexes and verification")
-        with local_server.serving(following) as here, _driver(here) as driver:
-            load.prepare(driver, here.database, patience=3600)
-            for manifest in manifests:
-                _make_current(driver, here.database, manifest)
-            if wrong := differences(driver, here.database, manifests):
-                raise importer.ImportFailed(
-                    f"The imported store does not hold its bundles: {'; '.join(wrong)}. The old one stays."
-                )
-    except BaseException:
+    with exclusive_lock(home, STORE, waits=lambda: tell("waits for another load or rebuild of this graph")):
+        folders = bundles() if callable(bundles) else bundles
         shutil.rmtree(following, ignore_errors=True)
-        raise
-    tell("switch")
-    _switch(home, following, keep)
+        manifests = [bundle.read_manifest(folder) for folder in folders]
+        tell("import")
+        try:
+            importer.run(following, folders, password=read_entry(home).get("password"), tell=tell)
+            tell("constraints, indexes and verification")
+            with local_server.serving(following) as here, _driver(here) as driver:
+                load.prepare(driver, here.database, patience=3600)
+                for manifest in manifests:
+                    _make_current(driver, here.database, manifest)
+                if wrong := differences(driver, here.database, manifests):
+                    raise importer.ImportFailed(
+                        f"The imported store does not hold its bundles: {'; '.join(wrong)}. The old one stays."
+                    )
+        except BaseException:
+            shutil.rmtree(following, ignore_errors=True)
+            raise
+        tell("switch")
+        _switch(home, following, keep, tell)
     return manifests
 
 
-def roll_back(home: Path) -> None:
-    """Let the store before the last rebuild serve again; what served until now becomes the previous one."""
+def roll_back(home: Path, *, tell: Callable[[str], None] = print) -> None:
+    """Let the store before the last rebuild serve again; what served until now becomes the previous one.
+
+    Args:
+        home: folder of the local graph server.
+        tell: gets a line where it has to wait: for a rebuild, or for who reads.
+
+    Raises:
+        GraphUnavailable: if there is no store before.
+
+    """
     home = home.expanduser().resolve()
-    previous = _beside(home, "previous")
-    if not (previous / "data").is_dir():
-        raise GraphUnavailable(f"There is no previous store at {previous}: nothing to go back to.")
-    following = _beside(home, "next")
-    shutil.rmtree(following, ignore_errors=True)
-    previous.rename(following)
-    _switch(home, following, len(_previous(home)) + 1)
+    previous, aside = _beside(home, "previous"), _beside(home, ASIDE)
+    with exclusive_lock(home, STORE, waits=lambda: tell("waits for another load or rebuild of this graph")):
+        with exclusive_lock(home, START):
+            restore(home)
+        if not (previous / "data").is_dir():
+            raise GraphUnavailable(f"There is no previous store at {previous}: nothing to go back to.")
+        with _nobody_reads(home, tell), local_server.stopped(home):
+            previous.rename(aside)
+            _change_places(home, aside)
+
+
+def _nobody_reads(home: Path, tell: Callable[[str], None]) -> AbstractContextManager[None]:
+    return exclusive_lock(home, READERS, waits=lambda: tell("waits for those who read the graph"))
 
 
 def differences(driver: "Driver", database: str, manifests: Sequence[bundle.Manifest]) -> list[str]:
@@ -118,24 +151,23 @@ def _make_current(driver: "Driver", database: str, manifest: bundle.Manifest) ->
     )
 
 
-def _switch(home: Path, following: Path, keep: int) -> None:
-    """Two renames while no server runs in either; a server that ran starts again."""
-    running = local_server.connection(home)
-    browser = bool(running and running.http)
-    persistent = bool(read_entry(home).get("persistent"))
-    local_server.stop(home)
-    previous = _beside(home, "previous")
-    if previous.exists():
-        _make_room(home)
+def _switch(home: Path, following: Path, keep: int, tell: Callable[[str], None] = print) -> None:
+    """Let `following` take the place of `home`; so many stores before it stay."""
+    with _nobody_reads(home, tell), local_server.stopped(home):
+        if _beside(home, "previous").exists():
+            _make_room(home)
+        _change_places(home, following)
+    for store in _previous(home)[keep:]:
+        shutil.rmtree(store, ignore_errors=True)
+
+
+def _change_places(home: Path, following: Path) -> None:
+    """Two renames, while no server runs; `server_home.restore` takes the first one back if the process is killed in between."""
     if home.exists():
         if (home / "users.lock").exists():  # who holds it goes on to be a user
             (home / "users.lock").replace(following / "users.lock")
-        home.rename(previous)
+        home.rename(_beside(home, "previous"))
     following.rename(home)
-    for store in _previous(home)[keep:]:
-        shutil.rmtree(store, ignore_errors=True)
-    if running:
-        local_server.start(home, browser=browser, persistent=persistent)
 
 
 def _previous(home: Path) -> list[Path]:

@@ -94,6 +94,14 @@ def current_builds(driver: "Driver", database: str, datasets: Sequence[str]) -> 
     return {row["dataset"]: (row["build"], row["expected"]) for row in found}
 
 
+def count_genes(driver: "Driver", database: str) -> int:
+    """Number of genes that the genome described; one that only an experiment names has no chromosome."""
+    found = driver.execute_query(
+        "MATCH (g:Gene) WHERE g.chromosome IS NOT NULL RETURN count(g) AS n", database_=database
+    )
+    return int(found.records[0]["n"])
+
+
 def refuse_other_builds(serves: Mapping[str, tuple[str, int]], wanted: Mapping[str, str]) -> None:
     """Raise QueryError, naming both, if the server serves other builds than were materialized."""
     for dataset, build in wanted.items():

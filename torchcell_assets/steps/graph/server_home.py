@@ -25,6 +25,9 @@ JAVA_FLAGS = (
     "-Dfile.encoding=UTF-8",
 )
 
+ASIDE = "aside"
+"""Where the store before the last one stands for a moment, while it changes places with the one that serves: `home.aside`."""
+
 LARGE_STORE = 500_000_000
 """Bytes of a store from which its server gets more memory and a compiler that takes longer: some 500,000 experiments."""
 
@@ -141,11 +144,16 @@ def admin_command(home: Path, jars: Path, arguments: list[str]) -> list[str]:
 
 
 def restore(home: Path) -> None:
-    """Finish what a switch of stores that was killed between its two renames has begun: the old store comes back."""
-    previous = home.with_name(f"{home.name}.previous")
+    """Finish what a switch of stores that was killed between two renames has begun: the store that served comes back.
+
+    Only for who holds the lock START: to anybody else, a switch that is going on looks like one that was killed.
+    """
+    previous, aside = (home.with_name(f"{home.name}.{name}") for name in ("previous", ASIDE))
     if not (home / "data").exists() and (previous / "data").exists():
         shutil.rmtree(home, ignore_errors=True)
         previous.rename(home)
+    if aside.exists() and not previous.exists():
+        aside.rename(previous)
 
 
 def _java(jars: Path, *arguments: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The parent of the local Neo4j's Java process: it outlives nobody and leaves nothing behind.
+"""The parent of a Java process of the local Neo4j, server or importer: it outlives nobody and leaves nothing behind.
 
 Belongs here: what runs in the supervising process, and what it shares with `local_server`: the entry of a home
 (`connection.json`) and the question whether a process is the server of that home.
@@ -61,13 +61,18 @@ def is_of(home: Path, pid: int | None) -> bool:
     return f" --home-dir={home} " in command
 
 
-def supervise(home: Path, command: list[str]) -> None:
+def supervise(home: Path, command: list[str]) -> int:
     """Run `command` until it ends, a signal asks for its end, or standard input (the lifeline) closes and nobody uses it.
 
     SIGUSR1 makes the server persistent: from then on the lifeline means nothing.
+    Returns the exit status of `command`; 1, after a line that says why, where it cannot be started.
     """
-    # preexec_fn is unsafe beside threads: there are none yet
-    java = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=_as_a_child)  # noqa: PLW1509
+    try:
+        # preexec_fn is unsafe beside threads: there are none yet
+        java = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=_as_a_child)  # noqa: PLW1509
+    except OSError as error:
+        print(f"{command[0]} cannot be started: {error.strerror}", flush=True)
+        return 1
     # Plain values: a lock that a signal's handler holds would stop a second signal's handler, and with it the process, for ever.
     state = {"persistent": False, "stopping": False}
 
@@ -93,8 +98,10 @@ def supervise(home: Path, command: list[str]) -> None:
     def watch() -> None:
         while os.read(0, 1):
             pass
-        with users(home) as others:
-            fcntl.flock(others, fcntl.LOCK_EX)  # who started the server may leave before those who found it running
+        with contextlib.ExitStack() as held:
+            with contextlib.suppress(OSError):  # a home that was removed has no users
+                # who started the server may leave before those who found it running
+                fcntl.flock(held.enter_context(users(home)), fcntl.LOCK_EX)
             if not state["persistent"]:
                 end()
                 java.wait()
@@ -104,8 +111,9 @@ def supervise(home: Path, command: list[str]) -> None:
     signal.signal(signal.SIGUSR1, persist)
     note(pid=java.pid, supervisor=os.getpid())
     threading.Thread(target=watch, daemon=True).start()
-    java.wait()
+    status = java.wait()
     note(pid=None, supervisor=None, stopping=False, persistent=False)
+    return status if status >= 0 else 128 - status  # as a shell says it: 128 and the number of the signal
 
 
 def _as_a_child() -> None:
@@ -118,4 +126,4 @@ def _as_a_child() -> None:
 
 
 if __name__ == "__main__":
-    supervise(Path(sys.argv[1]), sys.argv[2:])
+    sys.exit(supervise(Path(sys.argv[1]), sys.argv[2:]))

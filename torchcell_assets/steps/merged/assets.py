@@ -1,14 +1,15 @@
 """What the query selects, de-duplicated; nested samples of it, one per SIZE; and each sample as a key-value store."""
 
+import contextlib
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import polars as pl
 
 from torchcell_assets.partitions import SIZE
-from torchcell_assets.plots import embedded
+from torchcell_assets.plots import picture
 from torchcell_assets.resources import DataRoot, GraphStore
 from torchcell_assets.schema import Fitness, MergedFitness
 from torchcell_assets.staleness import ContentHash, Policy, result, step
@@ -24,10 +25,15 @@ from torchcell_assets.steps.merged.key_value_store import KeyValueStore
 from torchcell_assets.storage import alone, replacing
 from torchcell_assets.study import current
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 STUDY = current()
 FITNESS_DATASETS = tuple(dataset for dataset in of_the_study() if dataset.record is Fitness)
 FITNESS_KEY = dg.AssetKey(["merged", "fitness"])
 SUBSET_KEY = dg.AssetKey(["merged", "subset"])
+SAMPLED = (Policy("condition", [repr(STUDY.condition), STUDY.seed]), Policy("split", subsets.SHARES))
+"""What decides which genotypes are taken from the merged table, and into which split each falls."""
 DRAWN = ["order", "haploid", "deletions_only", "value"]
 
 
@@ -69,26 +75,32 @@ def merged_fitness(context: dg.AssetExecutionContext, root: DataRoot, store: Gra
         loaded = _read(context, store, pages)
         with replacing(path) as temporary:
             merged = fitness.merge(pages, temporary, STUDY.merge_key)
-        shutil.rmtree(pages)
+            made = result(path, merged.data_version, metadata=_told(merged, temporary, loaded), files={path: temporary})
+        shutil.rmtree(pages, ignore_errors=True)  # the next reading deletes what is left of them
+    return made
+
+
+def _told(merged: fitness.Merged, path: Path, loaded: int) -> dict[str, Any]:
+    """What the page of `merged/fitness` shows. path: of the written file; loaded: experiments in the graph."""
+    pairs = fitness.replicates(path)
     names = {dataset.publication: dataset.name.split("_", 1)[1] for dataset in FITNESS_DATASETS}
-    scatter, r = figures.replicate_scatter(fitness.replicates(path), names)
-    shown = fitness.read(path, "haploid AND deletions_only", columns=["order", "value", "haploid", "deletions_only"])
-    return result(
-        path,
-        merged.data_version,
-        metadata={
-            **table_metadata(MergedFitness, fitness.spread(path, PREVIEW_ROWS), merged.rows),
-            **column_lineage(*((graph_key(d), fitness.COLUMNS_FROM) for d in FITNESS_DATASETS)),
-            "loaded": loaded,
-            "selected": merged.selected,
-            "not_selected_by_the_query": loaded - merged.selected,
-            "pooled": merged.pooled,
-            "excluded": dg.MetadataValue.json(merged.excluded),
-            "by_order": embedded(figures.fitness_by_order(shown), "fitness by order"),
-            "replicates": embedded(scatter, "replicates"),
-            **({"replicate_pearson": r} if r is not None else {}),
-        },
-    )
+    r = figures.pearson(pairs)
+
+    def by_order() -> "Figure":
+        return figures.fitness_by_order(fitness.read(path, "haploid AND deletions_only", columns=DRAWN))
+
+    return {
+        **table_metadata(MergedFitness, fitness.spread(path, PREVIEW_ROWS), merged.rows),
+        **column_lineage(*((graph_key(d), fitness.COLUMNS_FROM) for d in FITNESS_DATASETS)),
+        "loaded": loaded,
+        "selected": merged.selected,
+        "not_selected_by_the_query": loaded - merged.selected,
+        "pooled": merged.pooled,
+        "excluded": dg.MetadataValue.json(merged.excluded),
+        "by_order": picture("fitness by order", by_order),
+        "replicates": picture("replicates", lambda: figures.replicate_scatter(pairs, names)),
+        **({"replicate_pearson": r} if r is not None else {}),
+    }
 
 
 def _read(context: dg.AssetExecutionContext, store: GraphStore, pages: Path) -> int:
@@ -106,7 +118,7 @@ def _read(context: dg.AssetExecutionContext, store: GraphStore, pages: Path) -> 
 
 @step(
     name="subset",
-    uses=[MergedFitness, Policy("condition", [repr(STUDY.condition), STUDY.seed])],
+    uses=[MergedFitness, *SAMPLED],
     deps=[FITNESS_KEY],
     partitions_def=SIZE,
     rebuilds=True,
@@ -128,22 +140,24 @@ def merged_subset(context: dg.AssetExecutionContext, root: DataRoot) -> dg.Mater
         for batch in subsets.written(temporary, batches):
             content.update(batch)
             counts.append(batch.group_by("order", "split").len())
-    count = pl.concat(counts)
+        told = _told_of_sample(temporary, pl.concat(counts), there)
+        made = result(path, content.digest(), metadata=told, files={path: temporary})
+    return made
+
+
+def _told_of_sample(path: Path, count: pl.DataFrame, available: int | None) -> dict[str, Any]:
+    """What the page of a sample shows. path: of the written file; count: rows by order and split; available: None for all."""
     rows = int(count["len"].sum())
-    return result(
-        path,
-        content.digest(),
-        metadata={
-            "dagster/row_count": rows,
-            "dagster/column_schema": column_schema(MergedFitness),
-            "preview": preview(_spread(path, rows)),
-            **column_lineage((FITNESS_KEY, as_they_are(MergedFitness.columns()))),
-            "available": rows if there is None else there,
-            **{f"order_{order}": number for order, number in _sums(count, "order").items()},
-            **{split: _sums(count, "split").get(split, 0) for split in subsets.SPLITS},
-            "by_order": embedded(figures.fitness_by_order(pl.read_parquet(path, columns=DRAWN)), "fitness by order"),
-        },
-    )
+    return {
+        "dagster/row_count": rows,
+        "dagster/column_schema": column_schema(MergedFitness),
+        "preview": preview(_spread(path, rows)),
+        **column_lineage((FITNESS_KEY, as_they_are(MergedFitness.columns()))),
+        "available": rows if available is None else available,
+        **{f"order_{order}": number for order, number in _sums(count, "order").items()},
+        **{split: _sums(count, "split").get(split, 0) for split in subsets.SPLITS},
+        "by_order": picture("fitness by order", lambda: figures.fitness_by_order(pl.read_parquet(path, columns=DRAWN))),
+    }
 
 
 def _sums(count: pl.DataFrame, name: str) -> dict[Any, int]:
@@ -174,22 +188,21 @@ def merged_key_value(context: dg.AssetExecutionContext, root: DataRoot) -> dg.Ma
     size = context.partition_key
     subset, path = root.table("merged/subset", size), root.place("merged", "key_value", f"{size}.lmdb")
     version = data_versions(context.instance, SUBSET_KEY).get(size, "")
+    fields = [*key_value.HEADER_FIELDS, *key_value.PERTURBATION_FIELDS]
     with replacing(path) as temporary:
         stored = key_value.write(temporary, key_value.batches_of(subset), version)
-    store = KeyValueStore(path)
-    fields = [*key_value.HEADER_FIELDS, *key_value.PERTURBATION_FIELDS]
-    return result(
-        path,
-        stored.version,
-        metadata={
-            "dagster/row_count": len(store),
+        with contextlib.closing(KeyValueStore(temporary)) as store:
+            rows, shown = len(store), store.table(range(min(PREVIEW_ROWS, len(store))))
+        told = {
+            "dagster/row_count": rows,
             "dagster/column_schema": dg.TableSchema([dg.TableColumn(n, t, description=d) for n, t, d in fields]),
-            "preview": preview(store.table(range(min(PREVIEW_ROWS, len(store))))),
+            "preview": preview(shown),
             **column_lineage((SUBSET_KEY, key_value.COLUMNS_FROM)),
             "genes": stored.genes,
             "alleles": stored.alleles,
-        },
-    )
+        }
+        made = result(path, stored.version, metadata=told, files={path: temporary})
+    return made
 
 
 ASSETS = [merged_fitness, merged_subset, merged_key_value]

@@ -86,6 +86,14 @@ class KeyValueStore:
         self.content: str = told["content"]
         self.metadata: dict[str, Any] = told
 
+    def close(self) -> None:
+        """Let go of the file; a store of it that is read again opens it again."""
+        if self._held is not None:
+            with _ONE_AT_A_TIME:
+                self._held.replaced = True
+                self._held.environment.close()
+                _HELD.pop(os.path.realpath(self.path), None)
+
     def __len__(self) -> int:
         return self._size
 

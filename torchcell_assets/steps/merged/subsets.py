@@ -25,6 +25,8 @@ from torchcell_assets.study import Condition
 
 SPLITS = ("train", "validation", "test")
 VALIDATION_SHARE = TEST_SHARE = 0.1
+SHARES = {"test": TEST_SHARE, "validation": VALIDATION_SHARE}
+"""Split -> its share of the gene sets; the rest is for training."""
 
 ROWS = 131_072
 """Rows of a batch, and of a row group of the stored file; a multiple of DuckDB's 2,048."""

@@ -11,6 +11,7 @@ from torchcell_assets.staleness.provenance import RECIPES_METADATA, recipe_note
 from torchcell_assets.staleness.publish import column_schema
 from torchcell_assets.steps.representations import table
 from torchcell_assets.steps.representations.recipes import RECIPES
+from torchcell_assets.storage import replacing
 from torchcell_assets.study import current
 
 DEPLOYED = {key: RECIPES[key].describe() for key in current().representations}
@@ -35,20 +36,19 @@ def gene_embedding(context: dg.AssetExecutionContext, root: DataRoot, raw: RawFi
     sources = raw.sources()
     embedding = table.build(recipe, genes, {source.name: sources.path(source) for source in recipe.files})
     path = root.place("representations", "gene_embedding", f"{recipe.key}.safetensors")
-    table.write(path, embedding)
-    return result(
-        path,
-        table.content_hash(embedding),
-        metadata={
-            **recipe_note(recipe.describe()),
-            "dagster/row_count": len(embedding.genes),
-            "dagster/column_schema": column_schema(Embedding),
-            "dimension": embedding.dimension,
-            "genes_missing": len(embedding.manifest["genes_missing"]),
-            "manifest": dg.MetadataValue.json(embedding.manifest),
-            "nearest_genes": dg.MetadataValue.md(_nearest(embedding, genes)),
-        },
-    )
+    told = {
+        **recipe_note(recipe.describe()),
+        "dagster/row_count": len(embedding.genes),
+        "dagster/column_schema": column_schema(Embedding),
+        "dimension": embedding.dimension,
+        "genes_missing": len(embedding.manifest["genes_missing"]),
+        "manifest": dg.MetadataValue.json(embedding.manifest),
+        "nearest_genes": dg.MetadataValue.md(_nearest(embedding, genes)),
+    }
+    with replacing(path) as temporary:
+        table.write(temporary, embedding)
+        made = result(path, table.content_hash(embedding), metadata=told, files={path: temporary})
+    return made
 
 
 def _nearest(embedding: table.GeneEmbedding, genes: pl.DataFrame) -> str:

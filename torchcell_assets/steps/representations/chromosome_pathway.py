@@ -1,7 +1,7 @@
 """Where a gene lies and which metabolic pathways it takes part in.
 
-Belongs here: reading SGD's biochemical pathways, and the two blocks of the vector. Does not: other annotations (GO
-stands in the graph), fetching the raw file (sources).
+Belongs here: reading SGD's biochemical pathways, and the two blocks of the vector. Does not: other annotations,
+fetching the raw file (sources).
 """
 
 from pathlib import Path

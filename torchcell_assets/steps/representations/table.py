@@ -7,6 +7,7 @@ per family), how several genes of a genotype are combined (trained/features.py).
 import hashlib
 import importlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -17,7 +18,6 @@ import scipy.sparse as sp
 
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.steps.representations.recipes import Recipe
-from torchcell_assets.storage import replacing
 
 Matrix: TypeAlias = Any  # np.ndarray | sp.csr_array; scipy ships no types for the latter
 _DENSE = {"vectors"}
@@ -80,7 +80,7 @@ def build(recipe: Recipe, genes: pl.DataFrame, files: dict[str, Path] | None = N
         "fingerprint": recipe.fingerprint,
         "genes": len(kept),
         "genes_missing": [name for name, good in zip(names, described, strict=True) if not good],
-        "gene_list_hash": _digest("\n".join(names).encode()),
+        "gene_list_hash": genes_hash(names),
         "dimension": int(vectors.shape[1]),
         "dtype": "float32",
         "files": {source.name: hashlib.sha256(files[source.name].read_bytes()).hexdigest() for source in recipe.files},
@@ -91,7 +91,7 @@ def build(recipe: Recipe, genes: pl.DataFrame, files: dict[str, Path] | None = N
 
 
 def write(path: Path, embedding: GeneEmbedding) -> None:
-    """Store as safetensors: `vectors`, or `data`, `indices`, `indptr`; genes and manifest in its header as JSON."""
+    """Write as safetensors: `vectors`, or `data`, `indices`, `indptr`; genes and manifest in its header as JSON."""
     from safetensors.numpy import save_file
 
     vectors = embedding.vectors
@@ -110,8 +110,7 @@ def write(path: Path, embedding: GeneEmbedding) -> None:
         "genes": json.dumps(embedding.genes),
         "manifest": json.dumps(embedding.manifest, sort_keys=True),
     }
-    with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata=header)
+    save_file(tensors, path, metadata=header)
 
 
 def read(path: Path) -> GeneEmbedding:
@@ -142,6 +141,14 @@ def read(path: Path) -> GeneEmbedding:
     return GeneEmbedding(key, genes, vectors, manifest)
 
 
+def frame(embedding: GeneEmbedding) -> pl.DataFrame:
+    """One row per gene: `gene`, and `vector`, an array of `embedding.dimension` float32; a sparse code comes out dense."""
+    vectors = embedding.vectors.toarray() if sp.issparse(embedding.vectors) else embedding.vectors
+    values = np.ascontiguousarray(vectors, dtype=np.float32)
+    array = pl.Array(pl.Float32, embedding.dimension)
+    return pl.DataFrame({"gene": embedding.genes, "vector": values}, schema={"gene": pl.String, "vector": array})
+
+
 def content_hash(embedding: GeneEmbedding) -> str:
     """SHA-256 over genes and values, as 16 hex digits: the data version.
 
@@ -155,6 +162,11 @@ def content_hash(embedding: GeneEmbedding) -> str:
     digest.update(vectors.indices.astype("<i8").tobytes())
     digest.update(vectors.data.astype("<f4").tobytes())
     return digest.hexdigest()[:16]
+
+
+def genes_hash(genes: Sequence[str]) -> str:
+    """SHA-256 over the genes in their order, as 16 hex digits."""
+    return hashlib.sha256("\n".join(genes).encode()).hexdigest()[:16]
 
 
 def neighbours(embedding: GeneEmbedding, gene: str, n: int = 5) -> list[tuple[str, float]]:
@@ -194,7 +206,3 @@ def _canonical(vectors: Matrix) -> sp.csr_array:
     canonical.eliminate_zeros()
     canonical.sort_indices()
     return canonical
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]

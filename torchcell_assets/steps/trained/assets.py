@@ -1,32 +1,47 @@
 """Baselines per SIZE, one asset per model family over SIZE x REPRESENTATION, and the scoreboard that compares them."""
 
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import polars as pl
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
-from torchcell_assets.partitions import GRID, SIZE, keys_of
-from torchcell_assets.plots import embedded
+from torchcell_assets.partitions import GRID, SIZE, cell, keys_of
+from torchcell_assets.plots import picture
 from torchcell_assets.resources import DataRoot
 from torchcell_assets.schema import MergedFitness, Prediction, Score
-from torchcell_assets.staleness import Policy, content_hash, result, step
+from torchcell_assets.staleness import Policy, content_hash, outdated, result, step
+from torchcell_assets.staleness.provenance import LEFT_OUT_METADATA
 from torchcell_assets.staleness.publish import as_they_are, column_lineage, table_metadata
 from torchcell_assets.steps.merged import subsets
-from torchcell_assets.steps.merged.assets import FITNESS_KEY, merged_path
+from torchcell_assets.steps.merged.assets import ASSETS as MERGED
+from torchcell_assets.steps.merged.assets import FITNESS_KEY, SAMPLED, merged_path
 from torchcell_assets.steps.representations import table as representation_table
+from torchcell_assets.steps.representations.assets import ASSETS as REPRESENTATIONS
 from torchcell_assets.steps.trained import baselines as baseline_models
-from torchcell_assets.steps.trained import ceilings, families, figures, model_store, scoreboard, scores
+from torchcell_assets.steps.trained import ceilings, estimators, families, figures, model_store, scoreboard, scores
 from torchcell_assets.steps.trained.grids import GRIDS
 from torchcell_assets.steps.trained.scoreboard import BASELINES, Cell
-from torchcell_assets.storage import replacing
+from torchcell_assets.storage import replacing_together
 from torchcell_assets.study import current
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 STUDY = current()
 GRID_OF_THE_STUDY = GRIDS[STUDY.grid]
 SUBSET_KEY = dg.AssetKey(["merged", "subset"])
 EMBEDDING_KEY = dg.AssetKey(["representations", "gene_embedding"])
 POOL = "training"
+SCORED = (
+    Policy("seed", STUDY.seed),
+    Policy("score_interval", scores.POLICY),
+    Policy("ceiling", ceilings.POLICY),
+)
+"""What baselines and models depend on alike."""
 FROM_SUBSET = {
     **as_they_are(["genotype", "genes", "order", "standard_error"]),
     "observed": ["value"],
@@ -40,13 +55,10 @@ def _threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _write(path: Path, table: pl.DataFrame) -> None:
-    with replacing(path) as temporary:
-        table.write_parquet(temporary, compression="zstd")
-
-
 @step(
-    uses=[MergedFitness, Prediction, Score, Policy("seed", STUDY.seed)],
+    # the measured single mutants come from the merged table by the same condition and split as the sample
+    uses=[MergedFitness, Prediction, Score, *SCORED, *SAMPLED, Policy("ridge", baseline_models.POLICY)],
+    logic="2",
     deps=[SUBSET_KEY, FITNESS_KEY],
     partitions_def=SIZE,
     kinds={"scikitlearn"},
@@ -62,28 +74,48 @@ def baselines(context: dg.AssetExecutionContext, root: DataRoot) -> dg.Materiali
     subset = pl.read_parquet(root.table("merged/subset", size))
     singles = subsets.singles(merged_path(root), STUDY.condition, STUDY.seed)
     made = baseline_models.fit_baselines(subset, singles, seed=STUDY.seed)
-    cell = Cell(root.place("trained"), BASELINES, size)
+    where = Cell(root.place("trained"), BASELINES, size)
     limits = ceilings.ceiling(subset)
     board = scores.score(made.predictions, size, "none", limits)
-    _write(cell.predictions, Prediction.validate(made.predictions, cast=True))
-    _write(cell.scores, Score.validate(board, cast=True))
     limit = limits.get(("test", 0))
-    return result(
-        cell.predictions,
-        content_hash(made.predictions, list(Prediction.primary_key())),
-        metadata={
-            **table_metadata(Prediction, made.predictions),
-            **column_lineage((SUBSET_KEY, FROM_SUBSET), (FITNESS_KEY, {"predicted": ["genes", "value"]})),
-            **_test_scores(board),
-            "singles": singles.height,
-            "notes": dg.MetadataValue.json(made.notes),
-            **(
-                {"ceiling_pearson": limit.pearson, "ceiling_from_share": limit.fraction}
-                if limit and limit.pearson
-                else {}
-            ),
-        },
-    )
+    metadata = {
+        **table_metadata(Prediction, made.predictions),
+        **column_lineage((SUBSET_KEY, FROM_SUBSET), (FITNESS_KEY, {"predicted": ["genes", "value"]})),
+        **_test_scores(board),
+        "singles": singles.height,
+        "notes": dg.MetadataValue.json(made.notes),
+    }
+    if limit and limit.pearson:
+        metadata |= {"ceiling_pearson": limit.pearson, "ceiling_from_share": limit.fraction}
+    version = content_hash(made.predictions, list(Prediction.primary_key()))
+    return _stored(where, version, metadata, _tables(where, made.predictions, board))
+
+
+def _tables(where: Cell, predictions: pl.DataFrame, board: pl.DataFrame) -> dict[Path, pl.DataFrame]:
+    """Path -> what is stored there of a cell, held against its record class."""
+    return {
+        where.predictions: Prediction.validate(predictions, cast=True),
+        where.scores: Score.validate(board, cast=True),
+    }
+
+
+def _stored(
+    where: Cell,
+    version: str,
+    metadata: Mapping[str, Any],
+    tables: Mapping[Path, pl.DataFrame],
+    models: Mapping[Path, model_store.Model] | None = None,
+) -> dg.MaterializeResult:
+    """Store all files of a cell as one: predictions of one training never stand beside a model of another."""
+    models = models or {}
+    with replacing_together(*tables, *models) as temporaries:
+        for temporary, table in zip(temporaries, tables.values(), strict=False):
+            table.write_parquet(temporary, compression="zstd")
+        for temporary, model in zip(temporaries[len(tables) :], models.values(), strict=True):
+            model_store.dump(temporary, model)
+        files = dict(zip([*tables, *models], temporaries, strict=True))
+        made = result(where.predictions, version, metadata=metadata, files=files)
+    return made
 
 
 def _family(name: str) -> dg.AssetsDefinition:
@@ -92,7 +124,14 @@ def _family(name: str) -> dg.AssetsDefinition:
 
     @step(
         name=name,
-        uses=[MergedFitness, Prediction, Score, Policy("grid", tried), Policy("seed", STUDY.seed)],
+        uses=[
+            *(MergedFitness, Prediction, Score),
+            *SCORED,
+            Policy("grid", tried),
+            Policy("fit", {**estimators.POLICY, "aliases": families.ALIASES}),
+            Policy("prediction_interval", model_store.POLICY),
+        ],
+        logic="2",
         deps=[SUBSET_KEY, EMBEDDING_KEY],
         partitions_def=GRID,
         kinds={"scikitlearn"},
@@ -117,34 +156,33 @@ def _family(name: str) -> dg.AssetsDefinition:
             threads=_threads(),
             tick=lambda done, total, text: context.log.debug(f"{done} of {total}: {text}"),
         )
-        cell = Cell(root.place("trained"), name, size, representation)
+        where = Cell(root.place("trained"), name, size, representation)
         predictions = pl.concat([part.predictions for part in fitted])
-        for part in fitted:
-            model = model_store.Model(part.pipeline, model_store.manifest_of(part, embedding, size))
-            model_store.write(cell.model(part.aggregation), model)
         search = pl.concat(
             [part.search.select(pl.lit(part.aggregation).alias("aggregation"), pl.all()) for part in fitted],
             how="diagonal_relaxed",
         )
-        _write(cell.search, search)
-        _write(cell.predictions, Prediction.validate(predictions, cast=True))
         board = scores.score(predictions, size, representation, ceilings.ceiling(subset))
-        _write(cell.scores, Score.validate(board, cast=True))
         best = max(fitted, key=lambda part: _of(board, part.aggregation, "validation") or -1.0)
         shown = predictions.filter(pl.col("aggregation") == best.aggregation)
-        return result(
-            cell.predictions,
-            content_hash(predictions, list(Prediction.primary_key())),
-            metadata={
-                **table_metadata(Prediction, predictions),
-                **column_lineage((SUBSET_KEY, FROM_SUBSET), (EMBEDDING_KEY, {"predicted": ["gene", "vector"]})),
-                **_test_scores(board),
-                "chosen": dg.MetadataValue.json({part.aggregation: dict(part.parameters) for part in fitted}),
-                "seconds": round(sum(part.seconds for part in fitted), 2),
-                "genes_not_in_representation": len(fitted[0].missing),
-                "predicted_against_observed": embedded(figures.predicted_vs_observed(shown), best.aggregation),
-            },
-        )
+        models = {
+            where.model(part.aggregation): model_store.Model(
+                part.pipeline, model_store.manifest_of(part, embedding, size)
+            )
+            for part in fitted
+        }
+        metadata = {
+            **table_metadata(Prediction, predictions),
+            **column_lineage((SUBSET_KEY, FROM_SUBSET), (EMBEDDING_KEY, {"predicted": ["gene", "vector"]})),
+            **_test_scores(board),
+            "chosen": dg.MetadataValue.json({part.aggregation: dict(part.parameters) for part in fitted}),
+            "seconds": round(sum(part.seconds for part in fitted), 2),
+            "genes_not_in_representation": len(fitted[0].missing),
+            "predicted_against_observed": picture(best.aggregation, lambda: figures.predicted_vs_observed(shown)),
+        }
+        version = content_hash(predictions, list(Prediction.primary_key()))
+        tables = {where.search: search, **_tables(where, predictions, board)}
+        return _stored(where, version, metadata, tables, models)
 
     return build
 
@@ -180,34 +218,75 @@ FAMILY_ASSETS = [_family(name) for name in families.FAMILIES]
     deps=[baselines, *FAMILY_ASSETS],
     kinds={"matplotlib"},
 )
-def trained_scoreboard(root: DataRoot) -> dg.MaterializeResult:
+def trained_scoreboard(context: dg.AssetExecutionContext, root: DataRoot) -> dg.MaterializeResult:
     """One row is one score of one model, beside its baselines, its interval and its ceiling; and the figure of them all.
 
-    A cell whose test genotypes differ from its baselines' is refused. What is not trained yet is left out and named.
+    A cell that was scored on other genotypes or other observed values than its baselines is refused. What is not trained yet,
+    and what is outdated, is left out and named.
     """
     place = root.place("trained")
     wanted = list(scoreboard.cells(place, list(families.FAMILIES), list(STUDY.sizes), list(STUDY.representations)))
-    board, lacking = scoreboard.collect(wanted)
-    table = Score.validate(board, cast=True)
+    collected = scoreboard.collect(wanted, _outdated(context.instance, place))
+    table = Score.validate(collected.board, cast=True)
     path = place / "scoreboard.parquet"
-    _write(path, table)
     sizes = [size for size in STUDY.sizes if size in set(table["size"])]
     note = "SIMULATED growth, not measured" if STUDY.condition.evidence == ("simulated",) else ""
-    pictures = {size: figures.scoreboard_figure(table, size, STUDY.representations, note=note) for size in sizes}
-    for size, figure in pictures.items():
-        name = "scoreboard" if size == sizes[0] else f"scoreboard_{size}"
-        for suffix, rendered in ((".png", figures.to_png(figure)), (".svg", figures.to_svg(figure))):
-            with replacing(place / f"{name}{suffix}") as temporary:
-                temporary.write_bytes(rendered if isinstance(rendered, bytes) else rendered.encode())
-    return result(
-        path,
-        content_hash(table, list(Score.primary_key())),
-        metadata={
-            **table_metadata(Score, table),
-            **{f"figure_{size}": embedded(figure, f"scoreboard {size}", dpi=65) for size, figure in pictures.items()},
-            "not_trained": dg.MetadataValue.json([str(cell.folder.relative_to(place)) for cell in lacking]),
-        },
-    )
+    old = {size: [(c.family, c.representation) for c in collected.outdated if c.size == size] for size in sizes}
+    pictures: dict[Path, bytes] = {}
+    shown = {}
+    for size in sizes:
+        name = place / ("scoreboard" if size == sizes[0] else f"scoreboard_{size}")
+
+        def draw(size: str = size, name: Path = name) -> "Figure":
+            figure = figures.scoreboard_figure(table, size, STUDY.representations, note=note, outdated=old[size])
+            pictures[name.with_suffix(".png")] = figures.to_png(figure)
+            pictures[name.with_suffix(".svg")] = figures.to_svg(figure)
+            return figure
+
+        shown[f"figure_{size}"] = picture(f"scoreboard {size}", draw, dpi=65)
+    metadata = {
+        **shown,
+        **table_metadata(Score, table),
+        "not_trained": dg.MetadataValue.json([one.name for one in collected.not_trained]),
+        "outdated": dg.MetadataValue.json({one.name: why for one, why in collected.outdated.items()}),
+        LEFT_OUT_METADATA: dg.MetadataValue.json(_partitions(collected.outdated)),
+    }
+    version = content_hash(table, list(Score.primary_key()))
+    with replacing_together(path, *pictures) as (temporary, *others):
+        scoreboard.write(temporary, collected)
+        for other, rendered in zip(others, pictures.values(), strict=True):
+            other.write_bytes(rendered)
+        files = dict(zip([path, *pictures], [temporary, *others], strict=True))
+        made = result(path, version, metadata=metadata, files=files)
+    return made
+
+
+def _outdated(instance: dg.DagsterInstance, place: Path) -> dict[Cell, str]:
+    """Cells that today's code and inputs would not give, or of which nothing is known -> why."""
+    # the graph of a run holds its own assets alone, without the code versions of what these are made from
+    graph = AssetGraph.from_assets([*MERGED, *REPRESENTATIONS, baselines, *FAMILY_ASSETS])
+    sizes = {Cell(place, BASELINES, size): (baselines.key, size) for size in STUDY.sizes}
+    grids = {
+        Cell(place, asset.key.path[-1], size, representation): (asset.key, cell(size, representation))
+        for asset in FAMILY_ASSETS
+        for size in STUDY.sizes
+        for representation in STUDY.representations
+    }
+    cells = {(key, str(partition)): where for where, (key, partition) in {**sizes, **grids}.items()}
+    wanted: dict[dg.AssetKey, list[str | None]] = {}
+    for key, partition in cells:
+        wanted.setdefault(key, []).append(partition)
+    found = outdated(instance, graph, wanted)
+    return {cells[one.key, str(one.partition)]: one.why or str(one.state) for one in found}
+
+
+def _partitions(cells: Iterable[Cell]) -> dict[str, list[str]]:
+    """Cells as the partitions of their assets: asset -> partitions."""
+    found: dict[str, list[str]] = {}
+    for one in cells:
+        partition = str(cell(one.size, one.representation)) if one.representation else one.size
+        found.setdefault(f"trained/{one.family}", []).append(partition)
+    return found
 
 
 ASSETS = [baselines, *FAMILY_ASSETS, trained_scoreboard]

@@ -29,6 +29,11 @@ FLOOR = 0.05
 """Fitness below which the logarithm is taken of the floor: dead and nearly dead are not told apart."""
 
 FOLDS = 5
+TOLERANCE = 1e-8
+"""Of the conjugate gradients that solve a ridge."""
+
+POLICY = {"alphas": list(ALPHAS), "floor": FLOOR, "folds": FOLDS, "tolerance": TOLERANCE}
+"""What decides the numbers of the fitted baselines."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +121,7 @@ def additive_ridge(subset: pl.DataFrame, target: np.ndarray, seed: int = 0) -> t
     folds = fold_of(subset["genes"].to_numpy()[train], FOLDS, seed)
 
     def fit(alpha: float, rows: np.ndarray) -> Any:
-        return Ridge(alpha=alpha, solver="sparse_cg", tol=1e-8).fit(XT[rows], y[rows])
+        return Ridge(alpha=alpha, solver="sparse_cg", tol=TOLERANCE).fit(XT[rows], y[rows])
 
     held_out = np.empty((len(y), len(ALPHAS)))
     for fold in np.unique(folds):

@@ -20,6 +20,8 @@ ITERATIONS = 200
 ROWS = 3_000
 DRAWS = 20_000
 SEED = 1
+POLICY = {"grid_points": GRID_POINTS, "iterations": ITERATIONS, "rows": ROWS, "draws": DRAWS, "seed": SEED}
+"""What decides the ceiling of Spearman."""
 
 
 @dataclass(frozen=True)

@@ -21,15 +21,24 @@ from torchcell_assets.steps.trained.grids import Candidate
 PRECOMPUTED_UP_TO = 6000
 """Rows up to which an RBF kernel is computed once for all candidates of a fold: 6,000 squared is 0.3 GB."""
 
+SCALERS = {"dense": "StandardScaler", "sparse": "MaxAbsScaler"}
+"""Form of the features -> class of `sklearn.preprocessing`."""
+
+# relative to the variance of y; 1e-4 costs four times as much and moves no cross-validated score by 0.01
+ELASTIC_NET = {"max_iter": 3000, "tol": 1e-3}
+
+POLICY = {"scalers": SCALERS, "elastic_net": ELASTIC_NET, "precomputed_up_to": PRECOMPUTED_UP_TO}
+"""What decides the numbers of a fit beside its candidate."""
+
 
 def scaler(X: Matrix) -> Any:
     """Standardisation for dense features; division by the largest absolute value for sparse ones (zeros stay zeros).
 
     Forests get it too: trees read float32, in which intact_mean would keep only some thousand distinct values.
     """
-    from sklearn.preprocessing import MaxAbsScaler, StandardScaler
+    from sklearn import preprocessing
 
-    return MaxAbsScaler() if sp.issparse(X) else StandardScaler()
+    return getattr(preprocessing, SCALERS["sparse" if sp.issparse(X) else "dense"])()
 
 
 def _pipeline(X: Matrix, model: Any) -> Any:
@@ -52,8 +61,7 @@ def alpha_max(X: Matrix, y: np.ndarray, l1_ratio: float) -> float:
 def _elastic_net(candidate: Candidate, alpha: float) -> Any:
     from sklearn.linear_model import ElasticNet
 
-    # relative to the variance of y; 1e-4 costs four times as much and moves no cross-validated score by 0.01
-    return ElasticNet(alpha=alpha, l1_ratio=candidate["l1_ratio"], max_iter=3000, tol=1e-3, warm_start=True)
+    return ElasticNet(alpha=alpha, l1_ratio=candidate["l1_ratio"], warm_start=True, **ELASTIC_NET)
 
 
 def _alpha(candidate: Candidate, X: Matrix, y: np.ndarray) -> float:

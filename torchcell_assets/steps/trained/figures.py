@@ -7,7 +7,7 @@ matplotlib's object interface only: pyplot keeps global state, and a step proces
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,13 +43,18 @@ POINTS = 4000
 
 
 def scoreboard_figure(
-    scores: pl.DataFrame, size: str, representations: Sequence[str] | None = None, note: str = ""
+    scores: pl.DataFrame,
+    size: str,
+    representations: Sequence[str] | None = None,
+    note: str = "",
+    outdated: Collection[tuple[str, str]] = (),
 ) -> Any:
     """All models of one size on the test split: a column per family, rows Spearman and Pearson.
 
     scores: rows of `Score`. representations: those to show, in order; by default those that have scores.
-    note: stands in the title, such as "simulated". Families, representations and aggregations without scores are left
-    out and named in a footnote.
+    note: stands in the title, such as "simulated". outdated: (family, representation) of cells that are trained and left
+    out as outdated. Families and representations without scores are left out; a footnote names them and says which of
+    the two they are.
     """
     from matplotlib.figure import Figure
 
@@ -88,7 +93,7 @@ def scoreboard_figure(
     about = f"Size {size}: bars are the test split ({count}), whiskers its 95 % bootstrap interval"
     figure.text(0.05, 0.921, f"{about}{'; ' + note if note else ''}", fontsize=12.5, color=INK)
     _legend(figure)
-    figure.text(0.05, 0.05, _footnote(models, wanted), fontsize=10.5, color=INK, va="center", wrap=True)
+    figure.text(0.05, 0.05, _footnote(models, wanted, outdated), fontsize=10.5, color=INK, va="center", wrap=True)
     return figure
 
 
@@ -252,14 +257,10 @@ def _legend(figure: Any) -> None:
                   fontsize=10.5, columnspacing=1.4, handlelength=1.0, handletextpad=0.4)  # fmt: skip
 
 
-def _footnote(models: pl.DataFrame, wanted: list[str]) -> str:
+def _footnote(models: pl.DataFrame, wanted: Sequence[str], outdated: Collection[tuple[str, str]]) -> str:
     """What is not there, in words."""
     trained = set(models.select("model", "representation", "aggregation").unique().iter_rows())
-    gaps = []
-    for family, entry in FAMILIES.items():
-        lacking = [key for key in wanted if not any((family, key, a) in trained for a in AGGREGATIONS)]
-        if lacking:
-            gaps.append(f"{entry.title.lower()} on {'all' if lacking == wanted else ', '.join(lacking)}")
+    cells = {(family, key) for family, key, _ in trained}
     told = "Lines: baselines without a representation (the mean of all is a constant and correlates with nothing)."
     told += " Grey: out of reach, as the measurements are noisy."
     undefined = models.filter(
@@ -267,7 +268,17 @@ def _footnote(models: pl.DataFrame, wanted: list[str]) -> str:
     )
     if undefined.height:
         told += f" No bar where a model predicts a constant ({undefined.height} of {len(trained)} models)."
-    return f"{told}\nNot trained, left out: {'; '.join(gaps)}." if gaps else told
+    missing = {(family, key) for family in FAMILIES for key in wanted} - cells
+    gaps = {"Not trained": missing - set(outdated), "Outdated": missing & set(outdated)}
+    return "\n".join([told, *(f"{word}, left out: {_listed(cells, wanted)}." for word, cells in gaps.items() if cells)])
+
+
+def _listed(cells: Collection[tuple[str, str]], wanted: Sequence[str]) -> str:
+    """`elastic net on one_hot, random_1; random forest on all`."""
+    by_family = {FAMILIES[family].title.lower(): [k for k in wanted if (family, k) in cells] for family in FAMILIES}
+    return "; ".join(
+        f"{title} on {'all' if keys == list(wanted) else ', '.join(keys)}" for title, keys in by_family.items() if keys
+    )
 
 
 def _model_title(row: dict[str, Any]) -> str:

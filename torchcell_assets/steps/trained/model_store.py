@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from torchcell_assets.errors import TorchcellError
-from torchcell_assets.steps.representations.table import GeneEmbedding
+from torchcell_assets.steps.representations.table import GeneEmbedding, content_hash, genes_hash
 from torchcell_assets.steps.trained.families import Fitted
 from torchcell_assets.steps.trained.features import aggregate, incidence
 from torchcell_assets.storage import replacing
@@ -42,6 +42,9 @@ QUANTILES = (0.025, 0.975)
 FEWEST_RESIDUALS = 40
 """Genotypes of one order below which the residuals of all orders give the interval: 2.5 % of 40 is one genotype."""
 
+POLICY = {"quantiles": list(QUANTILES), "fewest": FEWEST_RESIDUALS}
+"""What decides the interval of a prediction."""
+
 
 class ModelFileError(TorchcellError):
     """A model file cannot be read, or does not fit what it is asked about."""
@@ -56,18 +59,38 @@ class Model:
 
 
 def manifest_of(fitted: Fitted, embedding: GeneEmbedding, size: str) -> dict[str, Any]:
-    """What a model file says of itself; JSON-able."""
+    """What a model file says of itself and of the vectors that it was trained on; JSON-able."""
     return {
         "family": fitted.family,
         "aggregation": fitted.aggregation,
         "features": fitted.features,
-        "representation": embedding.key,
-        "fingerprint": embedding.manifest["fingerprint"],
+        **_vectors(embedding),
         "size": size,
         "parameters": fitted.parameters,
         "residual_quantiles": residual_quantiles(fitted.predictions),
         "training_genotypes": fitted.predictions.filter(pl.col("split").cast(pl.String) == "train").height,
     }
+
+
+def _vectors(embedding: GeneEmbedding) -> dict[str, str]:
+    """What tells vectors apart: one recipe gives other ones of another genome, and their order decides which is whose."""
+    return {
+        "representation": embedding.key,
+        "fingerprint": embedding.manifest["fingerprint"],
+        "genes": genes_hash(embedding.genes),
+        "vectors": content_hash(embedding),
+    }
+
+
+def _refuse_other_vectors(said: dict[str, Any], embedding: GeneEmbedding) -> None:
+    ours = _vectors(embedding)
+    if any(said.get(name) != value for name, value in ours.items()):
+        trained, given = (
+            f"{of['representation']} (recipe {of['fingerprint']}, genes {of.get('genes', 'not recorded')}, "
+            f"vectors {of.get('vectors', 'not recorded')})"
+            for of in (said, ours)
+        )
+        raise ModelFileError(f"The model was trained on {trained}, not on {given}: train that cell again.")
 
 
 def residual_quantiles(predictions: pl.DataFrame) -> dict[str, list[float]]:
@@ -84,14 +107,19 @@ def residual_quantiles(predictions: pl.DataFrame) -> dict[str, list[float]]:
 
 
 def write(path: Path, model: Model) -> None:
-    """Store pipeline and manifest in one file."""
+    """Store pipeline and manifest in one file, in the place of what is there."""
+    with replacing(path) as temporary:
+        dump(temporary, model)
+
+
+def dump(temporary: Path, model: Model) -> None:
+    """Write pipeline and manifest to a path at which nothing is yet: for files that are replaced together."""
     from skops.io import dumps
 
-    with replacing(path) as temporary:
-        temporary.write_bytes(dumps(model.pipeline))
-        with zipfile.ZipFile(temporary, "a") as archive:
-            said = {**model.manifest, "content": _content(archive)}
-            archive.writestr(MANIFEST, json.dumps(said, indent=1, sort_keys=True))
+    temporary.write_bytes(dumps(model.pipeline))
+    with zipfile.ZipFile(temporary, "a") as archive:
+        said = {**model.manifest, "content": _content(archive)}
+        archive.writestr(MANIFEST, json.dumps(said, indent=1, sort_keys=True))
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -134,18 +162,21 @@ def read(path: Path) -> Model:
 def predict(model: Model, embedding: GeneEmbedding, genotypes: Sequence[Sequence[str]]) -> pl.DataFrame:
     """Fitness of mutants that lack the given genes (systematic names), one row per genotype.
 
+    Args:
+        model: what `read` gives.
+        embedding: the vectors that the model was trained on.
+        genotypes: the deleted genes of each, in any order; one named twice counts once.
+
+    Raises:
+        ModelFileError: other vectors than the model was trained on, of one recipe or not; a genotype without a gene.
+
     Columns: `genes`, `order`, `predicted`, `low`, `high`, `genes_unknown` (those that the representation lacks; they
     count as the mean gene). low and high are predicted + the 2.5 % and 97.5 % quantiles of the out-of-fold residuals of
     the same order (of all orders where there were fewer than 40): they hold for genotypes like those of the training
     set, and are too narrow for genes never seen in it.
     """
     said = model.manifest
-    ours = (embedding.key, embedding.manifest["fingerprint"])
-    if ours != (said["representation"], said["fingerprint"]):
-        raise ModelFileError(
-            f"The model was trained on {said['representation']} ({said['fingerprint']}), not on {ours[0]} ({ours[1]}): "
-            "train that cell again."
-        )
+    _refuse_other_vectors(said, embedding)
     distinct = [sorted(set(genotype)) for genotype in genotypes]
     if not distinct or not all(distinct):
         raise ModelFileError("A genotype without a deleted gene is the wild type, whose fitness is 1 by definition.")

@@ -4,7 +4,8 @@ Belongs here: where a cell keeps its files, which cells there are, the few lines
 how a score is computed (scores.py), the figure (figures.py).
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ SUMMARY_COLUMNS = (
     "genotypes",
 )
 BASELINES = "baselines"
+_OUTDATED = "outdated"  # in the metadata of the stored board
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,11 @@ class Cell:
     def folder(self) -> Path:
         """`<root>/<family>/<size>/<representation>`; baselines have no representation."""
         return self.root / self.family / self.size / self.representation
+
+    @property
+    def name(self) -> str:
+        """`family/size/representation`, as in the path and as `predict` takes it."""
+        return "/".join(part for part in (self.family, self.size, self.representation) if part)
 
     @property
     def predictions(self) -> Path:
@@ -69,15 +76,55 @@ def cells(root: Path, families: list[str], sizes: list[str], representations: li
                 yield Cell(root, family, size, representation)
 
 
-def collect(wanted: list[Cell]) -> tuple[pl.DataFrame, list[Cell]]:
-    """The board of all cells that have scores, and the cells that have none yet.
+@dataclass(frozen=True)
+class Collected:
+    """What stands on the board and what does not.
 
-    A cell of a size whose baselines are not made yet is left out with them: no score stands alone.
+    board: rows of `Score`. not_trained: cells without scores, and those whose size has no baselines. outdated: cells that have
+    scores which are left out -> why.
     """
-    with_baselines = {cell.size for cell in wanted if cell.family == BASELINES and cell.scores.is_file()}
-    there = [cell for cell in wanted if cell.scores.is_file() and cell.size in with_baselines]
-    board = scores.scoreboard([pl.read_parquet(cell.scores) for cell in there])
-    return board, [cell for cell in wanted if cell not in there]
+
+    board: pl.DataFrame
+    not_trained: list[Cell]
+    outdated: dict[Cell, str]
+
+
+def collect(wanted: Sequence[Cell], outdated: Mapping[Cell, str]) -> Collected:
+    """The board of all cells that have scores and are not outdated; the others by name.
+
+    A cell of a size whose baselines do not stand on the board is left out with them: no score stands alone.
+
+    Args:
+        wanted: from `cells`.
+        outdated: cells that today's code and inputs would not give -> why; others than those of `wanted` do not matter.
+
+    Raises:
+        ScoreboardMismatch: nothing is left for the board, or two cells were scored on different things.
+    """
+    stored = [cell for cell in wanted if cell.scores.is_file()]
+    old = {cell: outdated[cell] for cell in stored if cell in outdated}
+    without = {cell.size for cell in old if cell.family == BASELINES}
+    old |= {cell: "its baselines are outdated" for cell in stored if cell.size in without and cell not in old}
+    sizes = {cell.size for cell in stored if cell.family == BASELINES}
+    shown = [cell for cell in stored if cell.size in sizes and cell not in old]
+    if old and not shown:
+        raise scores.ScoreboardMismatch(
+            f"All {len(old)} trained cells are outdated, and none can be shown: make them again with `make rebuild`. "
+            f"The first is {next(iter(old)).name}: {next(iter(old.values()))}."
+        )
+    board = scores.scoreboard([pl.read_parquet(cell.scores) for cell in shown])
+    return Collected(board, [cell for cell in wanted if cell not in shown and cell not in old], old)
+
+
+def write(path: Path, collected: Collected) -> None:
+    """Store the board, and in its metadata what was left out of it as outdated; `path` is a temporary one."""
+    said = {cell.name: why for cell, why in collected.outdated.items()}
+    collected.board.write_parquet(path, compression="zstd", metadata={_OUTDATED: json.dumps(said)})
+
+
+def left_out(path: Path) -> dict[str, str]:
+    """Name of each cell that a stored board leaves out as outdated -> why."""
+    return dict(json.loads(pl.read_parquet_metadata(path).get(_OUTDATED, "{}")))
 
 
 def summary(path: Path, rows: int) -> list[tuple[str, ...]]:

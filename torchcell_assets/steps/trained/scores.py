@@ -1,11 +1,11 @@
 """Scores with their intervals, and the board on which they stand side by side.
 
 Belongs here: Spearman, Pearson and RMSE from stored predictions, bootstrap intervals, and the refusal to compare what
-was scored on different genotypes. Does not: ceilings (ceilings.py), drawing (figures.py).
+was scored on different genotypes or on other observed values of them. Does not: ceilings (ceilings.py), drawing (figures.py).
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -15,7 +15,7 @@ from torchcell_assets.schema.records import Score, polars_schema
 from torchcell_assets.steps.trained.ceilings import Ceiling, ceiling
 from torchcell_assets.steps.trained.predictions import pearson, rmse, spearman
 
-__all__ = ["METRICS", "ScoreboardMismatch", "ceiling", "genotypes_hash", "score", "scoreboard"]
+__all__ = ["METRICS", "ScoreboardMismatch", "ceiling", "observations_hash", "score", "scoreboard"]
 
 METRICS: dict[str, Callable[[np.ndarray, np.ndarray], float | None]] = {
     "spearman": spearman,
@@ -27,11 +27,14 @@ INTERVAL = (2.5, 97.5)
 FEWEST = 10
 """Genotypes below which no interval is given: a bootstrap of fewer says little."""
 
+POLICY = {"draws": DRAWS, "interval": list(INTERVAL), "fewest": FEWEST}
+"""What decides the intervals of a score."""
+
 _AT_ONCE = 4_000_000  # numbers in one block of draws: bounds the memory
 
 
 class ScoreboardMismatch(TorchcellError):
-    """Two rows of the board were scored on different genotypes."""
+    """Two rows of the board were scored on different genotypes, or on other observed values of them."""
 
 
 def score(
@@ -59,9 +62,9 @@ def score(
             these = part.filter(pl.col("order") == order) if order else part
             models = these.sort("genotype").partition_by(labels, as_dict=True, maintain_order=True)
             limit = ceilings.get((str(split), order))
-            for (genotypes, observed), group in _alike(models).items():
+            for observations, group in _alike(models).items():
                 predicted = np.stack([models[name]["predicted"].to_numpy() for name in group])
-                truth = np.array(observed)
+                truth = models[group[0]]["observed"].to_numpy()
                 intervals = _intervals(predicted, truth, draws, seed)
                 for i, name in enumerate(group):
                     for metric, measure in METRICS.items():
@@ -80,7 +83,7 @@ def score(
                                 "high": high,
                                 "ceiling": getattr(limit, metric, None),
                                 "genotypes": len(truth),
-                                "test_ids": genotypes,
+                                "scored_on": observations,
                             }
                         )
     types = polars_schema(Score)
@@ -89,15 +92,28 @@ def score(
     )
 
 
-def genotypes_hash(genotypes: Iterable[str]) -> str:
-    """SHA-256 of the sorted genotypes, as 16 hex digits."""
-    return hashlib.sha256("\n".join(sorted(genotypes)).encode()).hexdigest()[:16]
+def observations_hash(rows: pl.DataFrame) -> str:
+    """SHA-256 of genotypes and their observed fitness, whatever the order of the rows, as 16 hex digits.
+
+    Args:
+        rows: has `genotype`, which is unique, and `observed`, both without nulls.
+    """
+    rows = rows.select("genotype", pl.col("observed").cast(pl.Float64)).sort("genotype")
+    found = hashlib.sha256("\n".join(rows["genotype"]).encode())
+    values = rows["observed"].to_numpy() + 0.0  # -0.0 becomes 0.0; an expression of polars leaves that addition out
+    found.update(b"\x00" + values.astype("<f8").tobytes())
+    return found.hexdigest()[:16]
 
 
 def scoreboard(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """All score tables as one. Refuses a row that was scored on other genotypes than its baselines, naming both.
+    """All score tables as one.
 
-    tables: from `score`; those of the baselines have the representation `none`.
+    Args:
+        tables: from `score`; those of the baselines have the representation `none`.
+
+    Raises:
+        ScoreboardMismatch: a row was scored on other genotypes or other observed values than the baselines of its size, or
+            that size has no baselines; the sentence names both.
     """
     if not tables:
         raise ScoreboardMismatch("There are no scores yet: train baselines and a model first.")
@@ -108,11 +124,11 @@ def scoreboard(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
         board.filter(is_baseline)
         .sort("model")
         .unique(place, keep="first", maintain_order=True)
-        .select(*place, baseline="model", expected="test_ids")
+        .select(*place, baseline="model", expected="scored_on")
     )
     wrong = (
         board.join(baselines, on=place, how="left")
-        .filter(pl.col("expected").is_null() | (pl.col("expected") != pl.col("test_ids")))
+        .filter(pl.col("expected").is_null() | (pl.col("expected") != pl.col("scored_on")))
         .sort("size", "representation", "model", "split", "order")
     )
     if wrong.height:
@@ -123,18 +139,17 @@ def scoreboard(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
                 f"{cell} has no baselines to stand beside: train the baselines of that size first."
             )
         raise ScoreboardMismatch(
-            f"{cell} was scored on genotypes {row['test_ids']}, but its baseline {row['baseline']} on "
-            f"{row['expected']}: train both again on the same subset."
+            f"{cell} was scored on other genotypes or other observed values ({row['scored_on']}) than its baseline "
+            f"{row['baseline']} ({row['expected']}): train both again on the same subset."
         )
     return board.sort("size", "representation", "model", "aggregation", "split", "metric", "order")
 
 
-def _alike(models: Mapping[tuple[object, ...], pl.DataFrame]) -> dict[tuple[str, tuple[float, ...]], list[tuple]]:
-    """Models by the genotypes and observations that they were scored on: usually one group."""
-    groups: dict[tuple[str, tuple[float, ...]], list[tuple]] = {}
+def _alike(models: Mapping[tuple[object, ...], pl.DataFrame]) -> dict[str, list[tuple]]:
+    """Models by the hash of what they were scored on: usually one group."""
+    groups: dict[str, list[tuple]] = {}
     for name, table in models.items():
-        key = (genotypes_hash(table["genotype"].to_list()), tuple(table["observed"].to_list()))
-        groups.setdefault(key, []).append(name)
+        groups.setdefault(observations_hash(table), []).append(name)
     return groups
 
 

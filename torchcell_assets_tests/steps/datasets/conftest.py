@@ -11,8 +11,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from torchcell_assets.schema import validate
 from torchcell_assets.sources import Sources
 from torchcell_assets.steps.datasets import DATASETS, GENOME, Dataset
+from torchcell_assets.steps.datasets.retired_names import Found
 from torchcell_assets.study import load
 from torchcell_assets_tests.steps.datasets import trigenic_tables
 
@@ -22,11 +24,14 @@ AT_HAND = [dataset for dataset in DATASETS if dataset.name in {*load("screens").
 
 @dataclass(frozen=True)
 class Read:
-    """A dataset as it comes out of its real raw files: what is kept, what is quarantined, how many cells are blank."""
+    """A dataset as it comes out of its real raw files: what is kept, what is quarantined, how many cells are blank, and which
+    names are no genes of today.
+    """
 
     kept: pl.DataFrame
     quarantined: pl.DataFrame
     blank: int
+    names: Found
 
     @property
     def genes(self) -> set[str]:
@@ -55,8 +60,8 @@ def read(sources: Sources) -> Callable[[Dataset], Read]:
     def parsed(dataset: Dataset) -> Read:
         if dataset.name not in known:
             found = dataset.read(sources.path)
-            kept, failure = dataset.record.filter(found.records.collect(), cast=True)
-            known[dataset.name] = Read(kept, failure.invalid(), found.blank)
+            kept, failure = validate(dataset.record, found.records.collect())
+            known[dataset.name] = Read(kept, failure.invalid(), found.blank, found.names)
         return known[dataset.name]
 
     return parsed

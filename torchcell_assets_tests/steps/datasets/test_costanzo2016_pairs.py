@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from torchcell_assets.schema import Fitness, Interaction
+from torchcell_assets.schema import Fitness, Interaction, validate
 from torchcell_assets.steps.datasets import costanzo2016_pairs as pairs
 from torchcell_assets.steps.datasets import raw_file
 from torchcell_assets.steps.datasets.raw_file import BadRawFile
@@ -79,6 +79,31 @@ def test_epsilon_is_observed_minus_expected_also_where_the_query_fitness_is_blan
     assert query.null_count() == 17
     assert ((query.fill_null(1.0) * array - interaction["expected"]).abs() < 1.01e-4).all()
     assert (query.is_null() == (fitness["reference"].cast(pl.String) == "query strain")).all()
+
+
+def test_the_standard_deviation_is_that_of_the_fitness_and_never_of_epsilon(singles, samples):
+    fitness, _, _ = read(Fitness, singles, *samples)
+    interaction, _, _ = read(Interaction, singles, *samples)
+    assert fitness["uncertainty"].null_count() == 0
+    assert set(fitness["uncertainty_type"].cast(pl.String)) == {"sample_sd"}
+    assert interaction["uncertainty"].null_count() == interaction.height == 150
+    assert set(interaction["uncertainty_type"].cast(pl.String)) == {"none"}
+
+
+@pytest.mark.parametrize(
+    ("cls", "at", "column"),
+    [
+        (Fitness, 9, "value"), (Fitness, 10, "uncertainty"), (Interaction, 5, "value"), (Interaction, 6, "p_value"),
+        (Interaction, 9, pairs.COLUMNS[9]),
+    ],
+)  # fmt: skip
+def test_a_cell_that_is_no_number_is_quarantined_with_its_text_whatever_its_column(singles, one_file, cls, at, column):
+    bad = list(row("YAL031C_sn3000", "gip4", "YOR106W_dma4000"))
+    bad[at] = "<1e-16"
+    [part] = pairs.parse(cls, "made", singles, one_file(row(), bad))
+    kept, failure = validate(cls, part.records.collect())
+    assert kept["row"].to_list() == [1]
+    assert failure.invalid()["problem"].to_list() == [f"{column} reads '<1e-16'"]
 
 
 def test_a_suppressor_is_told_by_its_allele_and_a_ts_allele_by_the_strain_table(singles, samples):

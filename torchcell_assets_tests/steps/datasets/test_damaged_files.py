@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from torchcell_assets.errors import TorchcellError
+from torchcell_assets.schema import validate
 from torchcell_assets.sources import Source, Sources
 from torchcell_assets.steps.datasets import Dataset
 from torchcell_assets.steps.datasets.raw_file import BadRawFile
@@ -41,7 +42,7 @@ def test_a_damaged_raw_file_never_changes_a_number(
         assert str(copy) in str(error)
         assert "\n" not in str(error)
         return
-    kept, failure = dataset.record.filter(records, cast=True)
+    kept, failure = validate(dataset.record, records)
     columns = [name for name in NUMBERS if name in kept.columns]
     intact = read(dataset)
     assert damage.same_numbers(kept, intact.kept, columns)

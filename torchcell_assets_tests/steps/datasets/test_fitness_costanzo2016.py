@@ -96,5 +96,5 @@ def test_genotypes_at_26_degrees(kept):
     assert kept.filter(pl.col("temperature") == 30)["genotype"].n_unique() == 6_443
 
 
-def test_genes_that_the_annotation_does_not_have_are_kept(read, genes):
+def test_genes_that_the_annotation_has_by_no_name_of_one_locus_are_kept(read, genes):
     assert len(read(DATASET).genes - set(genes["gene"])) == 53

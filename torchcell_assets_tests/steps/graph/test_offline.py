@@ -3,6 +3,7 @@
 import gzip
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import neo4j
@@ -28,68 +29,44 @@ def connect(here: local_server.Connection) -> neo4j.Driver:
     return neo4j.GraphDatabase.driver(here.uri, auth=(here.username, here.password), notifications_min_severity="OFF")
 
 
-@pytest.fixture
-def home(tmp_path) -> Iterator[Path]:
-    yield tmp_path / "neo4j"
-    local_server.stop(tmp_path / "neo4j")
+# --- one home, in this order: an import costs half a minute of CPU, its server another quarter ---
 
 
-def test_a_store_that_was_imported_serves_what_a_live_load_would_and_the_old_one_comes_back(home, tmp_path):
-    rows = fitness_rows()
-    newer = rows.with_columns(value=rows["value"] + 1)
-    old, new = write_bundle(tmp_path / "old", rows, Fitness), write_bundle(tmp_path / "new", newer, Fitness, "v2")
+@dataclass
+class Story:
+    """A home, what its first import was made of, and what that import told."""
+
+    home: Path
+    old: Path
+    other: Path
+    told: list[str]
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory) -> Iterator[Story]:
+    """Two datasets imported where there was nothing; the genome is not among them. The server runs from the first test on."""
+    folder = tmp_path_factory.mktemp("offline")
+    old = write_bundle(folder / "old", fitness_rows(), Fitness)
+    other = _bundle_of(folder / "other", lives(), Viability, "viability_made_up")
     told: list[str] = []
-    offline.rebuild(home, [genes(tmp_path / "genes"), old], tell=told.append)
-    assert told[-1] == "switch"
-    assert local_server.connection(home) is None  # nobody had started it
-    with connect(local_server.start(home)) as driver:
-        served = load.current_build(driver, DATABASE, "fitness_made_up")
-        assert served == bundle.read_manifest(old).build
-        assert verification.differences(driver, DATABASE, bundle.read_manifest(old)) == []
-        assert_frame_equal(read.records(driver, DATABASE, served, Fitness), rows)
-        names = "MATCH (g:Gene) RETURN g.id AS id, g.name AS name, g.aliases AS aliases ORDER BY id"
-        assert [row.values() for row in driver.execute_query(names, database_=DATABASE).records] == [
-            ["YAL001C", "TFC3", ["TSV115"]],
-            ["YBR160W", "CDC28", None],
-            ["YLR113W", "YLR113W", None],  # not in the genome: kept with its name alone
-        ]
-        password = local_server.connection(home).password
-    offline.rebuild(home, [genes(tmp_path / "genes"), new], tell=told.append)
-    here = local_server.connection(home)  # it ran, so it runs again
-    assert here.password == password
-    with connect(here) as driver:
-        assert_frame_equal(read.records(driver, DATABASE, bundle.read_manifest(new).build, Fitness), newer)
-        third = load.load(driver, DATABASE, write_bundle(tmp_path / "third", rows, Fitness, "v3"))  # and goes on live
-        assert_frame_equal(read.records(driver, DATABASE, third.build, Fitness), rows)
-        count = "MATCH (e:Experiment) RETURN count(e) AS n"
-        assert driver.execute_query(count, database_=DATABASE).records[0]["n"] == rows.height
-    offline.roll_back(home)
-    with connect(local_server.connection(home)) as driver:
-        assert load.current_build(driver, DATABASE, "fitness_made_up") == bundle.read_manifest(old).build
-    assert not home.with_name("neo4j.next").exists()
+    home = folder / "neo4j"
+    try:
+        offline.rebuild(home, [old, other], tell=told.append)
+        yield Story(home, old, other, told)
+    finally:
+        local_server.stop(home)
 
 
-def test_datasets_that_share_a_medium_and_a_publication_become_one_graph(home, tmp_path):
-    one = write_bundle(tmp_path / "one", fitness_rows(), Fitness)
-    lives = (
-        fitness_rows()
-        .head(3)
-        .select(*(c for c in Viability.columns() if c in Fitness.columns()), viable=pl.Series([True, False, True]))
-    )
-    lives = lives.with_columns(
+def lives() -> pl.DataFrame:
+    """Viability of three of the mutants, on the same medium and in the same publication as their fitness."""
+    rows = fitness_rows().head(3)
+    shared = [name for name in Viability.columns() if name in Fitness.columns()]
+    table = rows.select(*shared, viable=pl.Series([True, False, True])).with_columns(
         dataset=pl.lit("viability_made_up"),
         id=pl.col("id").str.replace("fitness", "viability"),
         screen=pl.lit("viability_made_up:1"),
     )
-    lives = Viability.validate(lives.select(list(Viability.columns())), cast=True)
-    other = _bundle_of(tmp_path / "other", lives, Viability, "viability_made_up")
-    offline.rebuild(home, [genes(tmp_path / "genes"), one, other], tell=lambda line: None)
-    with connect(local_server.start(home)) as driver:
-        shared = (
-            "MATCH (p:Publication)<-[:PUBLISHED_IN]-(d) RETURN count(DISTINCT p) AS publications, count(d) AS datasets"
-        )
-        assert driver.execute_query(shared, database_=DATABASE).records[0].values() == [1, 2]
-        assert_frame_equal(read.records(driver, DATABASE, bundle.read_manifest(other).build, Viability), lives)
+    return Viability.validate(table.select(list(Viability.columns())), cast=True)
 
 
 def _bundle_of(folder: Path, table: pl.DataFrame, cls, name: str) -> Path:
@@ -100,28 +77,73 @@ def _bundle_of(folder: Path, table: pl.DataFrame, cls, name: str) -> Path:
     return bundle.write(folder, made, bundle.manifest_of(made_up, table, made, "v1", folder / "t.parquet"))
 
 
-def test_a_bad_row_fails_the_import_and_the_old_store_stays(home, tmp_path):
-    old = write_bundle(tmp_path / "old", fitness_rows(), Fitness)
-    offline.rebuild(home, [genes(tmp_path / "genes"), old], tell=lambda line: None)
+def test_a_store_that_was_imported_serves_what_a_live_load_would(story):
+    assert story.told[-1] == "switch"
+    assert local_server.connection(story.home) is None  # nobody had started it
+    with connect(local_server.start(story.home)) as driver:
+        for folder, cls, table in ((story.old, Fitness, fitness_rows()), (story.other, Viability, lives())):
+            manifest = bundle.read_manifest(folder)
+            assert load.current_build(driver, DATABASE, manifest.dataset) == manifest.build
+            assert verification.differences(driver, DATABASE, manifest) == []
+            assert_frame_equal(read.records(driver, DATABASE, manifest.build, cls), table)
+
+
+def test_datasets_that_share_a_medium_and_a_publication_become_one_graph(story):
+    with connect(local_server.start(story.home)) as driver:
+        shared = (
+            "MATCH (p:Publication)<-[:PUBLISHED_IN]-(d) RETURN count(DISTINCT p) AS publications, count(d) AS datasets"
+        )
+        assert driver.execute_query(shared, database_=DATABASE).records[0].values() == [1, 2]
+
+
+def test_genes_are_there_by_name_before_the_genome_is(story, tmp_path):
+    with connect(local_server.start(story.home)) as driver:
+        names = "MATCH (g:Gene) RETURN g.id AS id, g.name AS name ORDER BY id LIMIT 1"
+        assert driver.execute_query(names, database_=DATABASE).records[0].values() == ["YAL001C", "YAL001C"]
+        load.load_genes(driver, DATABASE, genes(tmp_path / "genes"))
+        assert driver.execute_query(names, database_=DATABASE).records[0].values() == ["YAL001C", "TFC3"]
+
+
+def test_a_bad_row_fails_the_import_and_the_old_store_stays(story, tmp_path):
     broken = write_bundle(tmp_path / "broken", fitness_rows(), Fitness, "v2")
     part = next(broken.glob("Fitness-part*"))
     lines = gzip.decompress(part.read_bytes()).decode().splitlines()
     lines[-1] = lines[-1].replace('"measured"\t', '"measured"\tnot a number')
     part.write_bytes(gzip.compress("".join(f"{line}\n" for line in lines).encode()))
     with pytest.raises(importer.ImportFailed, match=r"failed: .*not a number"):
-        offline.rebuild(home, [genes(tmp_path / "genes"), broken], tell=lambda line: None)
-    assert not home.with_name("neo4j.next").exists()
-    with connect(local_server.start(home)) as driver:
-        assert verification.differences(driver, DATABASE, bundle.read_manifest(old)) == []
+        offline.rebuild(story.home, [genes(tmp_path / "genes"), broken], tell=lambda line: None)
+    assert not story.home.with_name("neo4j.next").exists()
+    with connect(local_server.start(story.home)) as driver:
+        assert verification.differences(driver, DATABASE, bundle.read_manifest(story.old)) == []
 
 
-def test_genes_are_there_by_name_before_the_genome_is(home, tmp_path):
-    offline.rebuild(home, [write_bundle(tmp_path / "b", fitness_rows(), Fitness)], tell=lambda line: None)
-    with connect(local_server.start(home)) as driver:
-        names = "MATCH (g:Gene) RETURN g.id AS id, g.name AS name ORDER BY id LIMIT 1"
-        assert driver.execute_query(names, database_=DATABASE).records[0].values() == ["YAL001C", "YAL001C"]
-        load.load_genes(driver, DATABASE, genes(tmp_path / "genes"))
-        assert driver.execute_query(names, database_=DATABASE).records[0].values() == ["YAL001C", "TFC3"]
+def test_a_rebuild_takes_the_place_of_a_graph_that_serves_and_goes_on_live_and_the_old_one_comes_back(story, tmp_path):
+    rows = fitness_rows()
+    newer = rows.with_columns(value=rows["value"] + 1)
+    new = write_bundle(tmp_path / "new", newer, Fitness, "v2")
+    password = local_server.start(story.home).password
+    offline.rebuild(story.home, [genes(tmp_path / "genes"), new], tell=lambda line: None)
+    here = local_server.connection(story.home)  # it ran, so it runs again
+    assert here.password == password
+    with connect(here) as driver:
+        assert_frame_equal(read.records(driver, DATABASE, bundle.read_manifest(new).build, Fitness), newer)
+        names = "MATCH (g:Gene) RETURN g.id AS id, g.name AS name, g.aliases AS aliases ORDER BY id"
+        assert [row.values() for row in driver.execute_query(names, database_=DATABASE).records] == [
+            ["YAL001C", "TFC3", ["TSV115"]],
+            ["YBR160W", "CDC28", None],
+            ["YLR113W", "YLR113W", None],  # not in the genome: kept with its name alone
+        ]
+        third = load.load(driver, DATABASE, write_bundle(tmp_path / "third", rows, Fitness, "v3"))
+        assert_frame_equal(read.records(driver, DATABASE, third.build, Fitness), rows)
+        count = "MATCH (e:Experiment) RETURN count(e) AS n"
+        assert driver.execute_query(count, database_=DATABASE).records[0]["n"] == rows.height
+    offline.roll_back(story.home)
+    with connect(local_server.connection(story.home)) as driver:
+        assert load.current_build(driver, DATABASE, "fitness_made_up") == bundle.read_manifest(story.old).build
+    assert not story.home.with_name("neo4j.next").exists()
+
+
+# --- homes without a server ---
 
 
 def test_so_many_stores_stay_as_are_wanted_and_the_latest_comes_back_first(tmp_path):
@@ -147,9 +169,9 @@ def test_so_many_stores_stay_as_are_wanted_and_the_latest_comes_back_first(tmp_p
     assert stores() == {"neo4j": "f"}
 
 
-def test_there_is_nothing_to_go_back_to_before_the_first_rebuild(home):
+def test_there_is_nothing_to_go_back_to_before_the_first_rebuild(tmp_path):
     with pytest.raises(GraphUnavailable, match="no previous store"):
-        offline.roll_back(home)
+        offline.roll_back(tmp_path / "neo4j")
 
 
 def test_every_record_class_has_its_label_added():

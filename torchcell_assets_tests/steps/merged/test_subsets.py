@@ -14,7 +14,9 @@ from torchcell_assets.schema.records import polars_schema
 from torchcell_assets.steps.merged import fitness, subsets
 from torchcell_assets.study import Condition
 
-CONDITION = Condition("SGA plate", 26.0, "wild type", ("measured", "derived"))
+CONDITION = Condition(
+    medium_class="SGA plate", temperature=26.0, reference="wild type", evidence=("measured", "derived")
+)
 PINNED = [("g0120", "validation"), ("g0121", "validation"), ("g0598", "train")]
 BASE = {
     "temperature": 26.0, "medium_class": "SGA plate", "reference": "wild type", "evidence": "measured", "order": 1,
@@ -79,7 +81,7 @@ rows_strategy = st.lists(
 @settings(max_examples=15, deadline=None)
 @given(rows_strategy, st.sampled_from([1, 7]), st.sampled_from([("measured", "derived"), ("derived",)]), st.data())
 def test_a_sample_is_what_it_would_be_if_it_were_taken_in_memory(tmp_path_factory, rows, seed, evidence, data):
-    condition = Condition("SGA plate", 26.0, "wild type", evidence)
+    condition = Condition(medium_class="SGA plate", temperature=26.0, reference="wild type", evidence=evidence)
     path = merged_file(tmp_path_factory.mktemp("merged"), rows)
     whole = plainly(rows, condition, seed)
     assert subsets.available(path, condition) == whole.height

@@ -4,6 +4,7 @@ import pytest
 import scipy.sparse as sp
 
 from torchcell_assets.errors import TorchcellError
+from torchcell_assets.notebook import NotThere, open_table
 from torchcell_assets.steps.representations import table
 from torchcell_assets.steps.representations.recipes import RECIPES
 
@@ -29,6 +30,28 @@ def test_a_truncated_file_is_refused_with_one_sentence(tmp_path, keep):
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(TorchcellError, match=r"^[^\n]+materialize it again\.$"):
         table.read(path)
+
+
+@pytest.mark.parametrize("key", ["one_hot", "random_10"])
+def test_a_representation_opens_as_genes_with_their_vectors(tmp_path, key):
+    embedding = table.build(RECIPES[key], GENES)
+    table.write(tmp_path / "representations" / "gene_embedding" / f"{key}.safetensors", embedding)
+    opened = open_table(f"representations/gene_embedding/{key}", tmp_path)
+    assert opened.schema == {"gene": pl.String, "vector": pl.Array(pl.Float32, embedding.dimension)}
+    assert opened["gene"].to_list() == embedding.genes
+    dense = embedding.vectors.toarray() if sp.issparse(embedding.vectors) else embedding.vectors
+    assert np.array_equal(opened["vector"].to_numpy(), dense)
+
+
+def test_what_is_stored_and_is_no_table_is_not_told_to_be_made(tmp_path):
+    (tmp_path / "trained").mkdir()
+    (tmp_path / "trained" / "pert_sum.skops").touch()
+    with pytest.raises(NotThere, match=r"'trained/pert_sum' is a model and no table: `torchcell_assets\.predict\("):
+        open_table("trained/pert_sum", tmp_path)
+    with pytest.raises(NotThere, match=r"'graph/fitness_sga' is in the graph server .* in 'datasets/fitness_sga'"):
+        open_table("graph/fitness_sga", tmp_path)
+    with pytest.raises(NotThere, match="materialize that asset"):
+        open_table("representations/gene_embedding/one_hot", tmp_path)
 
 
 def test_a_foreign_safetensors_file_is_refused(tmp_path):

@@ -6,12 +6,13 @@ import pytest
 
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.schema.records import Prediction
-from torchcell_assets.steps.trained import features
+from torchcell_assets.steps.trained import families, features
 from torchcell_assets.steps.trained.baselines import fit_baselines
 from torchcell_assets.steps.trained.estimators import alpha_max
 from torchcell_assets.steps.trained.families import FAMILIES, fit_aggregations, fit_cell
 from torchcell_assets.steps.trained.grids import GRIDS, Grid
 from torchcell_assets.steps.trained.predictions import spearman
+from torchcell_assets.steps.trained.splits import fold_of
 from torchcell_assets_tests.steps.trained.synthetic import (
     gene_names,
     one_hot_embedding,
@@ -89,6 +90,11 @@ def test_progress_is_told_to_the_end():
     assert [done for done, _, _ in seen] == sorted(done for done, _, _ in seen)
     assert all(done <= total for done, total, _ in seen)
     assert "elastic_net on random_3, pert_sum" in seen[0][2]
+    # intact_sum is an alias and takes no time: the last step of intact_mean is the end
+    assert seen[-1][0] == seen[-1][1] == 4 * (3 * 1 + 1)
+    assert len(seen) == 3 * 4 and [text.split(", ")[1] for _, _, text in seen][::4] == [
+        "pert_sum", "pert_mean", "intact_mean",
+    ]  # fmt: skip
 
 
 def test_the_published_elastic_net_grid_knows_no_gene_on_one_hot_genes():
@@ -151,6 +157,74 @@ def test_one_hot_knows_nothing_of_genes_it_has_never_seen():
 def test_models_learn_what_is_there(family):
     fitted = fit_cell(screen(600, genes=60), one_hot_embedding(gene_names(60)), family, "quick", "pert_sum", seed=1)
     assert (correlation(fitted.predictions, "test") or 0.0) > 0.6
+
+
+# ---- which candidate wins ------------------------------------------------------------------------------------------
+FOLDS = np.repeat([0, 1], 4)
+TRUTH = np.array([1.0, 2.0, 3.0, 4.0, 1.0, 2.0, 3.0, 4.0])
+TURNED = np.array([4.0, 3.0, 2.0, 1.0, 4.0, 3.0, 2.0, 1.0])
+BENT = np.array([1.0, 2.0, 3.0, 9.0, 1.0, 2.0, 3.0, 9.0])  # Spearman 1, Pearson less
+SHIFTED = TRUTH + 1.0  # both 1, RMSE 1
+HALF = np.where(FOLDS == 0, TRUTH, 5.0)  # constant in the second fold: undefined
+SWAPPED = np.array([1.0, 3.0, 2.0, 4.0, 1.0, 2.0, 3.0, 4.0])  # one swap in one fold
+
+
+@pytest.mark.parametrize(
+    ("columns", "best"),
+    [
+        ([TURNED, SWAPPED, TRUTH], 2),
+        ([TRUTH, TURNED], 0),
+        ([SWAPPED, BENT], 1),  # Spearman goes first: BENT has the lower Pearson
+        ([BENT, SHIFTED], 1),  # a tie goes to Pearson, although its RMSE is
+        ([BENT * 0.3, SHIFTED * 9], 1),  # larger
+        ([SHIFTED, TRUTH, TRUTH], 1),  # then to RMSE, then to the first
+        ([HALF, SWAPPED], 1),  # undefined in one fold is no score
+        ([HALF, TURNED], 1),
+        ([TRUTH * (1 + 1e-13), TRUTH], 0),  # what summation leaves in the last digits is no difference
+    ],
+)
+def test_the_candidate_with_the_best_mean_over_the_folds_wins(columns, best):
+    candidates = [{"C": at} for at in range(len(columns))]
+    search, found = families._choose(candidates, FOLDS, TRUTH, np.column_stack(columns), "mind")
+    assert found == best
+    assert search.filter("chosen")["candidate"].to_list() == [best]
+    assert search["parameters"].to_list() == [json.dumps(one) for one in candidates]
+    assert set(search["warning"]) == {"mind"} and search["alias_of"].null_count() == search.height
+
+
+def test_the_search_table_holds_the_mean_over_the_folds():
+    search, _ = families._choose([{}, {}, {}], FOLDS, TRUTH, np.column_stack([SWAPPED, HALF, SHIFTED]), None)
+    assert search["spearman"].to_list() == pytest.approx([(0.8 + 1.0) / 2, None, 1.0])
+    assert search["pearson"].to_list() == pytest.approx([(0.8 + 1.0) / 2, None, 1.0])
+    assert search["rmse"].to_list() == pytest.approx([np.sqrt(0.5) / 2, np.sqrt((16 + 9 + 4 + 1) / 4) / 2, 1.0])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_candidate_that_can_learn_wins_over_one_that_cannot_wherever_it_stands(family, place):
+    """The other one has no freedom left: it predicts next to a constant."""
+    pairs = {
+        "elastic_net": ({"l1_ratio": 0.5, "relative_alpha": 0.01}, {"l1_ratio": 0.5, "relative_alpha": 0.98}),
+        "support_vector": (
+            {"kernel": "rbf", "relative_gamma": 0.5, "C": 1.0, "epsilon": 0.03},
+            {"kernel": "rbf", "relative_gamma": 0.5, "C": 1e-6, "epsilon": 0.6},
+        ),
+        "random_forest": (
+            {"n_estimators": 20, "max_features": 1.0, "min_samples_leaf": 2},
+            {"n_estimators": 1, "max_features": 1, "min_samples_leaf": 150},
+        ),
+    }
+    good, bad = pairs[family]
+    grid = Grid("pair", 2, {family: (good, bad) if place == 0 else (bad, good)}, "")
+    fitted = fit_cell(screen(400, genes=30), one_hot_embedding(gene_names(30)), family, grid, "pert_sum", seed=1)
+    assert fitted.parameters == good
+    scores = fitted.search["spearman"].fill_null(-1.0).to_list()
+    assert scores[place] > 0.5 and scores[place] > scores[1 - place] + 0.1
+    # the predictions of train are those of the winner, out of fold
+    train = fitted.predictions.filter(pl.col("split").cast(pl.String) == "train")
+    folds = fold_of(train["genes"].to_list(), 2, 1)
+    of_folds = [spearman(*(train.filter(folds == f)[c].to_numpy() for c in ("predicted", "observed"))) for f in (0, 1)]
+    assert np.mean(of_folds) == pytest.approx(scores[place])
 
 
 def test_what_cannot_be_trained_is_refused_in_a_sentence():

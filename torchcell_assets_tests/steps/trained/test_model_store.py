@@ -1,12 +1,15 @@
 import json
 import pickle
+import re
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 import pytest
 
 from torchcell_assets.errors import TorchcellError
+from torchcell_assets.steps.representations import table
 from torchcell_assets.steps.trained import model_store
 from torchcell_assets.steps.trained.families import FAMILIES, alias_of, fit_cell
 from torchcell_assets_tests.steps.trained.synthetic import gene_names, one_hot_embedding, random_embedding, screen
@@ -99,6 +102,43 @@ def test_a_model_refuses_another_representation(tmp_path):
         model_store.predict(model_store.read(path), random_embedding(NAMES, 7), [[NAMES[0]]])
 
 
+OF_ONE_HOT = r"one_hot \(recipe abcdef0123, genes (\w{16}), vectors (\w{16})\)"
+
+
+def refused(model, embedding) -> tuple[str, ...]:
+    """The hashes of the genes and the vectors that a refusal names: of the model, and of what it was given."""
+    with pytest.raises(TorchcellError) as refusal:
+        model_store.predict(model, embedding, [[NAMES[0], NAMES[1]]])
+    words = rf"The model was trained on {OF_ONE_HOT}, not on {OF_ONE_HOT}: train that cell again\."
+    found = re.fullmatch(words, str(refusal.value))
+    assert found, refusal.value
+    return found.groups()
+
+
+def test_a_model_refuses_other_vectors_of_the_same_recipe_and_names_both(tmp_path):
+    path = tmp_path / "model.skops"
+    embedding = one_hot_embedding(NAMES)
+    store(path, embedding=embedding)
+    model = model_store.read(path)
+    assert model_store.predict(model, embedding, [[NAMES[0]]]).height == 1
+    own = (model.manifest["genes"], model.manifest["vectors"])
+    assert own == (table.genes_hash(NAMES), table.content_hash(embedding))
+    # the same recipe on another genome: other genes, or the same in another order, which gives each gene another column
+    for genes in (NAMES[::-1], [*NAMES[:-1], "YZZ999W"]):
+        told = refused(model, one_hot_embedding(genes))
+        assert told[:2] == own and told[2] == table.genes_hash(genes) and told[3] != own[1]
+    nudged = replace(embedding, vectors=embedding.vectors * np.float32(2))
+    assert refused(model, nudged) == (*own, own[0], table.content_hash(nudged))
+
+
+def test_a_model_of_before_vectors_were_recorded_is_refused(tmp_path):
+    _, embedding = store(tmp_path / "model.skops")
+    model = model_store.read(tmp_path / "model.skops")
+    old = {name: said for name, said in model.manifest.items() if name not in ("genes", "vectors")}
+    with pytest.raises(TorchcellError, match=r"genes not recorded, vectors not recorded\), not on random_6"):
+        model_store.predict(replace(model, manifest=old), embedding, [[NAMES[0]]])
+
+
 def test_a_changed_file_is_refused(tmp_path):
     path = tmp_path / "model.skops"
     store(path)
@@ -146,3 +186,34 @@ def test_a_truncated_file_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(TorchcellError, match="train that cell again"):
         model_store.read(path)
+
+
+def residuals(counts: dict[int, int], spread: dict[int, float]) -> pl.DataFrame:
+    """Predictions of train whose residuals of each order are evenly spread between - and + that."""
+    parts = [
+        pl.DataFrame({"split": "train", "order": order, "observed": np.linspace(-spread[order], spread[order], count)})
+        for order, count in counts.items()
+    ]
+    other = pl.DataFrame({"split": ["test"], "order": [1], "observed": [1e6]})
+    return pl.concat([*parts, other], how="vertical_relaxed").with_columns(predicted=pl.lit(0.0))
+
+
+def test_the_interval_is_that_of_the_residuals_of_the_same_order():
+    quantiles = model_store.residual_quantiles(residuals({1: 401, 2: 401, 3: 39}, {1: 0.1, 2: 1.0, 3: 9.0}))
+    assert quantiles["1"] == pytest.approx([-0.095, 0.095])
+    assert quantiles["2"] == pytest.approx([-0.95, 0.95])
+    assert set(quantiles) == {"0", "1", "2"}  # 39 residuals are too few
+    assert set(model_store.residual_quantiles(residuals({1: 401, 3: 40}, {1: 0.1, 3: 9.0}))) == {"0", "1", "3"}
+    embedding = one_hot_embedding(NAMES)
+    fitted = fit_cell(screen(250), embedding, "elastic_net", SMALL, "pert_sum")
+    manifest = model_store.manifest_of(fitted, embedding, "1e3") | {"residual_quantiles": quantiles}
+    genotypes = [NAMES[:1], NAMES[:2], NAMES[:3]]
+    found = model_store.predict(model_store.Model(fitted.pipeline, manifest), embedding, genotypes)
+    for row, key in zip(found.iter_rows(named=True), ("1", "2", "0"), strict=True):
+        low, high = quantiles[key]
+        assert (row["low"] - row["predicted"], row["high"] - row["predicted"]) == pytest.approx((low, high))
+
+
+def test_the_residual_is_observed_minus_predicted():
+    table = residuals({1: 401}, {1: 0.1}).with_columns(predicted=pl.lit(-1.0))
+    assert model_store.residual_quantiles(table)["0"] == pytest.approx([0.905, 1.095])

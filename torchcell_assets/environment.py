@@ -1,0 +1,112 @@
+"""What a person sets by the environment: the variables `TORCHCELL_*`, each read in one place.
+
+Belongs here: their names, what they may hold, `~`. Does not: what follows from them; the study that `TORCHCELL_STUDY` names is
+read by study.py, and the variables of Neo4j by resources.py. An empty variable is one that is not set.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from torchcell_assets.errors import TorchcellError
+from torchcell_assets.suggestions import no_such
+
+PREFIX = "TORCHCELL_"
+DATA, MIRROR, STUDY, CACHE = (f"{PREFIX}{name}" for name in ("DATA", "MIRROR", "STUDY", "CACHE"))
+AUTOMATION, GRAPH_PREVIOUS = f"{PREFIX}AUTOMATION", f"{PREFIX}GRAPH_PREVIOUS"
+VARIABLES = (DATA, MIRROR, STUDY, CACHE, AUTOMATION, GRAPH_PREVIOUS)
+
+_SWITCH = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
+
+
+class EnvironmentRefused(TorchcellError):
+    """A variable holds what it cannot hold."""
+
+
+def path(name: str) -> Path | None:
+    """The absolute path that a variable names, with `~` for the home folder; None where it is not set.
+
+    Raises:
+        EnvironmentRefused: it begins with `~` and this user has no home folder.
+    """
+    text = os.environ.get(name)
+    if not text:
+        return None
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError as error:  # no HOME, and the user id stands in no list of users
+        raise EnvironmentRefused(f"{name}={text} begins with ~ and no home folder is known: write it out.") from error
+
+
+def data_root() -> Path:
+    """The folder in which everything is kept: `TORCHCELL_DATA`, or `data` in the working directory."""
+    return path(DATA) or Path("data").absolute()
+
+
+def mirror() -> Path | None:
+    """The folder of raw files that a person has put together; None where `TORCHCELL_MIRROR` is not set.
+
+    Raises:
+        EnvironmentRefused: what it names is no folder.
+    """
+    folder = path(MIRROR)
+    if folder is not None and not folder.is_dir():
+        raise EnvironmentRefused(f"{MIRROR}={os.environ[MIRROR]} is no folder: make it, or unset {MIRROR}.")
+    return folder
+
+
+def automation() -> bool:
+    """Whether sensor and schedules start by themselves: `TORCHCELL_AUTOMATION`, by default off.
+
+    Raises:
+        EnvironmentRefused: it holds none of the words for on and off.
+    """
+    said = os.environ.get(AUTOMATION) or "off"
+    if said.lower() not in _SWITCH:
+        raise EnvironmentRefused(f"{AUTOMATION}={said} says neither on nor off: set it to on or to off.")
+    return _SWITCH[said.lower()]
+
+
+def graph_previous() -> int:
+    """How many stores before the one that serves stay on the disk: `TORCHCELL_GRAPH_PREVIOUS`, by default 1.
+
+    Raises:
+        EnvironmentRefused: it holds no number.
+    """
+    said = os.environ.get(GRAPH_PREVIOUS) or "1"
+    if not said.isdecimal():
+        raise EnvironmentRefused(
+            f"{GRAPH_PREVIOUS}={said} is no number of stores: set it to 0 on a small disk, or to 1 or more."
+        )
+    return int(said)
+
+
+def check() -> list[str]:
+    """Hold every variable against what it may hold.
+
+    Returns:
+        A sentence for each variable of our prefix that nothing reads.
+
+    Raises:
+        EnvironmentRefused: one sentence for each variable that cannot be used, all of them at once.
+    """
+    problems = [problem for read in (data_root, mirror, automation, graph_previous) if (problem := _refusal(read))]
+    if problems:
+        raise EnvironmentRefused("\n".join(problems))
+    unread = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in VARIABLES)
+    return [f"{no_such('variable', name, VARIABLES)} Nothing reads it." for name in unread]
+
+
+def settle() -> None:
+    """Write the paths out, so that a child process in another folder means the same ones."""
+    for name in (DATA, MIRROR, CACHE):
+        if found := path(name):
+            os.environ[name] = str(found)
+
+
+def _refusal(read: Callable[[], object]) -> str:
+    try:
+        read()
+    except EnvironmentRefused as error:
+        return str(error)
+    return ""
