@@ -192,11 +192,16 @@ def open_checks(found: Sequence[Verdict]) -> set[dg.AssetCheckKey]:
 
 
 def last_checks(found: Sequence[Verdict], made: bool) -> set[dg.AssetCheckKey]:
-    """What to execute after everything was made: what was not executed since, and whether stored partitions are in sync.
+    """What to execute after everything was made: what was not executed since, what found a partition wrong that may have been
+    mended, and whether stored partitions are in sync.
 
     made: whether anything was made, which may have outdated partitions of any asset.
     """
-    return {v.key for v in found if v.passed is None or (v.key.name == SCHEMA_IN_SYNC and (made or v.failed))}
+    return {
+        v.key
+        for v in found
+        if v.passed is None or (v.failed and v.key.name in WHOLE_ASSET) or (made and v.key.name == SCHEMA_IN_SYNC)
+    }
 
 
 def execute_checks(

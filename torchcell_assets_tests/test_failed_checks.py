@@ -221,6 +221,17 @@ def test_in_one_run_of_the_ui_too_nothing_is_made_behind_a_failed_blocking_check
     assert made == {"datasets/records", "datasets/other"}
 
 
+@pytest.mark.parametrize(("ends", "asked"), [("fails", set()), ("passes", {"merged/table"})])
+def test_the_sensor_asks_for_nothing_behind_a_failed_blocking_check(deployed, command, ends, asked):
+    command("run")
+    deployed.made_without_its_checks("datasets/records")
+    deployed.ends = ends
+    command("run" if ends == "fails" else "status")
+    with dg.DagsterInstance.get() as instance:
+        results = dg.evaluate_automation_conditions(definitions.defs, instance).results
+    assert {one.key.to_user_string() for one in results if not one.true_subset.is_empty} == asked
+
+
 def test_the_checks_of_datasets_and_of_the_merged_table_block():
     graph = definitions.defs.resolve_asset_graph()
     blocking = {key for key in graph.asset_check_keys if graph.get(key).blocking}

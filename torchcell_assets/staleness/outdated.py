@@ -172,7 +172,7 @@ class _Judge:
             return Standing(self.key, partition, State.NEVER_MADE, "; ".join(["never made", *attempt]))
         lost = [*self._files(made), *([self.elsewhere] if self.elsewhere else [])]
         causes = [*self._code(made), *self._inputs(partition, made), *self._recipe(partition, made)]
-        if not causes and failed and failed.was_outdated:
+        if not causes and not lost and failed and failed.was_outdated:
             attempt = []  # what had outdated it was taken back, and the mistake with it
         state = State.OUTDATED if causes else State.FAILED if attempt else State.IN_SYNC
         if lost:
