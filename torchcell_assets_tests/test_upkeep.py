@@ -46,7 +46,7 @@ def test_status_names_the_data_root_what_is_not_in_sync_and_why(mirror, command,
     assert said[1] == "asset state partitions why"
     assert "datasets/genome outdated Gene: +note" in said
     assert f"{EMBEDDING} outdated 2: one_hot ... Gene: +note" in said
-    assert any(line.startswith("trained/baselines missing") and line.endswith("never made") for line in said)
+    assert any(line.startswith("trained/baselines never made") and line.endswith("never made") for line in said)
     assert not any(line.startswith("merged/fitness") for line in said)
     assert said[-1].endswith("assets and partitions are in sync.")
 
@@ -60,7 +60,7 @@ def test_of_one_partition_status_gives_the_name_alone(mirror, command):
 
 def test_where_nothing_is_outdated_a_rebuild_says_so_and_asks_nothing(mirror, command):
     before = runs(mirror)
-    assert command("rebuild") == (0, ["Nothing that is stored is outdated."])
+    assert command("rebuild") == (0, ["Nothing that was made is gone, changed or outdated."])
     assert runs(mirror) == before
 
 

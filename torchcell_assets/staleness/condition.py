@@ -66,7 +66,5 @@ REBUILD = (
     & ~AC.any_deps_in_progress()
     & ~AC.any_deps_match(IsOutdated())
     & ~AC.any_deps_missing()
-    # Nothing is made of what a blocking check has found wrong.
-    & AC.all_deps_blocking_checks_passed()
 ).with_label("rebuild_when_outdated")
 """Asks for what was made and is gone, changed or outdated, never for what was never made: new cells are started by people."""
