@@ -35,7 +35,9 @@ def test_a_truncated_file_is_refused_with_one_sentence(tmp_path, keep):
 @pytest.mark.parametrize("key", ["one_hot", "random_10"])
 def test_a_representation_opens_as_genes_with_their_vectors(tmp_path, key):
     embedding = table.build(RECIPES[key], GENES)
-    table.write(tmp_path / "representations" / "gene_embedding" / f"{key}.safetensors", embedding)
+    path = tmp_path / "representations" / "gene_embedding" / f"{key}.safetensors"
+    path.parent.mkdir(parents=True)  # who makes the asset replaces files in a folder that is there
+    table.write(path, embedding)
     opened = open_table(f"representations/gene_embedding/{key}", tmp_path)
     assert opened.schema == {"gene": pl.String, "vector": pl.Array(pl.Float32, embedding.dimension)}
     assert opened["gene"].to_list() == embedding.genes
