@@ -16,7 +16,11 @@ from torchcell_assets_tests.steps.graph.held_import import held  # noqa: F401 - 
 from torchcell_assets_tests.steps.graph.made_up import fitness_rows, write_bundle
 
 
-def test_terminate_in_mid_import_stops_the_importer_and_leaves_nothing_of_it(held):  # noqa: F811
+def test_terminate_in_mid_import_stops_the_importer_and_leaves_nothing_of_it(held, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(
+        importer, "ENDS_WITHIN", 3600.0
+    )  # it ends because it is asked to, not because it is killed later
+
     @dg.op
     def rebuild_graph() -> None:
         offline.rebuild(held.home, [held.bundle], tell=lambda line: None)
