@@ -10,7 +10,7 @@ import pytest
 from torchcell_assets.resources import DataRoot, GraphStore
 from torchcell_assets.steps.graph import local_server
 from torchcell_assets_tests import main_job
-from torchcell_assets_tests.conftest import DELETE_ALL
+from torchcell_assets_tests.conftest import delete_all
 
 FOUR = [
     ("merged/fitness", None),
@@ -77,7 +77,7 @@ def test_two_loads_of_one_dataset_leave_one_bundle_and_one_exact_build(root, tin
         count = "MATCH (e:Experiment) WITH count(e) AS experiments MATCH (b:Build) RETURN experiments, count(b)"
         before = driver.execute_query(count).records[0].values()
         with driver.session() as session:
-            session.run(DELETE_ALL).consume()
+            delete_all(session)
         at_once(root, [("graph/fitness_sga", None)] * 2)
         assert driver.execute_query(count).records[0].values() == before
     main_job.open_everything(root)

@@ -138,7 +138,7 @@ EDITS: dict[str, dict[str, tuple[str, str, str]]] = {
             "low = dy.Float64(nullable=True, min=-1.0, ",
             "low: min None -> -1.0",
         ),
-        "rename": ("    scored_on = dy", "    test_hash = dy", "+test_hash, -scored_on"),
+        "rename": ("    scored_on = dy", "    test_hash = dy", "-scored_on, +test_hash"),
         "docstring": ('"""One number', '"""A number', ""),
     },
 }
@@ -194,6 +194,7 @@ def test_the_wave_of_other_data_goes_step_by_step_and_is_explained(mirror):
 
 def test_one_changed_cell_outdates_the_scoreboard_which_names_it(mirror):
     mirror.data["trained/elastic_net", "one_hot|1e3"] = "B"
+    mirror.run([("representations/gene_embedding", "random_1")])  # without it the new cell is refused
     mirror.run([("trained/elastic_net", "one_hot|1e3"), ("trained/elastic_net", "random_1|1e3")])
     assert mirror.outdated() == SCOREBOARD
     assert mirror.why("trained/scoreboard") == "trained/elastic_net has other data: one_hot|1e3; new: random_1|1e3"
@@ -221,9 +222,9 @@ def test_a_changed_merge_policy_outdates_the_merged_table_alone(mirror, policy):
     assert mirror.outdated() == MERGED
 
 
-def test_a_changed_standard_condition_outdates_the_subsets_alone(mirror):
+def test_a_changed_standard_condition_outdates_the_subsets_and_the_baselines_which_read_singles_at_it(mirror):
     mirror.deploy(with_use(mirror.specs, "policy condition", lambda said: [*said, "30 C"]))
-    assert mirror.outdated() == SUBSETS
+    assert mirror.outdated() == SUBSETS | BASELINES
 
 
 def test_a_changed_format_of_the_key_value_store_outdates_it_alone_and_nothing_follows(mirror):
@@ -338,24 +339,30 @@ def without_breslow(tmp_path_factory) -> dict[str, list]:
 def fewer(mirror: Mirror, said: dict[str, list]) -> dict:
     """The specs of the study with one dataset less, as the real code location gives them."""
     specs = {key: replace(mirror.specs[key], parents=tuple(parents)) for key, (parents, _) in said.items()}
+    specs = with_use(specs, "policy datasets", lambda names: [name for name in names if name != "fitness_breslow2008"])
     assert {key: spec.code_version for key, spec in specs.items()} == {
         key: version for key, (_, version) in said.items()
     }
     return specs
 
 
-def test_a_removed_dataset_outdates_the_merged_table_alone(mirror, without_breslow):
+def test_a_removed_dataset_outdates_the_merged_table_and_the_genes_with_which_it_leaves_the_graph(
+    mirror, without_breslow
+):
     mirror.deploy(fewer(mirror, without_breslow))
-    assert mirror.outdated() == MERGED
+    assert mirror.outdated() == MERGED | {("graph/genome", None)}
     assert mirror.why("merged/fitness") == "no longer depends on graph/fitness_breslow2008"
 
 
-def test_an_added_dataset_is_missing_and_outdates_the_merged_table_alone(mirror_in_sync, without_breslow, tmp_path):
+def test_an_added_dataset_is_missing_and_outdates_the_merged_table_and_what_the_graph_holds(
+    mirror_in_sync, without_breslow, tmp_path
+):
     full = mirror_in_sync.specs
     mirror = Mirror(tmp_path, fewer(mirror_in_sync, without_breslow))
     mirror.run([(key, None) for key, spec in mirror.specs.items() if spec.partitions is None])
     mirror.deploy(full)
-    assert mirror.outdated() == MERGED
+    assert mirror.outdated() == MERGED | {("graph/genome", None)}
     assert mirror.why("merged/fitness") == "now depends on graph/fitness_breslow2008"
     missing = {key for key, partition in mirror.standings(State.NEVER_MADE) if partition is None}
+    missing -= {"trained/scoreboard"}  # refused: not one cell was made here
     assert missing == {"datasets/fitness_breslow2008", "graph/fitness_breslow2008"}

@@ -43,7 +43,7 @@ def test_every_file_of_a_data_root_is_recorded_by_what_made_it(tiny_made):
                     recorded |= own
     stored = [path for step in STEPS for path in (tiny_made.root / step).rglob("*") if path.is_file()]
     names = {str(path.relative_to(tiny_made.root)) for path in stored if path.suffix != ".lock"}
-    assert names == recorded
+    assert names - {"graph/data_root_id"} == recorded  # whose graph it is: remembered, and made by no asset
 
 
 @pytest.mark.slow

@@ -37,6 +37,7 @@ def shell(tiny_made, tmp_path):
     """Types a line in a folder with the study and the data root of a main job; what was printed, on both streams."""
     shutil.copytree(tiny_made.root, tmp_path / "data")
     shutil.copy(main_job.TINY, tmp_path / "study.toml")
+    (tmp_path / "data" / "study").write_text(f"{tmp_path / 'study.toml'}\n")
     command = tmp_path / "bin" / "torchcell-assets"
     command.parent.mkdir()
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m torchcell_assets "$@"\n')

@@ -13,7 +13,7 @@ from torchcell_assets import automation, definitions
 from torchcell_assets.errors import TorchcellError, chain
 from torchcell_assets.storage import refusal
 
-PATIENCE = 60  # seconds after which a command is taken to go on for ever; the runs take one or two
+PATIENCE = 300  # seconds after which a command is taken to go on for ever; the runs take one or two on an idle machine
 
 
 class Refusal(TorchcellError):

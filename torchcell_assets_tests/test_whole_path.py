@@ -30,7 +30,7 @@ from torchcell_assets.steps.merged import fitness, subsets
 from torchcell_assets.steps.merged.assets import FITNESS_DATASETS
 from torchcell_assets.steps.merged.key_value_store import KeyValueStore
 from torchcell_assets.study import current
-from torchcell_assets_tests.conftest import DELETE_ALL
+from torchcell_assets_tests.conftest import delete_all
 from torchcell_assets_tests.steps.graph.made_up import fitness_rows, write_bundle
 from torchcell_assets_tests.steps.merged import reference
 
@@ -74,7 +74,7 @@ def platform(raw_files, tmp_path_factory, neo4j_connection) -> Iterator[Platform
         password=neo4j_connection.password,
     )
     with store.driver() as driver, driver.session() as session:
-        session.run(DELETE_ALL).consume()  # a graph belongs to one data root
+        delete_all(session)  # a graph belongs to one data root
     with dg.DagsterInstance.ephemeral() as instance:
         made = Platform(instance, root, store)
         names = ["genome", *(dataset.name for dataset in FITNESS_DATASETS)]

@@ -128,7 +128,9 @@ def _wait_until_it_answers(started: Ui, log: Path) -> None:
     raise AssertionError(f"the UI does not answer: {log.read_text()[-2000:]}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(
+    scope="module"
+)  # its event loop runs as long as it is open, and other tests of the worker have their own
 def browser(chromium):
     expect.set_options(timeout=60_000)  # five seconds are too few on a busy machine
     with sync_playwright() as playwright:

@@ -22,7 +22,7 @@ from torchcell_assets.steps.graph import jars, local_server, server_home, superv
 from torchcell_assets.steps.graph.local_server import GraphUnavailable, connection, main, start, stop
 from torchcell_assets.steps.graph.server_home import listens
 from torchcell_assets.steps.graph.supervisor import is_of, read_entry, write_entry
-from torchcell_assets_tests.conftest import DELETE_ALL
+from torchcell_assets_tests.conftest import delete_all
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -88,7 +88,7 @@ def test_the_password_is_for_the_owner_alone(neo4j_connection, neo4j_home):
 def test_the_empty_graph_of_the_fixtures_is_empty_though_many_nodes_were_there(empty_graph):
     empty_graph.execute_query("UNWIND range(1, 25000) AS n CREATE (:Gene {n: n})-[:IS]->(:Term)")
     with empty_graph.session() as session:
-        session.run(DELETE_ALL).consume()
+        delete_all(session)
     assert empty_graph.execute_query("MATCH (n) RETURN count(n) AS n").records[0]["n"] == 0
 
 
