@@ -158,13 +158,9 @@ DEAREST_FIRST = (
 """What takes longest is begun first, so that no worker has to wait long for the last file of the other."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of a file go to one worker, since they share fixtures; a mark `xdist_group` joins files, or splits one."""
+    """Files in the order in which they are handed out; within a file the order stays, as its tests may tell one story."""
     here = Path(__file__).parent
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(here))))
 
     def dearness(item: pytest.Item) -> int:
         name = str(item.path.relative_to(here))

@@ -71,6 +71,8 @@ def test_after_the_main_job_the_last_execution_of_every_check_is_of_what_is_stor
         made = {r.asset_entry.asset_key: r.asset_entry.last_materialization_record for r in here.get_asset_records()}
         made = {key: record for key, record in made.items() if record}
         checks = [check for check in graph.asset_check_keys if check.asset_key in made]
+        # the representations of that study read no raw file, those of this process's study do
+        checks = [c for c in checks if (c.asset_key.path[0], c.name) != ("representations", "raw_files_as_pinned")]
         found = here.event_log_storage.get_latest_asset_check_execution_by_key(checks)
     assert {key.to_user_string() for key in made} >= {"datasets/fitness_sga", "merged/subset", "trained/scoreboard"}
     assert {"as_published", "schema_in_sync", "store_in_sync", "raw_files_as_pinned"} <= {c.name for c in checks}
