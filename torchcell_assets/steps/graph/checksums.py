@@ -3,8 +3,8 @@
 Belongs here: hashing pages and rows of nodes and edges. Does not: reading them from a server (verification.py).
 
 They are exact: Cypher of the Community edition has no hash and cannot see the bits of a number, so that sums made on the
-server would miss small changes; what is read back is hashed here, at half as much again (docs/performance.md). The order in
-which rows arrive does not matter: `ordinal` and `position` say where each belongs.
+server would miss small changes; what is read back is hashed here (what that costs: docs/performance.md). The order in which
+rows arrive does not matter: `ordinal` and `position` say where each belongs.
 """
 
 import hashlib
