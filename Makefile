@@ -8,7 +8,7 @@ PY := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 
 # A folder of downloaded raw files beside the checkout, if there is one.
-TORCHCELL_MIRROR ?= $(wildcard ../shared/mirror)
+TORCHCELL_MIRROR ?= $(if $(wildcard ../shared/mirror),$(CURDIR)/../shared/mirror)
 export TORCHCELL_MIRROR
 export TORCHCELL_DATA ?= $(CURDIR)/data
 export DAGSTER_DISABLE_TELEMETRY := 1
