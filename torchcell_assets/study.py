@@ -59,6 +59,7 @@ class Vocabulary:
     grids: Sequence[str]
     merge_keys: Sequence[str]
     medium_classes: Sequence[str]
+    assays: Sequence[str]
     references: Sequence[str]
     evidences: Sequence[str]
 
@@ -116,12 +117,17 @@ _STRICT = ConfigDict(extra="forbid", frozen=True)
 class Condition(BaseModel):
     """The standard condition: one row per genotype is taken at it.
 
-    temperature: degrees Celsius, -1 where there is none (simulated growth).
+    temperature: degrees Celsius, -1 where there is none (simulated growth). assumed_from: other temperatures at which a genotype
+        without conditional alleles may have been measured: such a value is assumed to hold at `temperature` too.
+    consistency: rows whose measurements differ with a smaller p-value (Cochran's Q) are left out; 0 leaves none out.
     """
 
     model_config = _STRICT
     medium_class: Annotated[StrictStr, _known("medium_classes")]
+    assay: Annotated[StrictStr, _known("assays")]
     temperature: float = Field(ge=-1, le=60, strict=True)
+    assumed_from: tuple[Annotated[float, Field(ge=0, le=60, strict=True)], ...] = ()
+    consistency: float = Field(default=0.0, ge=0, lt=1, strict=True)
     reference: Annotated[StrictStr, _known("references")]
     evidence: Annotated[tuple[_Evidence, ...], *_List]
 

@@ -17,6 +17,7 @@ KNOWN = Vocabulary(
     grids=tuple(GRIDS),
     merge_keys=KEYS,
     medium_classes=tuple(records.MEDIUM_CLASSES),
+    assays=tuple(records.ASSAYS),
     references=tuple(records.REFERENCES),
     evidences=tuple(records.EVIDENCES),
 )

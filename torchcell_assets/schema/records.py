@@ -22,9 +22,14 @@ ROLES = ["query", "array"]
 MEDIUM_CLASSES = ["SGA plate", "YPD liquid", "minimal liquid", "YPD plate", "in silico minimal"]
 REFERENCES = ["wild type", "diploid wild type", "in silico wild type", "query strain"]
 """`query strain`: a cross whose query has no fitness of its own, and stands with 1 in the publication's product."""
+ASSAYS = ["colony size", "culture growth", "pairwise competition", "barcode competition", "viability", "model"]
+"""How growth was seen. Numbers of two assays are on two scales and never pool: between turbidity and pooled competition of
+one collection in one medium r is 0.11."""
+P_VALUE_SIDES = ["one-sided", "two-sided", "not stated"]
 EVIDENCES = ["measured", "derived", "simulated"]
 TEMPERATURE_SOURCES = ["stated", "inferred", "none"]
-UNCERTAINTIES = ["sample_sd", "standard_error", "bootstrap_se", "none"]
+UNCERTAINTIES = ["sample_sd", "standard_error", "bootstrap_se", "unspecified", "none"]
+"""`unspecified`: printed, and no standard error of the value as far as its data show. It is kept and never used."""
 SAMPLE_UNITS = ["colony", "screen", "culture", "model"]
 
 
@@ -66,6 +71,8 @@ class Record(dy.Schema):
     genotype = dy.String(min_length=1, description="genotype identity: see schema/genotype.py")
     genes = dy.String(min_length=1, description="distinct perturbed genes, sorted and joined by +")
     order = dy.UInt8(min=1, description="number of distinct perturbed genes")
+    query = dy.String(nullable=True, min_length=1, description="strain id of the query of an SGA cross; null elsewhere")
+    assay = dy.Enum(ASSAYS, description="how growth was seen; numbers of two assays never pool")
     medium = dy.String(min_length=1, description="medium as published")
     medium_class = dy.Enum(MEDIUM_CLASSES, description="class of media within which fitness is pooled")
     temperature = dy.Float64(nullable=True, min=0, max=60, description="degrees Celsius")
@@ -73,6 +80,9 @@ class Record(dy.Schema):
     reference = dy.Enum(REFERENCES, description="what the value is relative to")
     evidence = dy.Enum(EVIDENCES, description="measured, derived from measurements, or simulated")
     publication = dy.String(min_length=1, description="DOI")
+    laboratory = dy.String(
+        min_length=1, description="who measured: numbers of one laboratory are not independent of each other"
+    )
 
     @dy.rule()
     def temperature_has_a_source(cls) -> pl.Expr:
@@ -94,6 +104,12 @@ class Quantity(Record):
     value: dy.Column
     uncertainty = dy.Float64(nullable=True, min=0.0, description="as published, in units of the value")
     uncertainty_type = dy.Enum(UNCERTAINTIES, description="what `uncertainty` is")
+    query_error = dy.Float64(
+        nullable=True, min=0.0, description="standard error of the query standard, shared by all crosses of the screen"
+    )
+    array_error = dy.Float64(
+        nullable=True, min=0.0, description="standard error of the array standard, shared by all crosses of the strain"
+    )
 
     @dy.rule()
     def value_is_finite(cls) -> pl.Expr:
@@ -133,10 +149,15 @@ class Interaction(Quantity):
     expected = dy.Float64(nullable=True, description="fitness expected without interaction")
     score = dy.Enum(["epsilon", "tau", "epsilon_query_array"], description="which score the value is")
     p_value = dy.Float64(nullable=True, min=0.0, max=1.0, description="as published")
+    p_value_sides = dy.Enum(P_VALUE_SIDES, nullable=True, description="which hypothesis the p-value is of")
 
     @dy.rule()
     def sample_sd_has_samples(cls) -> pl.Expr:
         return cls.uncertainty_type.col.cast(pl.String) != "sample_sd"  # no class of interactions states samples
+
+    @dy.rule()
+    def p_value_has_sides(cls) -> pl.Expr:
+        return cls.p_value.col.is_null() | cls.p_value_sides.col.is_not_null()
 
     @dy.rule()
     def has_two_genes(cls) -> pl.Expr:
@@ -178,21 +199,37 @@ class MergedFitness(dy.Schema):
         primary_key=True, nullable=False, min=-1, max=60, description="degrees Celsius; -1 if none"
     )
     medium_class = dy.Enum(MEDIUM_CLASSES, primary_key=True, description="class of media")
+    assay = dy.Enum(ASSAYS, primary_key=True, description="how growth was seen")
     reference = dy.Enum(REFERENCES, primary_key=True, description="what the value is relative to")
     evidence = dy.Enum(EVIDENCES, primary_key=True, description="measured, derived or simulated")
     genes = dy.String(min_length=1, description="distinct perturbed genes, sorted and joined by +")
     order = dy.UInt8(min=1, description="number of distinct perturbed genes")
     deletions_only = dy.Bool(description="no allele but deletions")
     haploid = dy.Bool(description="every perturbation in a haploid strain")
+    query = dy.String(nullable=True, description="query strain of the crosses, where all records have the same one")
     value = dy.Float64(min=-0.5, max=5.0, description="pooled fitness, relative to the reference")
-    standard_error = dy.Float64(nullable=True, min=0.0, description="of the pooled value; null if no part has one")
-    pooling = dy.Enum(
-        ["single", "inverse_variance", "sample_weighted"],
-        description="single: one independent measurement; inverse_variance: every part has a positive standard error",
+    standard_error = dy.Float64(
+        nullable=True, min=0.0, description="of the pooled value, `shared_error` included; null where nothing states it"
     )
-    measurements = dy.UInt32(min=1, description="independent measurements pooled (equal ones of one source count once)")
+    shared_error = dy.Float64(
+        nullable=True, min=0.0, description="the part that other crosses of the query or the array strain share"
+    )
+    pooling = dy.Enum(
+        ["single", "random_effects", "equal_weights"],
+        description="single: one measurement; random_effects: every part has a standard error; equal_weights: some has none",
+    )
+    measurements = dy.UInt32(min=1, description="measurements pooled (equal ones of one laboratory count once)")
+    laboratories = dy.UInt32(
+        min=1, description="laboratories behind them: what one of them measures twice is not independent"
+    )
     samples = dy.UInt64(nullable=True, description="samples behind them, where all are stated")
-    heterogeneity = dy.Float64(nullable=True, min=0.0, description="sample SD between the independent measurements")
+    heterogeneity = dy.Float64(nullable=True, min=0.0, description="sample SD between the measurements")
+    consistency = dy.Float64(
+        nullable=True,
+        min=0.0,
+        max=1.0,
+        description="p-value of Cochran's Q: whether they differ by more than their kind does",
+    )
     publications = dy.List(dy.String(), min_length=1, description="DOIs, sorted")
     records = dy.List(dy.String(), min_length=1, description="ids of all contributing records, sorted")
 

@@ -24,6 +24,8 @@ _KUZMIN_2020_LANDING = (
     "https://www.science.org/doi/suppl/10.1126/science.aaz5667/suppl_file/aaz5667-tables_s1_to_s13.zip"
     " (a member of this zip)"
 )
+BOONE_ANDREWS = "Boone and Andrews, Toronto"
+"""The laboratory of every SGA screen here: they share strains, plates and scoring, and are no independent measurements."""
 _SGD = "Saccharomyces Genome Database; Cherry et al. 2012, Nucleic Acids Research 40:D700"
 _SGD_DOI = "10.1093/nar/gkr1029"
 

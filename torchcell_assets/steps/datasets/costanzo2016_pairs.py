@@ -20,7 +20,7 @@ import polars as pl
 
 from torchcell_assets.schema.records import Fitness, Interaction
 from torchcell_assets.sources import Source
-from torchcell_assets.sources.catalog import COSTANZO_2016_PAIRS, COSTANZO_2016_SINGLES
+from torchcell_assets.sources.catalog import BOONE_ANDREWS, COSTANZO_2016_PAIRS, COSTANZO_2016_SINGLES
 from torchcell_assets.steps.datasets.as_records import as_records
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
 from torchcell_assets.steps.datasets.fitness_costanzo2016 import STRAIN_CODES, SUPPRESSOR_IN_ALLELE, read_strains
@@ -96,13 +96,16 @@ def _records(cls: type[dy.Schema], dataset: str, file: str, batch: pl.DataFrame,
         column=pl.lit(file),
         # experiments of one screen share their reference, whether or not a query's fitness is blank in every row
         screen=pl.concat_str(pl.lit(dataset), _QUERY, _PLATE, relative, separator=":", ignore_nulls=True),
+        query=_QUERY,
         medium=pl.lit("SGA selection plate"),
+        assay=pl.lit("colony size"),
         medium_class=pl.lit("SGA plate"),
         temperature=pl.col(_PLATE).str.extract(r"(\d+)$").cast(pl.Float64, strict=False),
         temperature_source=pl.lit("stated"),
         reference=pl.when(is_blank(_QUERY_FITNESS)).then(pl.lit("query strain")).otherwise(pl.lit("wild type")),
         evidence=pl.lit("measured"),
         publication=pl.lit(COSTANZO_2016_SINGLES.doi),
+        laboratory=pl.lit(BOONE_ANDREWS),
         **phenotype,
     )
     return Parsed(as_records(records, cls, dataset), blank=int(blank.sum()))

@@ -14,7 +14,7 @@ import polars as pl
 
 from torchcell_assets.schema.genotype import perturbation
 from torchcell_assets.schema.records import Fitness
-from torchcell_assets.sources.catalog import BARYSHNIKOVA_2010, COSTANZO_2016_SINGLES
+from torchcell_assets.sources.catalog import BARYSHNIKOVA_2010, BOONE_ANDREWS, COSTANZO_2016_SINGLES
 from torchcell_assets.steps.datasets.as_records import as_records
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
 from torchcell_assets.steps.datasets.fitness_costanzo2016 import read_strains
@@ -66,11 +66,13 @@ def parse(path: Path, strain_table: Path) -> Parsed:
         column=pl.lit("SMF"),
         temperature=pl.when(conditional).then(26.0).otherwise(30.0),
         medium=pl.lit("SGA selection plate"),
+        assay=pl.lit("colony size"),
         medium_class=pl.lit("SGA plate"),
         temperature_source=pl.lit("stated"),
         reference=pl.lit("wild type"),
         evidence=pl.lit("measured"),
         publication=pl.lit(BARYSHNIKOVA_2010.doi),
+        laboratory=pl.lit(BOONE_ANDREWS),
         value="fitness",
         uncertainty="error",
         uncertainty_type=pl.when(is_blank("error")).then(pl.lit("none")).otherwise(pl.lit("bootstrap_se")),

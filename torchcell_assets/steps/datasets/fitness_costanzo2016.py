@@ -17,7 +17,7 @@ import polars as pl
 
 from torchcell_assets.schema.genotype import as_name, perturbation
 from torchcell_assets.schema.records import Fitness
-from torchcell_assets.sources.catalog import COSTANZO_2016_SINGLES
+from torchcell_assets.sources.catalog import BOONE_ANDREWS, COSTANZO_2016_SINGLES
 from torchcell_assets.steps.datasets.as_records import as_records
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
 from torchcell_assets.steps.datasets.raw_file import ROW, BadRawFile, is_blank, read_sheet
@@ -116,12 +116,14 @@ def _at(strains: pl.DataFrame, temperature: int) -> pl.DataFrame:
         column=pl.lit(f"{temperature}C"),
         screen=pl.lit(f"{NAME}:{temperature}C"),
         medium=pl.lit("SGA selection plate"),
+        assay=pl.lit("colony size"),
         medium_class=pl.lit("SGA plate"),
         temperature=pl.lit(float(temperature)),
         temperature_source=pl.lit("stated"),
         reference=pl.lit("wild type"),
         evidence=pl.lit("measured"),
         publication=pl.lit(COSTANZO_2016_SINGLES.doi),
+        laboratory=pl.lit(BOONE_ANDREWS),
         value=value,
         uncertainty=sd,
         uncertainty_type=pl.when(is_blank(sd)).then(pl.lit("none")).otherwise(pl.lit("bootstrap_se")),

@@ -28,6 +28,7 @@ import polars as pl
 from torchcell_assets.schema.genotype import perturbation
 from torchcell_assets.schema.records import Fitness, Interaction
 from torchcell_assets.sources.catalog import (
+    BOONE_ANDREWS,
     COSTANZO_2016_SINGLES,
     SGA_DETAILS,
     SGA_DIGENIC_QUERIES,
@@ -105,6 +106,7 @@ def read_crosses(
         (pl.col("observed", "sd", "expected") * scale),
         strain=pl.concat_str("query", pl.lit(" x "), "array"),
         medium=pl.lit("SGA selection plate"),
+        assay=pl.lit("colony size"),
         medium_class=pl.lit("SGA plate"),
         temperature=pl.lit(26.0),
         temperature_source=pl.lit(
@@ -113,6 +115,7 @@ def read_crosses(
         reference=pl.lit("wild type"),
         evidence=pl.when("digenic").then(pl.lit("derived")).otherwise(pl.lit("measured")),
         publication=pl.lit(SGA_SCORES.doi),
+        laboratory=pl.lit(BOONE_ANDREWS),
     )
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 import polars as pl
 
 from torchcell_assets.schema.records import Fitness, Interaction
+from torchcell_assets.sources.catalog import BOONE_ANDREWS
 from torchcell_assets.steps.datasets.as_records import as_records
 from torchcell_assets.steps.datasets.cross_genotypes import GENES_OF_QUERY, with_genotypes
 from torchcell_assets.steps.datasets.dataset import Parsed
@@ -53,8 +54,8 @@ _PUBLISHED = {
 }
 _NUMBERS = ("raw", "score", "query_fitness", "array_fitness", "fitness", "sd")
 _OF_A_CROSS = (
-    ROW, "column", "problem", "screen", "strain", "perturbations", "genotype", "genes", "order", "medium", "medium_class",
-    "temperature", "temperature_source", "reference", "evidence", "publication",
+    ROW, "column", "problem", "screen", "strain", "perturbations", "genotype", "genes", "order", "query", "assay", "medium",
+    "medium_class", "temperature", "temperature_source", "reference", "evidence", "publication", "laboratory",
 )  # fmt: skip
 """Columns that the fitness of a cross and its interaction share."""
 _FAR = 0.05  # columns in another order miss the product by more, in most rows
@@ -124,12 +125,14 @@ def _crosses(table: pl.DataFrame, strains: pl.DataFrame, dataset: str, publicati
         screen=pl.concat_str(pl.lit(dataset), "column", "query", relative, separator=":", ignore_nulls=True),
         strain=pl.concat_str("query", "array", separator=" x "),
         medium=pl.lit(MEDIUM),
+        assay=pl.lit("colony size"),
         medium_class=pl.lit("SGA plate"),
         temperature=pl.lit(TEMPERATURE),
         temperature_source=pl.lit("stated"),
         reference=pl.when("blank_query").then(pl.lit("query strain")).otherwise(pl.lit("wild type")),
         evidence=pl.lit("measured"),
         publication=pl.lit(publication),
+        laboratory=pl.lit(BOONE_ANDREWS),
     )
 
 
@@ -151,12 +154,14 @@ def query_records(queries: pl.DataFrame, strains: int, dataset: str, publication
         screen=pl.concat_str(pl.lit(dataset), "query", separator=":"),
         strain="query",
         medium=pl.lit(MEDIUM),
+        assay=pl.lit("colony size"),
         medium_class=pl.lit("SGA plate"),
         temperature=pl.lit(TEMPERATURE),
         temperature_source=pl.lit("stated"),
         reference=pl.lit("wild type"),
         evidence=pl.when(pl.col("perturbations").list.len() == 1).then(pl.lit("derived")).otherwise(pl.lit("measured")),
         publication=pl.lit(publication),
+        laboratory=pl.lit(BOONE_ANDREWS),
         value="Fitness",
         uncertainty="St.dev.",
         uncertainty_type=pl.when(is_blank("St.dev.")).then(pl.lit("none")).otherwise(pl.lit("bootstrap_se")),

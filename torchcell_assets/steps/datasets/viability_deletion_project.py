@@ -46,12 +46,14 @@ def parse(path: Path) -> Parsed:
         column=pl.lit("essential"),
         screen=pl.lit(f"{NAME}:essential"),
         medium=pl.lit("YPD"),
+        assay=pl.lit("viability"),
         medium_class=pl.lit("YPD plate"),
         temperature=pl.lit(30.0),
         temperature_source=pl.lit("inferred"),
         reference=pl.lit("wild type"),
         evidence=pl.lit("measured"),
         publication=pl.lit(DELETION_PROJECT.doi),
+        laboratory=pl.lit("Saccharomyces Genome Deletion Project"),
     )
     return Parsed(as_records(cells, Viability, NAME))
 

@@ -37,6 +37,9 @@ SELECTION: dict[str, Any] = {
     "id": pl.String,
     "dataset": pl.String,
     "publication": pl.String,
+    "laboratory": pl.String,
+    "query": pl.String,
+    "assay": pl.String,
     "reference": pl.String,
     "medium_class": pl.String,
     "temperature": pl.Float64,
@@ -45,6 +48,8 @@ SELECTION: dict[str, Any] = {
     "upper_bound": pl.Float64,
     "uncertainty": pl.Float64,
     "uncertainty_type": pl.String,
+    "query_error": pl.Float64,
+    "array_error": pl.Float64,
     "samples": pl.Int64,
 }
 """What a query of fitness has to return, one row an experiment: column -> type."""
@@ -52,6 +57,9 @@ SELECTION: dict[str, Any] = {
 _SCREENS_SHARE = (
     "dataset",
     "publication",
+    "laboratory",
+    "query",
+    "assay",
     "reference",
     "medium_class",
     "temperature",

@@ -12,7 +12,7 @@ from torchcell_assets.errors import TorchcellError
 from torchcell_assets.schema.fingerprint import digest
 from torchcell_assets.steps.datasets.dataset import Dataset
 
-ON_SCREEN = ("screen", "dataset", "reference", "publication")
+ON_SCREEN = ("screen", "dataset", "query", "assay", "reference", "publication", "laboratory")
 ON_ENVIRONMENT = ("medium", "medium_class", "temperature", "temperature_source")
 BY_EDGE = ("perturbations", "genotype", "genes")
 """What the PERTURBS edges say; written on 20 million experiments, the text of a genotype is a tenth of the store."""

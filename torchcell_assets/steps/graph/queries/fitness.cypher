@@ -10,15 +10,18 @@ WHERE $lo <= e.ordinal AND e.ordinal < $hi
   AND COUNT { (e)-[:PERTURBS]->() } = e.perturbation_count
 MATCH (s:Screen)-[:MEASURED]->(e)
 WITH s, collect(e) AS experiments
-WITH s.dataset AS dataset, s.publication AS publication, s.reference AS reference,
+WITH s.dataset AS dataset, s.publication AS publication, s.laboratory AS laboratory,
+     s.query AS query, s.assay AS assay, s.reference AS reference,
      s.medium_class AS medium_class, s.temperature AS temperature, experiments
 UNWIND experiments AS e
 RETURN e.ordinal AS ordinal,
        e.id AS id,
-       dataset, publication, reference, medium_class, temperature,
+       dataset, publication, laboratory, query, assay, reference, medium_class, temperature,
        e.evidence AS evidence,
        e.value AS value,
        e.upper_bound AS upper_bound,
        e.uncertainty AS uncertainty,
        e.uncertainty_type AS uncertainty_type,
+       e.query_error AS query_error,
+       e.array_error AS array_error,
        e.samples AS samples
