@@ -49,7 +49,18 @@ def perturbations(draw: st.DrawFn, minimum: int = 1) -> list[dict]:
 @st.composite
 def records(draw: st.DrawFn, cls: type[dy.Schema], dataset: str = "fitness_made_up", max_size: int = 6) -> pl.DataFrame:
     """A valid table of `Fitness`, `Interaction` or `Viability`, all of one dataset in at most two screens."""
-    derived = ("id", "dataset", "row", "screen", "perturbations", "genotype", "genes", "order", "publication", "laboratory")
+    derived = (
+        "id",
+        "dataset",
+        "row",
+        "screen",
+        "perturbations",
+        "genotype",
+        "genes",
+        "order",
+        "publication",
+        "laboratory",
+    )
     plain = {name: _column(column) for name, column in cls.columns().items() if name not in derived}
     shared_names = ("query", "assay", "medium", "medium_class", "temperature", "temperature_source", "reference")
     screens = [draw(st.fixed_dictionaries({name: plain[name] for name in shared_names})) for _ in range(2)]
