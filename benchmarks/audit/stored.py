@@ -26,3 +26,11 @@ def records(root: Path, dataset: str, quarantined: bool = False) -> dict[object,
     """Records of a dataset by id, with `role`: those of its perturbations, in their order."""
     of = rows(root / "datasets" / f"{dataset}{'.quarantine' if quarantined else ''}.parquet")
     return {key: row | {"role": [one["role"] for one in row["perturbations"]]} for key, row in of.items()}
+
+
+def of_merged(root: Path, table: str = "fitness") -> pl.DataFrame:
+    """A table of the merged DuckDB file."""
+    import duckdb
+
+    with duckdb.connect(str(root / "merged" / "fitness.duckdb"), read_only=True) as connection:
+        return connection.sql(f"SELECT * FROM {table}").pl()
