@@ -10,7 +10,7 @@ import polars as pl
 from torchcell_assets.plots import picture
 from torchcell_assets.resources import DataRoot, RawFiles
 from torchcell_assets.staleness import Policy, publish, publish_batches, step
-from torchcell_assets.steps.datasets import DATASETS, GENOME, figures
+from torchcell_assets.steps.datasets import DATASETS, GENOME, figures, retired_names
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
 from torchcell_assets.steps.datasets.retired_names import Found
 from torchcell_assets.study import current
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 def _asset(dataset: Dataset) -> dg.AssetsDefinition:
     @step(
         name=dataset.name,
-        uses=[dataset.record, *dataset.raw_files, *(Policy(*one) for one in dataset.policies.items())],
+        uses=[
+            *(dataset.record, *dataset.raw_files),
+            *(Policy(*one) for one in dataset.policies.items()),
+            *([] if dataset is GENOME else [Policy("retired_names", retired_names.RULE)]),
+        ],
         logic=dataset.logic,
         code=[dataset.parse],
         description=dataset.description,
@@ -71,8 +75,8 @@ def _cells(parsed: Parsed) -> dict[str, Any]:
 def _names(found: Found) -> dict[str, Any]:
     """Which printed names are no genes of today, and what became of each; nothing where all are."""
     told = {
-        "stored as the gene that they belong to": dict(found.resolved),
-        "kept apart, because the gene of today has another strain too": dict(found.kept_apart),
+        "stored as the gene that they belong to": dict(found.renamed),
+        "stored as an allele of the gene that they are a part of": dict(found.merged),
         "no ORF of S288C": sorted(found.outside),
     }
     told = {what: names for what, names in told.items() if names}
