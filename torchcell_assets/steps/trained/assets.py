@@ -167,7 +167,8 @@ def _family(name: str) -> dg.AssetsDefinition:
         shown = predictions.filter(pl.col("aggregation") == best.aggregation)
         models = {
             where.model(part.aggregation): model_store.Model(
-                part.pipeline, model_store.manifest_of(part, embedding, size)
+                part.pipeline,
+                model_store.manifest_of(part, embedding, size, folds=GRID_OF_THE_STUDY.folds, seed=STUDY.seed),
             )
             for part in fitted
         }
