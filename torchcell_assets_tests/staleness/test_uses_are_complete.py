@@ -98,7 +98,7 @@ def test_the_merged_table_declares_every_query_and_policy_file_that_it_reads():
     module = importlib.import_module("torchcell_assets.steps.merged.assets")
     function = next(f for f in functions(module) if f.name == "merged_fitness")
     read = files_named(module, function)
-    assert "pooling.sql" in read
+    assert "perturbations.cypher" in read
     uses = {
         Path(name.removeprefix("file ")).name for name in deployed()["merged/fitness"].uses if name.startswith("file ")
     }

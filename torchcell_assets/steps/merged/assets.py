@@ -59,7 +59,9 @@ def merged_path(root: DataRoot) -> Path:
         STUDY.query,
         read.PERTURBATIONS,
         Policy("merge_key", STUDY.merge_key),
-        Policy("pooling", [*pooling.POOLINGS, {"shared measurements from which on a pair has its own variance": ENOUGH}]),
+        Policy(
+            "pooling", [*pooling.POOLINGS, {"shared measurements from which on a pair has its own variance": ENOUGH}]
+        ),
     ],
     deps=[graph_key(dataset) for dataset in FITNESS_DATASETS],
     rebuilds=True,
@@ -69,9 +71,10 @@ def merged_path(root: DataRoot) -> Path:
 def merged_fitness(context: dg.AssetExecutionContext, root: DataRoot, store: GraphStore) -> dg.MaterializeResult:
     """One row is one genotype at one temperature, in one class of media and one kind of assay, pooled over its measurements.
 
-    Selected by the study's Cypher query from the graph, page by page. Pooled by random effects where every measurement has a
-    standard error, with equal weights where one has none: the column `pooling` says which, `consistency` how well the measurements
-    agree, `laboratories` from how many hands they come. `shared_error` is what rows of one query or array strain have in common.
+    Selected by the study's Cypher query from the graph, page by page. Pooled by random effects where every measurement has
+    a standard error, with equal weights where one has none: the column `pooling` says which, `consistency` how well the
+    measurements agree, `laboratories` from how many hands they come. `shared_error` is what rows of one query or array
+    strain have in common.
     With the merge key `paper` a row is a gene set, and mixes alleles, assays, zygosities and conditions.
 
     Open it with `duckdb data/merged/fitness.duckdb`; beside the table `fitness` it holds `replicates`, what two publications
@@ -142,8 +145,9 @@ def _read(context: dg.AssetExecutionContext, store: GraphStore, pages: Path) -> 
 def merged_subset(context: dg.AssetExecutionContext, root: DataRoot) -> dg.MaterializeResult:
     """One row is one haploid deletion genotype at the standard condition of the study, with its rank and its split.
 
-    A genotype without a row at the standard temperature may be taken from another one, from which the study assumes it; its row says
-    at which it was measured. Nested: `1e3` is the beginning of `1e4`. Order and split follow a hash of the gene set, the same on every machine.
+    A genotype without a row at the standard temperature may be taken from another one, from which the study assumes it;
+    its row says at which it was measured. Nested: `1e3` is the beginning of `1e4`. Order and split follow a hash of the
+    gene set, the same on every machine.
     """
     merged, size, condition = merged_path(root), context.partition_key, STUDY.condition
     path = root.table("merged/subset", size)

@@ -1,12 +1,12 @@
 """By how much two publications differ where they measured the same: the variance between them, beyond what they state.
 
-Belongs here: this variance for each pair of publications, estimated over all measurements that a pair shares; the measurements of one
-publication at one place, taken together. Does not: pooling by it (pooling.py).
+Belongs here: this variance for each pair of publications, estimated over all measurements that a pair shares; the
+measurements of one publication at one place, taken together. Does not: pooling by it (pooling.py).
 
-A pair is two publications, or one with itself: two strains of one genotype in one paper. Of measurements x_i and x_j of one place,
-(x_i - x_j)^2 - se_i^2 - se_j^2 is expected to be the variance between the two publications; a standard error that is not stated
-counts as 0, so that the variance then holds the whole error. Sums over all i and j of a place follow from the sums of each
-publication there: nothing grows with the number of pairs of measurements.
+A pair is two publications, or one with itself: two strains of one genotype in one paper. Of measurements x_i and x_j of one
+place, (x_i - x_j)^2 - se_i^2 - se_j^2 is expected to be the variance between the two publications; a standard error that is
+not stated counts as 0, so that the variance then holds the whole error. Sums over all i and j of a place follow from the sums
+of each publication there: nothing grows with the number of pairs of measurements.
 """
 
 from dataclasses import dataclass
@@ -109,8 +109,8 @@ class Differences:
         publications: their names, by number.
         """
         sums = self._sums.sort("one", "other").with_columns(pl.col(_SUMS).cast(pl.Float64) / _SCALE)
-        shared = sums["shared"].sum()
-        of_all = max(0.0, sums["squares"].sum() / shared) if shared else 0.0
+        shared, squares = (float(sums[name].sum()) for name in ("shared", "squares"))
+        of_all = max(0.0, squares / shared) if shared else 0.0
         few = pl.col("shared") < ENOUGH
         own = (pl.col("squares") / pl.col("shared")).clip(lower_bound=0.0)
         told = sums.with_columns(variance=pl.when(few).then(of_all).otherwise(own), of_all_pairs=few, r=_pearson())
@@ -122,7 +122,7 @@ class Differences:
 
 
 def _sums_of_pairs(table: Cells, left: np.ndarray, right: np.ndarray) -> dict[str, np.ndarray]:
-    """Sums over all pairs of a measurement in one cell and a measurement in the other; in one cell, of two different ones, once."""
+    """Sums over all pairs of a measurement in one cell and one in the other; in one cell, of two different ones, once."""
     itself = (left == right).astype(np.int64)
     n, m = table.count[left], table.count[right]
     others_n, others_m = n - itself, m - itself

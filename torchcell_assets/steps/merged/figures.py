@@ -87,7 +87,7 @@ def agreement(pairs: pl.DataFrame) -> pl.DataFrame:
         {**group.select(_GROUP).row(0, named=True), "n": group.height, "r": pearson(group)}
         for group in pairs.partition_by(*_GROUP, maintain_order=True)
     ]
-    types = {**{name: pairs.schema[name] for name in _GROUP}, "n": pl.Int64, "r": pl.Float64}
+    types: dict[str, Any] = {**{name: pairs.schema[name] for name in _GROUP}, "n": pl.Int64, "r": pl.Float64}
     return pl.DataFrame(rows, schema=types).sort("n", descending=True, maintain_order=True)
 
 

@@ -3,9 +3,9 @@
 Belongs here: which records are one measurement. Does not: by how much measurements differ (between_publications.py), how they are
 pooled (pooling.py), what the standard error of a single record is (runs.py).
 
-Equal value and uncertainty of one genotype under one condition, in one laboratory, are one measurement: 3,114 of 3,157 ORFs with
-both a dma and an sn strain in Costanzo 2016 carry the same number, and nearly all controls of a laboratory are printed again in its
-next paper.
+Equal value and uncertainty of one genotype under one condition, in one laboratory, are one measurement: 3,114 of 3,157 ORFs
+with both a dma and an sn strain in Costanzo 2016 carry the same number, and nearly all controls of a laboratory are printed
+again in its next paper.
 """
 
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ from torchcell_assets.steps.merged.identities import starts_of
 class Measurements:
     """Measurements sorted by place, in it by publication; arrays of one length.
 
-    place: which genotype and condition, 0, 1, 2 ... value: relative to the reference. standard_error, shared: of it, and the part of
-    its error that other measurements share, in its units; NaN where nothing states it. samples: 0 where not stated.
+    place: which genotype and condition, 0, 1, 2 ... value: relative to the reference. standard_error, shared: of it, and the
+    part of its error that other measurements share, in its units; NaN where nothing states it. samples: 0 where not stated.
     publication, laboratory: numbers of the survey.
     """
 
@@ -48,8 +48,8 @@ def measurements(bucket: pl.DataFrame, starts: np.ndarray) -> Measurements:
     """The measurements in a bucket, whatever the order of records within a place.
 
     bucket: what runs.py::buckets gives. starts: its row at which each place begins.
-    Of records that are one measurement the smallest standard error is taken, the largest shared one, the largest number of samples,
-    and the first of the publications.
+    Of records that are one measurement the smallest standard error is taken, the largest shared one, the largest number of
+    samples, and the first of the publications.
     """
     counts = np.diff(starts, append=bucket.height)
     place = np.repeat(np.arange(len(starts)), counts)

@@ -7,10 +7,11 @@ A measurement i has its stated variance se_i^2 and one between publications, tau
 publication and that of each other measurement of the place, averaged over these. sigma_i^2 = se_i^2 + tau_i^2.
 - `random_effects`, where each measurement has a positive standard error: weights 1 / sigma_i^2, variance 1 / sum of weights.
 - `equal_weights`, where one has none (tau_i^2 then holds its whole error): plain mean, variance sum(sigma_i^2) / n^2.
-- The standard error is at least heterogeneity / sqrt(n), heterogeneity being the sample SD between the measurements. In simulation
-  a 95 % interval then holds the truth in 96 to 97 %, and in up to 98 % where publications err by unlike amounts; without it in 95 %.
-- What a query or array standard adds is shared by all parts (taken as wholly correlated): its mean by the same weights comes on top,
-  in quadrature. A mean does not make it smaller.
+- The standard error is at least heterogeneity / sqrt(n), heterogeneity being the sample SD between the measurements. In
+  simulation a 95 % interval then holds the truth in 96 to 97 %, and in up to 98 % where publications err by unlike amounts;
+  without that bound in 95 %.
+- What a query or array standard adds is shared by all parts (taken as wholly correlated): its mean by the same weights comes
+  on top, in quadrature. A mean does not make it smaller.
 - Consistency is the p-value of Cochran's Q = sum (x_i - pooled)^2 / sigma_i^2 against chi-squared with n - 1 degrees of freedom.
 
 Sources: DerSimonian and Laird 1986, 10.1016/0197-2456(86)90046-2 (random effects); Cochran 1954, 10.2307/3001666 (Q).
@@ -88,7 +89,7 @@ def _sample_sd(near: np.ndarray, starts: np.ndarray, n: np.ndarray) -> np.ndarra
 
 
 def _consistency(apart: np.ndarray, sigma_squared: np.ndarray, starts: np.ndarray, n: np.ndarray) -> np.ndarray:
-    """p-value of Cochran's Q; NaN for a single measurement. What differs, by more than ROUNDING, where nothing may has a p of 0."""
+    """p-value of Cochran's Q; NaN for a single measurement. What differs by more than ROUNDING where nothing may has 0."""
     from scipy.special import chdtrc
 
     p = np.full(len(n), np.nan)

@@ -107,7 +107,8 @@ def write(pages: Sequence[tuple[Path, Path]], known: Survey, folder: Path) -> Ru
 
 def buckets(runs: Runs, columns: Sequence[str] = ALL) -> Iterator[pl.DataFrame]:
     """The rows of all runs, in buckets of about BUCKET rows: sorted by key, condition and (if it is asked for) id, over all
-    buckets."""
+    buckets.
+    """
     if not runs.rows:
         return
     parts = -(-runs.rows // BUCKET)
@@ -167,7 +168,7 @@ def _standard_error() -> pl.Expr:
 
 
 def _shared() -> pl.Expr:
-    """The standard error that the standards of a cross share with others: of the query and of the array, which are independent."""
+    """The standard error that a cross shares with others: of its query and its array standard, which are independent."""
     query, array = pl.col("query_error"), pl.col("array_error")
     both = (query.fill_null(0.0) ** 2 + array.fill_null(0.0) ** 2).sqrt()
     return pl.when(query.is_not_null() | array.is_not_null()).then(both)

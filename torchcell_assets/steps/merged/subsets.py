@@ -9,8 +9,8 @@ the second: were they the same digits, the smallest sample would hold nothing bu
 A genotype without conditional alleles that has no row at the temperature of the condition is taken from the first of the
 temperatures from which it may be assumed; its row keeps the temperature at which it was measured, and tells so. The temperature
 decides before the kind of evidence does: what was derived at the exact one is taken rather than what was measured at another.
-Rows whose measurements differ with a p-value below the condition's `consistency` are as if they were not there: another row of the
-genotype may take their place. One without a p-value (a single measurement) stays.
+Rows whose measurements differ with a p-value below the condition's `consistency` are as if they were not there: another row of
+the genotype may take their place. One without a p-value (a single measurement) stays.
 
 DuckDB filters and sorts, within a bound of memory and on the disk beyond it; rows come out of it batch by batch, so
 that a table of any size passes through. Of a sample, only the rows that it needs are ever put together.
@@ -103,7 +103,7 @@ def batches(
     else:
         # of that many rows, the first `limit` genotypes are whole
         first = f"{keys} FROM {TABLE} WHERE {where} {sort} LIMIT {limit * _rows_of_one(condition)}"
-        query = f"SELECT {TABLE}.*, digest, nearest, preference FROM {TABLE} JOIN ({first}) AS first ON {TABLE}.rowid = first.at {sort}"
+        query = f"SELECT {TABLE}.*, first.* FROM {TABLE} JOIN ({first}) AS first ON {TABLE}.rowid = first.at {sort}"
     with _opened(path, scratch) as connection:
         found = connection.sql(query, params=filled).to_arrow_reader(ROWS)
         frames = (pl.from_arrow(batch) for batch in found)

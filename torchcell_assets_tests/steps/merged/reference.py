@@ -3,19 +3,19 @@
 Belongs here: what the tests of the merge compare with; records as the pages that the real one reads. Does not: expected numbers
 of single tests; anything of the real merge.
 
-The rules. Records of one genotype under one condition are pooled. What one laboratory published twice with the same value and
-uncertainty is one measurement, with the smaller standard error, the larger shared error, the larger number of samples and the first
-publication. The standard error is published, or the sample SD over the square root of the samples; the shared error is that of the
-query and of the array standard, added in squares.
+The rules. Records of one genotype under one condition are pooled. What one laboratory published twice with the same value
+and uncertainty is one measurement, with the smaller standard error, the larger shared error, the larger number of samples
+and the first publication. The standard error is published, or the sample SD over the square root of the samples; the shared
+error is that of the query and of the array standard, added in squares.
 
 Two publications (or one with itself) differ with a variance: the mean, over all pairs of their measurements in one pool, of the
 squared difference less both squared standard errors, 0 where they are not stated; at least 0; of fewer than 30 pairs, that of all
 pairs of all publications. The variance between of a measurement is half of these, averaged over the others in its pool.
 
-Where every measurement has a positive standard error each is weighed by one over its whole variance (stated and between), else all
-alike. The standard error is at least the sample SD between measurements over the root of their number; the shared error is averaged
-with the same weights and added in squares. Consistency is how often chi-squared exceeds the sum of squared distances from the pooled
-value, each over its whole variance; distances below 1e-9 are none.
+Where every measurement has a positive standard error each is weighed by one over its whole variance (stated and between),
+else all alike. The standard error is at least the sample SD between measurements over the root of their number; the shared
+error is averaged with the same weights and added in squares. Consistency is how often chi-squared exceeds the sum of squared
+distances from the pooled value, each over its whole variance; distances below 1e-9 are none.
 """
 
 import math
@@ -191,7 +191,9 @@ def _each(measurements: list[Measurement]) -> Iterator[tuple[Measurement, list[M
 
 
 def _probability(apart: list[Fraction], variances: list[Fraction]) -> float:
-    terms = [(distance**2, variance) for distance, variance in zip(apart, variances, strict=True) if abs(distance) >= 1e-9]
+    terms = [
+        (distance**2, variance) for distance, variance in zip(apart, variances, strict=True) if abs(distance) >= 1e-9
+    ]
     if any(variance == 0 for _, variance in terms):
         return 0.0
     q = sum((square / variance for square, variance in terms), Fraction(0))

@@ -45,7 +45,9 @@ def simulated(between: tuple[float, ...], publications: int, unspecified: bool) 
 @pytest.mark.parametrize("publications", [2, 3])
 @pytest.mark.parametrize("unspecified", [False, True], ids=["all state errors", "one is unspecified"])
 @pytest.mark.parametrize(("between", "most"), [(ALIKE, 0.97), (UNLIKE, 0.99)], ids=["alike", "unlike"])
-def test_the_interval_of_a_pooled_value_holds_the_truth_in_95_of_100(tmp_path, publications, unspecified, between, most):
+def test_the_interval_of_a_pooled_value_holds_the_truth_in_95_of_100(
+    tmp_path, publications, unspecified, between, most
+):
     """Where publications err by unlike amounts, the bound by heterogeneity errs on the safe side."""
     records, truth = simulated(between, publications, unspecified)
     path = tmp_path / "fitness.duckdb"

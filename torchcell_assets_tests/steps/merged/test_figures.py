@@ -8,7 +8,6 @@ import pytest
 from torchcell_assets.steps.merged import figures
 from torchcell_assets.steps.merged.pooled import REPLICATES
 
-
 CONDITION = {
     "temperature": 30.0, "medium_class": "SGA plate", "assay": "colony size", "reference": "wild type", "evidence": "measured",
 }  # fmt: skip
@@ -18,7 +17,14 @@ def pairs(publications: int) -> pl.DataFrame:
     """Every pair of so many publications, with more genotypes the later it comes."""
     found = list(itertools.combinations(range(publications), 2))
     rows = [
-        {**CONDITION, "genotype": f"g{at}", "x_publication": f"p{x}", "y_publication": f"p{y}", "x": 0.01 * at, "y": 0.02 * at}
+        {
+            **CONDITION,
+            "genotype": f"g{at}",
+            "x_publication": f"p{x}",
+            "y_publication": f"p{y}",
+            "x": 0.01 * at,
+            "y": 0.02 * at,
+        }
         for n, (x, y) in enumerate(found)
         for at in range(n + 1)
     ]
@@ -42,7 +48,9 @@ def test_every_pair_of_publications_has_a_panel_that_names_it_and_holds_all_of_i
 
 def test_two_conditions_of_one_pair_are_two_panels_and_two_rows():
     """Pooled, they would agree: each is the other way round, and far from the other."""
-    down = pairs(3).filter(pl.col("y_publication") == "p2", pl.col("x_publication") == "p1").with_columns(y=-pl.col("y"))
+    down = (
+        pairs(3).filter(pl.col("y_publication") == "p2", pl.col("x_publication") == "p1").with_columns(y=-pl.col("y"))
+    )
     warm = down.with_columns(pl.col("x", "y") + 5, temperature=pl.lit(37.0))
     both = pl.concat([down, warm])
     assert figures.pearson(both) > 0.9

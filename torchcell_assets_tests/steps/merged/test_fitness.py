@@ -82,7 +82,17 @@ A, B = deletion("YAL001C"), deletion("YBR160W")
         (measured(A, value=0.5), measured(["YAL001C", "suppressor", "x-supp1", "haploid"], value=0.7)),
         (measured(A, value=0.5, temperature=None), measured(A, value=0.7)),
     ],
-    ids=["ts alleles", "temperatures", "zygosities", "references", "media", "evidence", "assays", "suppressor", "no temperature"],
+    ids=[
+        "ts alleles",
+        "temperatures",
+        "zygosities",
+        "references",
+        "media",
+        "evidence",
+        "assays",
+        "suppressor",
+        "no temperature",
+    ],
 )
 def test_what_differs_in_the_merge_key_never_pools(one, other):
     assert sorted(merged(one, other)["value"].to_list()) == [0.5, 0.7]
@@ -125,7 +135,10 @@ PLAIN = {"uncertainty": None, "uncertainty_type": "none"}
 def both(gene: int, one: float, other: float, **of_other) -> list[dict]:
     """One deletion in two publications of two laboratories."""
     mutant = deletion(f"YAL{gene:03d}C")
-    return [measured(mutant, value=one), measured(mutant, value=other, publication="10.1/b", laboratory="b", **of_other)]
+    return [
+        measured(mutant, value=one),
+        measured(mutant, value=other, publication="10.1/b", laboratory="b", **of_other),
+    ]
 
 
 def test_what_publications_differ_by_beyond_what_they_state_goes_into_every_weight():
@@ -143,9 +156,13 @@ def test_what_publications_differ_by_beyond_what_they_state_goes_into_every_weig
     assert table["consistency"].to_list() == pytest.approx([math.erfc(math.sqrt(q / 2))] * 30)
 
 
-@pytest.mark.parametrize("plain", [PLAIN, {"uncertainty": 1e-6, "uncertainty_type": "unspecified"}, {"uncertainty": 0.0}])
+@pytest.mark.parametrize(
+    "plain", [PLAIN, {"uncertainty": 1e-6, "uncertainty_type": "unspecified"}, {"uncertainty": 0.0}]
+)
 def test_where_one_has_no_standard_error_all_weigh_alike_and_the_variance_between_holds_its_error(plain):
-    rows = [row for gene in range(40) for row in both(gene, 0.9, 0.9 + (0.1 if gene % 2 else -0.1), **plain, samples=99)]
+    rows = [
+        row for gene in range(40) for row in both(gene, 0.9, 0.9 + (0.1 if gene % 2 else -0.1), **plain, samples=99)
+    ]
     table = merged(*rows)
     assert table["value"].to_list() == pytest.approx([0.95 if gene % 2 else 0.85 for gene in range(40)])
     # variance of the difference 0.01, so that of the mean is 0.01 / 4
@@ -158,7 +175,11 @@ def test_where_one_has_no_standard_error_all_weigh_alike_and_the_variance_betwee
 
 def test_a_pair_of_publications_with_fewer_than_30_shared_measurements_takes_the_variance_of_all(tmp_path):
     many = [row for gene in range(30) for row in both(gene, 0.9, 0.8, **PLAIN)]
-    few = [{**row, "publication": row["publication"] + "2"} for gene in range(40, 69) for row in both(gene, 0.9, 0.5, **PLAIN)]
+    few = [
+        {**row, "publication": row["publication"] + "2"}
+        for gene in range(40, 69)
+        for row in both(gene, 0.9, 0.5, **PLAIN)
+    ]
     path = tmp_path / "fitness.duckdb"
     fitness.merge(pages(tmp_path / "pages", selection(*many, *few)), path)
     table = fitness.between_publications(path)
@@ -189,7 +210,9 @@ def test_equal_values_are_consistent_however_they_are_rounded():
 
 def test_what_differs_where_nothing_differs_is_inconsistent():
     rows = [row for gene in range(30) for row in both(gene, 0.9, 0.9, **PLAIN)]
-    first = merged(*rows, measured(deletion("YBR999C"), value=0.9, **PLAIN), measured(deletion("YBR999C"), value=0.8, **PLAIN))
+    first = merged(
+        *rows, measured(deletion("YBR999C"), value=0.9, **PLAIN), measured(deletion("YBR999C"), value=0.8, **PLAIN)
+    )
     assert first.filter(pl.col("consistency") < 0.5)["genes"].to_list() == ["YBR999C"]
 
 
@@ -206,11 +229,15 @@ def test_what_a_standard_adds_is_shared_and_no_mean_makes_it_smaller():
 
 
 def test_a_single_value_without_a_standard_error_has_none_whatever_it_shares():
-    row = merged(measured(A, B, value=0.8, uncertainty=0.03, uncertainty_type="unspecified", array_error=0.04)).row(0, named=True)
+    row = merged(measured(A, B, value=0.8, uncertainty=0.03, uncertainty_type="unspecified", array_error=0.04)).row(
+        0, named=True
+    )
     assert (row["standard_error"], row["shared_error"], row["consistency"]) == (None, 0.04, None)
 
 
-@pytest.mark.parametrize(("one", "other", "told"), [("q", "q", "q"), ("q", "r", None), ("q", None, None), (None, None, None)])
+@pytest.mark.parametrize(
+    ("one", "other", "told"), [("q", "q", "q"), ("q", "r", None), ("q", None, None), (None, None, None)]
+)
 def test_a_query_is_told_where_all_records_have_the_same(one, other, told):
     assert merged(measured(A, value=0.5, query=one), measured(A, value=0.7, query=other))["query"].to_list() == [told]
 

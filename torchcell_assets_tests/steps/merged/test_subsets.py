@@ -175,7 +175,13 @@ def test_what_was_measured_elsewhere_is_assumed_only_where_nothing_is_known_and_
         {"genotype": "b", "genes": "b", "value": 0.5, "temperature": 30.0},
         {**sensitive, "temperature": 30.0},
         {**sensitive, "genotype": "d:temperature_sensitive:d-1:haploid", "genes": "d", "value": 0.6},
-        {"genotype": "e:suppressor:e-1:haploid", "genes": "e", "deletions_only": False, "value": 0.7, "temperature": 30.0},
+        {
+            "genotype": "e:suppressor:e-1:haploid",
+            "genes": "e",
+            "deletions_only": False,
+            "value": 0.7,
+            "temperature": 30.0,
+        },
         {"genotype": "f", "genes": "f", "temperature": 38.0},
     ]
     path = merged_file(tmp_path, [BASE | row for row in rows])
