@@ -59,9 +59,7 @@ def merged_path(root: DataRoot) -> Path:
         STUDY.query,
         read.PERTURBATIONS,
         Policy("merge_key", STUDY.merge_key),
-        Policy(
-            "pooling", [*pooling.POOLINGS, {"shared measurements from which on a pair has its own variance": ENOUGH}]
-        ),
+        Policy("pooling", [*pooling.POOLINGS, {"own variance from": ENOUGH}]),
     ],
     deps=[graph_key(dataset) for dataset in FITNESS_DATASETS],
     rebuilds=True,

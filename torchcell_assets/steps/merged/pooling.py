@@ -24,7 +24,7 @@ from torchcell_assets.steps.merged.between_publications import beside, cells
 from torchcell_assets.steps.merged.identities import starts_of
 from torchcell_assets.steps.merged.measurements import Measurements
 
-POOLINGS = np.array(["single", "random_effects", "equal_weights"])
+POOLINGS = ("single", "random_effects", "equal_weights")
 ROUNDING = 1e-9
 """Values that lie nearer to each other are one number, printed or computed in two ways."""
 
@@ -66,7 +66,7 @@ def numbers(of: Measurements, variances: np.ndarray) -> pl.DataFrame:
         }
     ).fill_nan(None)
     return found.with_columns(
-        pooling=pl.Series(POOLINGS[np.where(n == 1, 0, np.where(weighed, 1, 2))]),
+        pooling=pl.Series(np.array(POOLINGS)[np.where(n == 1, 0, np.where(weighed, 1, 2))]),
         samples=pl.Series(samples).replace(0, None),
     )
 
