@@ -66,7 +66,7 @@ def numbers(of: Measurements, variances: np.ndarray) -> pl.DataFrame:
         }
     ).fill_nan(None)
     return found.with_columns(
-        pooling=pl.Series(np.array(POOLINGS)[np.where(n == 1, 0, np.where(weighed, 1, 2))]),
+        pooling=pl.Series(POOLINGS).gather(pl.Series(np.where(n == 1, 0, np.where(weighed, 1, 2)))),
         samples=pl.Series(samples).replace(0, None),
     )
 
@@ -90,14 +90,15 @@ def _sample_sd(near: np.ndarray, starts: np.ndarray, n: np.ndarray) -> np.ndarra
 
 def _consistency(apart: np.ndarray, sigma_squared: np.ndarray, starts: np.ndarray, n: np.ndarray) -> np.ndarray:
     """p-value of Cochran's Q; NaN for a single measurement. What differs by more than ROUNDING where nothing may has 0."""
-    from scipy.special import chdtrc
+    from scipy.special import chdtrc, erfc
 
     p = np.full(len(n), np.nan)
-    several = n > 1
+    two, more = n == 2, n > 2
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = np.where(np.abs(apart) < ROUNDING, 0.0, apart**2 / sigma_squared)
     q = np.add.reduceat(terms, starts)
-    p[several] = chdtrc(n[several] - 1, q[several])
+    p[two] = erfc(np.sqrt(q[two] / 2))  # the same number for one degree of freedom, and twenty times as fast
+    p[more] = chdtrc(n[more] - 1, q[more])
     return p
 
 
