@@ -36,6 +36,8 @@ def double_mutants(records: int) -> pl.DataFrame:
     rows = raw.select(
         id=pl.format(NAME + ":{}:v", "row"), dataset=pl.lit(NAME), row="row", column=pl.lit("v"),
         screen=pl.format(NAME + ":{}", pl.col("row") // 4000), strain=pl.format("s{}", "row"), medium=pl.lit("SGA"),
+        query=pl.lit(None, dtype=pl.String), assay=pl.lit("colony size"), laboratory=pl.lit("nobody"),
+        query_error=pl.lit(None), array_error=pl.lit(None),
         medium_class=pl.lit("SGA plate"), temperature=26.0, temperature_source=pl.lit("stated"),
         reference=pl.lit("wild type"), evidence=pl.lit("measured"), publication=pl.lit("10.1/benchmark"),
         value=(pl.col("row") % 1000) / 1000, upper_bound=pl.lit(None), uncertainty=0.05,

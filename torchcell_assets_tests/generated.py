@@ -49,9 +49,20 @@ def perturbations(draw: st.DrawFn, minimum: int = 1) -> list[dict]:
 @st.composite
 def records(draw: st.DrawFn, cls: type[dy.Schema], dataset: str = "fitness_made_up", max_size: int = 6) -> pl.DataFrame:
     """A valid table of `Fitness`, `Interaction` or `Viability`, all of one dataset in at most two screens."""
-    derived = ("id", "dataset", "row", "screen", "perturbations", "genotype", "genes", "order", "publication")
+    derived = (
+        "id",
+        "dataset",
+        "row",
+        "screen",
+        "perturbations",
+        "genotype",
+        "genes",
+        "order",
+        "publication",
+        "laboratory",
+    )
     plain = {name: _column(column) for name, column in cls.columns().items() if name not in derived}
-    shared_names = ("medium", "medium_class", "temperature", "temperature_source", "reference")
+    shared_names = ("query", "assay", "medium", "medium_class", "temperature", "temperature_source", "reference")
     screens = [draw(st.fixed_dictionaries({name: plain[name] for name in shared_names})) for _ in range(2)]
     rows = []
     for at in range(draw(st.integers(1, max_size))):
@@ -63,7 +74,8 @@ def records(draw: st.DrawFn, cls: type[dy.Schema], dataset: str = "fitness_made_
             "dataset": dataset,
             "screen": f"{dataset}/screen {screen}",
         }
-        row |= {"publication": "10.1/made.up", "perturbations": draw(perturbations(2 if cls is Interaction else 1))}
+        row |= {"publication": "10.1/made.up", "laboratory": "Nobody"}
+        row |= {"perturbations": draw(perturbations(2 if cls is Interaction else 1))}
         rows.append(_coherent(row))
     schema = polars_schema(cls)
     given = {name: schema[name] for name in rows[0] if name in schema}
@@ -82,6 +94,9 @@ def _coherent(row: dict) -> dict:
     for one in row["perturbations"]:
         haploid = one["zygosity"] == "haploid"
         one["zygosity"] = ("homozygous" if haploid else one["zygosity"]) if diploid else "haploid"
+    if "p_value" in row:
+        row["p_value_sides"] = row["p_value_sides"] or "not stated"
+        row["p_value"] = min(row["p_value"], 0.5) if row["p_value"] is not None else None
     if "upper_bound" in row:
         row["upper_bound"] = 0.5 if row["value"] is None else None
     return row

@@ -54,6 +54,11 @@ PROBLEM = "problem"
 """Column of records on their way into a table: what is wrong with the row in the published file, and null where nothing is."""
 ROW_IS_READ = "row_is_read"
 """The rule that it is null; see `validate`."""
+DEPENDENT = "dependent"
+"""Column of records on their way into a table: why the value is no measurement of its own, and null where it is one."""
+NOT_INDEPENDENT = "not_an_independent_screen"
+"""The rule that it is null."""
+_NOTES = (PROBLEM, DEPENDENT)
 
 
 class Record(dy.Schema):
@@ -154,6 +159,11 @@ class Interaction(Quantity):
     @dy.rule()
     def sample_sd_has_samples(cls) -> pl.Expr:
         return cls.uncertainty_type.col.cast(pl.String) != "sample_sd"  # no class of interactions states samples
+
+    @dy.rule()
+    def one_sided_p_value_is_at_most_half(cls) -> pl.Expr:
+        one_sided = cls.p_value_sides.col.cast(pl.String) == "one-sided"
+        return cls.p_value.col.is_null() | ~one_sided.fill_null(False) | (cls.p_value.col <= 0.5)
 
     @dy.rule()
     def p_value_has_sides(cls) -> pl.Expr:
@@ -332,30 +342,39 @@ class Read(dy.Schema):
     """What a reader of a published file says of each of its rows."""
 
     problem = dy.String(nullable=True, description="what is wrong with the row in the published file, in words")
+    dependent = dy.String(nullable=True, description="why the value is no measurement of its own, in words")
 
     @dy.rule()
     def row_is_read(cls) -> pl.Expr:
         return cls.problem.col.is_null()
 
+    @dy.rule()
+    def not_an_independent_screen(cls) -> pl.Expr:
+        return cls.dependent.col.is_null()
+
 
 @functools.cache
 def as_read(cls: type[dy.Schema]) -> type[dy.Schema]:
-    """A record class with the column `problem`, and the rule that it is null: `row_is_read`."""
+    """A record class with the columns `problem` and `dependent`, and the rules that they are null."""
     return type(cls.__name__, (cls, Read), {})
 
 
 def validate(cls: type[dy.Schema], frame: pl.DataFrame) -> tuple[pl.DataFrame, dy.FailureInfo]:
-    """The rows that keep the rules of `cls` and have no `problem`, and the others with the rules that they break.
+    """The rows that keep the rules of `cls`, are read and independent, and the others with the rules that they break.
 
     Args:
         cls: a record class.
-        frame: its columns, types as near as they come (they are cast), and maybe `problem`.
+        frame: its columns, types as near as they come (they are cast), and maybe `problem` and `dependent`.
 
     Returns:
-        Rows with the columns of `cls`; the failures, with `problem` beside these columns where the frame has it.
+        Rows with the columns of `cls`; the failures, with `problem` and `dependent` beside these columns where the frame has
+        one of them.
     """
-    if PROBLEM not in frame.columns:
+    if not set(_NOTES) & set(frame.columns):
         return cls.filter(frame, cast=True)
+    frame = frame.with_columns(
+        pl.lit(None, dtype=pl.String).alias(name) for name in _NOTES if name not in frame.columns
+    )
     # what cannot be cast breaks no other rule, and the problem is to be named
     uncastable = [
         name
@@ -366,7 +385,7 @@ def validate(cls: type[dy.Schema], frame: pl.DataFrame) -> tuple[pl.DataFrame, d
         pl.when(pl.col(PROBLEM).is_null() | pl.col(name).is_not_nan()).then(name).alias(name) for name in uncastable
     )
     kept, failure = as_read(cls).filter(told, cast=True)
-    return kept.drop(PROBLEM), failure
+    return kept.drop(_NOTES), failure
 
 
 def polars_schema(cls: type[dy.Schema]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import dataframely as dy
 import polars as pl
 
 from torchcell_assets.schema.genotype import with_genotype
-from torchcell_assets.schema.records import PROBLEM
+from torchcell_assets.schema.records import DEPENDENT, PROBLEM
 from torchcell_assets.steps.datasets.plausibility import ParserMistake
 from torchcell_assets.steps.datasets.raw_file import any_unreadable, number, unreadable
 
@@ -19,19 +19,20 @@ _MADE = ("id", "dataset")
 
 
 def as_records(frame: pl.LazyFrame | pl.DataFrame, cls: type[dy.Schema], dataset: str) -> pl.LazyFrame:
-    """The columns of `cls` in order, and `problem`; `id` (dataset:row:column) and the genotype are made, absent columns are null.
+    """The columns of `cls` in order, `problem` and `dependent`; absent columns are null. Made are `id` (dataset:row:column) and
+    the genotype.
 
     Args:
         frame: columns of `cls`, of them at least `row`, `column`, `perturbations` and what the class demands beside the columns
             made here, and no other. A number may be given as the text of its cell: an empty one is null, and one that is no
             number is a problem of its row, told with its column and its text. Where the frame has a `genotype` (with `genes`
             and `order`), those stand: see trigenic.py, which makes them strain by strain. `problem`, if given, says what else
-            is wrong with a row.
+            is wrong with a row, and `dependent` why its value is no measurement of its own.
         cls: `Fitness`, `Interaction` or `Viability`.
         dataset: its name.
 
     Returns:
-        One row per row of `frame`, in its order. `schema.validate` quarantines a row that has a problem.
+        One row per row of `frame`, in its order. `schema.validate` quarantines a row that has a problem or is dependent.
 
     Raises:
         ParserMistake: `frame` has a column that `cls` does not have.
@@ -48,17 +49,18 @@ def as_records(frame: pl.LazyFrame | pl.DataFrame, cls: type[dy.Schema], dataset
     columns = cls.columns()
     cells = {name: columns[name].dtype for name, dtype in schema.items() if _is_cell(columns.get(name), dtype)}
     problems = [pl.col(PROBLEM)] if PROBLEM in schema else [pl.lit(None, dtype=pl.String)]
+    dependent = pl.col(DEPENDENT) if DEPENDENT in schema else pl.lit(None, dtype=pl.String).alias(DEPENDENT)
     problems += [_unreadable(name, dtype) for name, dtype in cells.items()]
     present = given.collect_schema().names()
     read = given.with_columns(any_unreadable(*problems).alias(PROBLEM)).with_columns(
         *(_numbers(name, dtype) for name, dtype in cells.items()),
         *(pl.lit(None, dtype=column.dtype).alias(name) for name, column in columns.items() if name not in present),
     )
-    return read.select(*columns, PROBLEM)
+    return read.select(*columns, PROBLEM, dependent)
 
 
 def _refuse_unknown(given: list[str], cls: type[dy.Schema]) -> None:
-    known = [*cls.columns(), PROBLEM]
+    known = [*cls.columns(), PROBLEM, DEPENDENT]
     for name in given:
         if name not in known or name in _MADE:
             why = "made of the other columns" if name in _MADE else f"no column of {cls.__name__}"

@@ -45,9 +45,9 @@ def _asset(dataset: Dataset) -> dg.AssetsDefinition:
                 path,
                 dataset.record,
                 parsed.records,
-                blank=parsed.blank,
+                blank=parsed.blank + parsed.repeated,
                 sort_by=order,
-                metadata=lambda table: {**_names(parsed.names), **_plot(dataset, table)},
+                metadata=lambda table: {**_cells(parsed), **_names(parsed.names), **_plot(dataset, table)},
             )
 
         def batches() -> Iterator[tuple[pl.LazyFrame, int]]:
@@ -61,6 +61,11 @@ def _asset(dataset: Dataset) -> dg.AssetsDefinition:
         )
 
     return build
+
+
+def _cells(parsed: Parsed) -> dict[str, Any]:
+    """What became of the value cells that give no record, where some of them repeat another cell."""
+    return {"blank": parsed.blank, "repeated": parsed.repeated} if parsed.repeated else {}
 
 
 def _names(found: Found) -> dict[str, Any]:

@@ -6,9 +6,10 @@ import dagster as dg
 import polars as pl
 
 from torchcell_assets.resources import DataRoot
+from torchcell_assets.schema.records import Quantity
 from torchcell_assets.staleness.checks import raw_files_as_pinned
 from torchcell_assets.staleness.stored import quarantine_of
-from torchcell_assets.steps.datasets import GENOME, kuzmin2018, kuzmin2020, quarantine, tau
+from torchcell_assets.steps.datasets import GENOME, independence, kuzmin2018, kuzmin2020, quarantine, tau
 from torchcell_assets.steps.datasets.assets import of_the_study
 from torchcell_assets.steps.datasets.dataset import Dataset
 
@@ -54,6 +55,32 @@ def _told(dataset: Dataset, records: int, quarantined: int, root: DataRoot) -> s
     return f"{counts} {quarantine.told(place, dataset.record)}" if quarantined and place.is_file() else counts
 
 
+def screens_are_independent(dataset: Dataset) -> dg.AssetChecksDefinition:
+    """An error where a screen is a linear combination of others: its numbers are theirs, and no measurement."""
+
+    @dg.asset_check(
+        asset=["datasets", dataset.name],
+        name="screens_are_independent",
+        description="No screen is a linear combination of others on the strains that they share (see independence.py).",
+    )
+    def check(root: DataRoot) -> dg.AssetCheckResult:
+        path = root.table("datasets", dataset.name)
+        if not path.is_file():
+            return dg.AssetCheckResult(
+                passed=False, severity=dg.AssetCheckSeverity.WARN, description="never materialized"
+            )
+        found, compared = independence.combinations(path)
+        return dg.AssetCheckResult(
+            passed=not found,
+            description=f"{found[0]}. If it is a mean of the others, the parser has to give it a `dependent`."
+            if found
+            else None,
+            metadata={"compared": compared, "combinations": dg.MetadataValue.json([str(one) for one in found])},
+        )
+
+    return check
+
+
 def tau_as_published(interaction: Dataset, queries: Dataset) -> dg.AssetChecksDefinition:
     """A warning where the published tau does not follow from the stored digenic scores and query strains."""
 
@@ -86,5 +113,6 @@ STORED = (GENOME, *of_the_study())
 CHECKS = [
     *(_check(dataset) for dataset in STORED),
     *(raw_files_as_pinned(dg.AssetKey(["datasets", dataset.name]), dataset.sources) for dataset in STORED),
+    *(screens_are_independent(dataset) for dataset in STORED if issubclass(dataset.record, Quantity)),
     *(tau_as_published(*pair) for pair in _TRIGENIC if all(dataset in STORED for dataset in pair)),
 ]

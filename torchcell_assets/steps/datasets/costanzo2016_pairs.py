@@ -129,6 +129,7 @@ def _interaction() -> dict[str, pl.Expr]:
         "expected": (number(_FITNESS) - number(_EPSILON)).round(_DECIMALS),
         "score": pl.lit("epsilon"),
         "p_value": pl.col(_P),
+        "p_value_sides": pl.when(~is_blank(_P)).then(pl.lit("not stated")),
         "problem": unreadable(_FITNESS),
     }
 

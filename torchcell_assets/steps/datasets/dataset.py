@@ -25,11 +25,13 @@ class Parsed:
     Attributes:
         records: one row per value cell that holds something, as `as_records` makes them.
         blank: value cells that hold nothing, or that the publication marks as not determined.
+        repeated: value cells that print the measurement of another cell of their row again: it is stored once.
         names: the names among them that are no genes of today; what `Dataset.read` found, a parser leaves it out.
     """
 
     records: pl.LazyFrame
     blank: int = 0
+    repeated: int = 0
     names: Found = field(default_factory=Found)
 
 

@@ -12,8 +12,13 @@ from typing import Any
 import dataframely as dy
 import polars as pl
 
-from torchcell_assets.schema.records import PROBLEM, ROW_IS_READ
+from torchcell_assets.schema.records import DEPENDENT, NOT_INDEPENDENT, PROBLEM, ROW_IS_READ
 
+_NOTES = {
+    ROW_IS_READ: (PROBLEM, "the published row can be read"),
+    NOT_INDEPENDENT: (DEPENDENT, "a screen is a measurement of its own"),
+}
+"""Rule -> the column in which a parser notes why a row breaks it, and the rule in words."""
 _SHOWN = 3
 """Values named of each rule, and rules named of each quarantine, the commonest first."""
 
@@ -61,8 +66,8 @@ def told(path: Path, cls: type[dy.Schema]) -> str:
 def words(rule: str, cls: type[dy.Schema]) -> str:
     """A rule of a record class in words, with what it allows."""
     leaf = _leaf(rule, cls)
-    if rule == ROW_IS_READ:
-        return "the published row can be read"
+    if rule in _NOTES:
+        return _NOTES[rule][1]
     if leaf is None:
         return "each is there once" if rule == "primary_key" else rule.replace("_", " ")
     if leaf.is_one_of_few:
@@ -140,8 +145,8 @@ def _values(rows: pl.LazyFrame, rule: str, cls: type[dy.Schema]) -> dict[str, in
     leaf = _leaf(rule, cls)
     if leaf is not None:
         found = rows.select(value=leaf.values).filter(leaf.breaks()).select(value=_text("value"))
-    elif rule == ROW_IS_READ:
-        found = rows.select(value=_text(PROBLEM))
+    elif rule in _NOTES:
+        found = rows.select(value=_text(_NOTES[rule][0]))
     else:
         names = cls.primary_key() if rule == "primary_key" else _looked_at(rule, cls)
         found = rows.select(value=pl.concat_str([pl.format(f"{n} {{}}", _text(n)) for n in names], separator=", "))

@@ -15,6 +15,11 @@ digenic `observed` is relative to its query, not to wild type. Such rows are mul
 `dmf_tr_150226` (observed, its SD, expected, epsilon alike) and labelled derived; without an F there is no value.
 F x array fitness + score, which is sometimes used, is wrong by up to 0.0147.
 
+The printed SD is q x e_sd / 510.979, that of four colonies: it is the error of e alone, and so that of epsilon = q x e_score /
+510.979 too. The error of the array fitness is in neither: all crosses of an array strain share it, and it is kept apart
+(`array_error`). That of the query is not known: none of the nine states one, and F is the single of Costanzo 2016 over 1.0107,
+whose `stddev` is no standard error. The printed p-value is one-sided: none is above one half.
+
 The "adjusted" score of the six-column table is the unadjusted difference in this subset, to its four decimals. It is
 stored as what it is: epsilon of two genes (digenic), epsilon between the double-mutant query and the array gene
 (trigenic), never tau.
@@ -52,6 +57,12 @@ MARKER_GENE = "YDL227C"  # ho: its deletion makes a single-mutant query resistan
 PIXELS_PER_FITNESS = 510.979  # the pipeline's unit of e_score: mean colony size of a wild type
 COLONIES = 4  # per array strain and screen
 
+DEPENDENT_SCREENS = {
+    "YAL028W+YOR324C_tm1553": "its scores are a weighted mean of those of the three other double-mutant queries: R2 "
+    "0.9999, inside their range in 1,088 of 1,088 arrays (a screen of its own: 41-53 %)"
+}
+"""Query -> why its screen is no measurement of its own; independence.py finds it."""
+
 _SCORE_COLUMNS = [
     "Query Strain ID",
     "Array Strain ID",
@@ -73,7 +84,7 @@ _NUMBERS = [
     "sd",
 ]
 _DETAIL_COLUMNS = ["query", "array", *_NUMBERS]
-_NOT_STORED = ("query", "digenic", "blank", "observed", "sd", "P-value")
+_NOT_STORED = ("digenic", "blank", "observed", "sd", "expected", "array_error", "P-value")
 _SIX_DECIMALS = 2e-6  # what rounding to six decimals leaves of an identity
 _FOUR_DECIMALS = 6e-5
 
@@ -83,7 +94,7 @@ def read_crosses(
 ) -> pl.DataFrame:
     """One row per cross, in the order of the six-column table, with the columns that both kinds of record share.
 
-    observed, sd, expected: relative to wild type; null where the query's fitness is unknown.
+    observed, sd, expected, array_error: relative to wild type; null where the query's fitness is unknown.
     """
     table = _with_details(scores, details)
     factor = _factors(digenic_queries, trigenic_queries)
@@ -104,6 +115,8 @@ def read_crosses(
         "problem",
         "P-value",
         (pl.col("observed", "sd", "expected") * scale),
+        array_error=pl.col("array_sd") * pl.when("digenic").then("factor").otherwise("query_fitness"),
+        dependent=pl.col("query").replace_strict(DEPENDENT_SCREENS, default=None, return_dtype=pl.String),
         strain=pl.concat_str("query", pl.lit(" x "), "array"),
         medium=pl.lit("SGA selection plate"),
         assay=pl.lit("colony size"),
@@ -131,26 +144,33 @@ def parse_fitness(*paths: Path) -> Parsed:
         samples=pl.lit(COLONIES, dtype=pl.UInt32),
         sample_unit=pl.lit("colony"),
     )
-    return _parsed(crosses.drop("expected"), Fitness, name)
+    return _parsed(crosses, Fitness, name)
 
 
 def parse_interaction(*paths: Path) -> Parsed:
-    """One row per cross: observed - expected. The printed SD is that of observed: the difference has none of its own."""
+    """One row per cross: observed - expected, with the standard error of the mean of four colonies."""
     name = INTERACTION.name
+    score = pl.col("observed") - pl.col("expected")
+    error = pl.col("sd") / COLONIES**0.5
     crosses = read_crosses(*paths).with_columns(
         column=pl.lit("score"),
         screen=pl.concat_str(pl.lit(f"{name}:"), "query"),
-        value=pl.col("observed") - pl.col("expected"),
+        value=score,
         score=pl.when("digenic").then(pl.lit("epsilon")).otherwise(pl.lit("epsilon_query_array")),
         p_value="P-value",
-        uncertainty_type=pl.lit("none"),
+        p_value_sides=pl.lit("one-sided"),
+        uncertainty=error,
+        uncertainty_type=pl.when(error.is_null()).then(pl.lit("none")).otherwise(pl.lit("standard_error")),
     )
     return _parsed(crosses, Interaction, name)
 
 
 def _parsed(crosses: pl.DataFrame, cls: type[dy.Schema], name: str) -> Parsed:
     held = crosses.filter(~pl.col("blank"))
-    return Parsed(as_records(held.drop(_NOT_STORED), cls, name), blank=crosses.height - held.height)
+    # the array fitness is part of the fitness of a cross, and subtracted from its score
+    own = "expected" if cls is Interaction else "array_error"
+    records = held.select(pl.exclude(_NOT_STORED), own)
+    return Parsed(as_records(records, cls, name), blank=crosses.height - held.height)
 
 
 def _with_details(scores: Path, details: Path) -> pl.DataFrame:
@@ -249,6 +269,7 @@ _POLICIES = {
     "marker_gene": MARKER_GENE,
     "pixels_per_fitness": PIXELS_PER_FITNESS,
     "colonies": COLONIES,
+    "dependent_screens": DEPENDENT_SCREENS,
     "strain_codes": STRAIN_CODES.rows(),
     "suppressor": SUPPRESSOR_IN_ALLELE,
 }
@@ -262,13 +283,16 @@ FITNESS = Dataset(
     parse=parse_fitness,
     description=(
         "One row is the fitness of one double or triple mutant, relative to wild type: 5,826 digenic rows, derived by "
-        "multiplying with the fitness of the query, and 4,606 trigenic rows as measured. Nine SGA screens at 26 °C (inferred)."
+        "multiplying with the fitness of the query, and 3,457 trigenic rows as measured. Eight SGA screens at 26 °C (inferred). "
+        "A ninth (1,149 trigenic rows of YAL028W+YOR324C_tm1553) is in quarantine: it is a weighted mean of the three others."
     ),
     citation=SGA_SCORES.citation,
     publication=SGA_SCORES.doi,
     licence=_LICENCE,
     policies=_POLICIES,
-    published_records=10_432,
+    published_records=9_283,
+    quarantine_limit=1_149,
+    logic="2",
 )
 
 INTERACTION = Dataset(
@@ -278,13 +302,15 @@ INTERACTION = Dataset(
     parse=parse_interaction,
     description=(
         "One row is observed minus expected fitness of one double or triple mutant: 5,826 digenic epsilons (derived) and "
-        "4,606 trigenic rows. The trigenic scores are unadjusted (epsilon of double-mutant query and array gene, not tau), "
+        "3,457 trigenic rows (1,149 of YAL028W+YOR324C_tm1553 are in quarantine, as a mean of the three other screens). The "
+        "trigenic scores are unadjusted (epsilon of double-mutant query and array gene, not tau), "
         "because the control screens for the adjustment are not in this subset."
     ),
     citation=SGA_SCORES.citation,
     publication=SGA_SCORES.doi,
     licence=_LICENCE,
     policies=_POLICIES,
-    published_records=10_432,
-    logic="2",
+    published_records=9_283,
+    quarantine_limit=1_149,
+    logic="3",
 )

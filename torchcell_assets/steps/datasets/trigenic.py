@@ -113,6 +113,7 @@ def interaction_records(table: pl.DataFrame, strains: pl.DataFrame, dataset: str
         expected=pl.col("fitness") - pl.col("score"),
         score=pl.when(pl.col("type") == "digenic").then(pl.lit("epsilon")).otherwise(pl.lit("tau")),
         p_value="p",
+        p_value_sides=pl.when(pl.col("p").is_not_null()).then(pl.lit("not stated")),
         uncertainty_type=pl.lit("none"),
     )
     return Parsed(as_records(records, Interaction, dataset), blank=int(table["blank_score"].sum()))
@@ -144,9 +145,11 @@ def query_records(queries: pl.DataFrame, strains: int, dataset: str, publication
     the query. How many measurements stand behind the fitness is not printed; its SD is a bootstrap one.
 
     A single mutant is derived: in the reference file of these screens (dmf_tr_150226) its fitness is that of Costanzo 2016
-    over 1.011 (median of 425 strains, SD 0.006), the same measurement in another scale, and not to be pooled with it.
+    over 1.011 (median of 425 strains, SD 0.006), the same measurement in another scale, and not to be pooled with it; its SD
+    is `unspecified` as there.
     """
     held = queries.filter(~is_blank("Fitness"))
+    single = pl.col("perturbations").list.len() == 1
     records = held.select(
         ROW,
         "perturbations",
@@ -159,11 +162,15 @@ def query_records(queries: pl.DataFrame, strains: int, dataset: str, publication
         temperature=pl.lit(TEMPERATURE),
         temperature_source=pl.lit("stated"),
         reference=pl.lit("wild type"),
-        evidence=pl.when(pl.col("perturbations").list.len() == 1).then(pl.lit("derived")).otherwise(pl.lit("measured")),
+        evidence=pl.when(single).then(pl.lit("derived")).otherwise(pl.lit("measured")),
         publication=pl.lit(publication),
         laboratory=pl.lit(BOONE_ANDREWS),
         value="Fitness",
         uncertainty="St.dev.",
-        uncertainty_type=pl.when(is_blank("St.dev.")).then(pl.lit("none")).otherwise(pl.lit("bootstrap_se")),
+        uncertainty_type=pl.when(is_blank("St.dev."))
+        .then(pl.lit("none"))
+        .when(single)
+        .then(pl.lit("unspecified"))
+        .otherwise(pl.lit("bootstrap_se")),
     )
     return Parsed(as_records(records, Fitness, dataset), blank=strains - held.height)

@@ -32,6 +32,7 @@ class Read:
     quarantined: pl.DataFrame
     blank: int
     names: Found
+    repeated: int
 
     @property
     def genes(self) -> set[str]:
@@ -61,7 +62,7 @@ def read(sources: Sources) -> Callable[[Dataset], Read]:
         if dataset.name not in known:
             found = dataset.read(sources.path)
             kept, failure = validate(dataset.record, found.records.collect())
-            known[dataset.name] = Read(kept, failure.invalid(), found.blank, found.names)
+            known[dataset.name] = Read(kept, failure.invalid(), found.blank, found.names, found.repeated)
         return known[dataset.name]
 
     return parsed
