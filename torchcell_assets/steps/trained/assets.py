@@ -206,6 +206,7 @@ FAMILY_ASSETS = [_family(name) for name in families.FAMILIES]
         Policy("ceiling", ceilings.POLICY),
         Policy("repeat", repeats.FEWEST),
     ],
+    logic="2",
     deps=[baselines, *FAMILY_ASSETS, TEST_SET_KEY, FITNESS_KEY],
     kinds={"matplotlib"},
 )
