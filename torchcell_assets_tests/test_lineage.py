@@ -27,11 +27,20 @@ PARENTS = {
     },
     "merged/fitness": {f"graph/{name}" for name in FITNESS},
     "merged/subset": {"merged/fitness"},
+    "merged/test_set": {"merged/fitness"},
     "merged/key_value": {"merged/subset"},
     "representations/gene_embedding": {"datasets/genome"},
-    "trained/baselines": {"merged/subset", "merged/fitness"},
-    **{f"trained/{family}": {"merged/subset", "representations/gene_embedding"} for family in FAMILIES},
-    "trained/scoreboard": {"trained/baselines", *(f"trained/{family}" for family in FAMILIES)},
+    "trained/baselines": {"merged/subset", "merged/test_set", "merged/fitness"},
+    **{
+        f"trained/{family}": {"merged/subset", "merged/test_set", "representations/gene_embedding"}
+        for family in FAMILIES
+    },
+    "trained/scoreboard": {
+        "merged/test_set",
+        "merged/fitness",
+        "trained/baselines",
+        *(f"trained/{family}" for family in FAMILIES),
+    },
 }
 
 

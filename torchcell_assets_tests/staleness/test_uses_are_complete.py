@@ -27,7 +27,7 @@ ELSEWHERE = {Perturbation.__name__}
 
 SGA = {"datasets/fitness_sga", "datasets/interaction_sga"}
 FAMILIES = {f"trained/{name}" for name in ("elastic_net", "support_vector", "random_forest")}
-SCORED = {"trained/baselines", *FAMILIES}
+SCORED = {"trained/scoreboard"}
 
 
 def named(tree: ast.AST) -> set[str]:
@@ -65,8 +65,8 @@ CASES = [
 
 def test_every_asset_is_looked_at():
     assert (
-        len(CASES) == 2 + 3 + 1 + 3
-    )  # genome and records; fitness, subset and key_value; embedding; baselines, family, scoreboard
+        len(CASES) == 2 + 4 + 1 + 3
+    )  # genome and records; fitness, subset, test_set and key_value; embedding; baselines, family, scoreboard
 
 
 @pytest.mark.parametrize(("module", "function"), CASES)
@@ -117,8 +117,8 @@ CONSTANTS = {
     ("datasets.sga", "MARKER_GENE"): ("marker_gene", SGA),
     ("datasets.sga", "COLONIES"): ("colonies", SGA),
     ("datasets.genome", "YEAST_MITOCHONDRIAL_CODE"): ("mitochondrial_code", {"datasets/genome"}),
-    ("merged.subsets", "TEST_SHARE"): ("split", {"merged/subset", "trained/baselines"}),
-    ("merged.subsets", "VALIDATION_SHARE"): ("split", {"merged/subset", "trained/baselines"}),
+    ("merged.subsets", "TEST_SHARE"): ("split", {"merged/subset", "merged/test_set", "trained/baselines"}),
+    ("merged.subsets", "VALIDATION_SHARE"): ("split", {"merged/subset", "merged/test_set", "trained/baselines"}),
     ("trained.baselines", "ALPHAS"): ("ridge", {"trained/baselines"}),
     ("trained.baselines", "FLOOR"): ("ridge", {"trained/baselines"}),
     ("trained.baselines", "FOLDS"): ("ridge", {"trained/baselines"}),
@@ -127,13 +127,14 @@ CONSTANTS = {
     ("trained.estimators", "ELASTIC_NET"): ("fit", FAMILIES),
     ("trained.estimators", "PRECOMPUTED_UP_TO"): ("fit", FAMILIES),
     ("trained.families", "ALIASES"): ("fit", FAMILIES),
+    ("trained.families", "SAMPLES"): ("fit", FAMILIES),
+    ("merged.subsets", "TEST_GENOTYPES"): ("test_genotypes", {"merged/test_set"}),
     ("trained.model_store", "QUANTILES"): ("prediction_interval", FAMILIES),
     ("trained.model_store", "FEWEST_RESIDUALS"): ("prediction_interval", FAMILIES),
-    **{("trained.scores", name): ("score_interval", SCORED) for name in ("DRAWS", "INTERVAL", "FEWEST")},
-    **{
-        ("trained.ceilings", name): ("ceiling", SCORED)
-        for name in ("GRID_POINTS", "ITERATIONS", "ROWS", "DRAWS", "SEED")
-    },
+    **{("trained.resampling", name): ("score_interval", SCORED) for name in ("DRAWS", "INTERVAL")},
+    **{("trained.scores", name): ("score_interval", SCORED) for name in ("FEWEST", "FEWEST_QUERIES", "RESAMPLED")},
+    **{("trained.ceilings", name): ("ceiling", SCORED) for name in ("FEWEST", "SHARE")},
+    ("trained.repeats", "FEWEST"): ("repeat", SCORED),
 }
 
 

@@ -1,4 +1,4 @@
-"""What the query selects, de-duplicated; nested samples of it, one per SIZE; and each sample as a key-value store."""
+"""What the query selects, de-duplicated; nested samples, one per SIZE; the test set of all; samples as key-value stores."""
 
 import contextlib
 import shutil
@@ -12,7 +12,7 @@ from torchcell_assets.partitions import SIZE
 from torchcell_assets.plots import picture
 from torchcell_assets.resources import DataRoot, GraphStore
 from torchcell_assets.schema import Fitness, MergedFitness
-from torchcell_assets.staleness import ContentHash, Policy, result, step
+from torchcell_assets.staleness import ContentHash, Policy, content_hash, result, step
 from torchcell_assets.staleness.provenance import data_versions
 from torchcell_assets.staleness.publish import as_they_are, column_lineage, column_schema, table_metadata
 from torchcell_assets.staleness.stored import PREVIEW_ROWS, listed, preview
@@ -189,6 +189,33 @@ def _spread(path: Path, rows: int) -> pl.DataFrame:
 
 
 @step(
+    name="test_set",
+    uses=[MergedFitness, *SAMPLED, Policy("test_genotypes", subsets.TEST_GENOTYPES)],
+    deps=[FITNESS_KEY],
+    rebuilds=True,
+    kinds={"parquet"},
+)
+def merged_test_set(context: dg.AssetExecutionContext, root: DataRoot) -> dg.MaterializeResult:
+    """One row is one genotype that no model of any size is trained on: what all of them are scored on.
+
+    The test split of all genotypes at the standard condition. It is more than the test split of a small size holds, and the
+    same for every size, so that scores of sizes compare.
+    """
+    rows = subsets.test_set(merged_path(root), STUDY.condition, STUDY.seed)
+    path = root.place("merged", "test_set.parquet")
+    count = rows.group_by("order").len().sort("order")
+    told = {
+        **table_metadata(MergedFitness, rows),
+        **column_lineage((FITNESS_KEY, as_they_are(MergedFitness.columns()))),
+        **{f"order_{order}": number for order, number in count.iter_rows()},
+    }
+    with replacing(path) as temporary:
+        rows.write_parquet(temporary, compression="zstd")
+        made = result(path, content_hash(rows, ["rank"]), metadata=told, files={path: temporary})
+    return made
+
+
+@step(
     name="key_value",
     uses=[MergedFitness, Policy("key_value_format", key_value.FORMAT)],
     deps=[SUBSET_KEY],
@@ -223,4 +250,4 @@ def merged_key_value(context: dg.AssetExecutionContext, root: DataRoot) -> dg.Ma
     return made
 
 
-ASSETS = [merged_fitness, merged_subset, merged_key_value]
+ASSETS = [merged_fitness, merged_subset, merged_test_set, merged_key_value]

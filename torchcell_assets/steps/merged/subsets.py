@@ -1,6 +1,7 @@
 """Nested samples of the merged table, and the split: one row per genotype at the standard condition of the study.
 
-Belongs here: which rows are eligible, their order, train / validation / test. Does not: pooling (fitness.py).
+Belongs here: which rows are eligible, their order, train / validation / test, the one test set of all sizes. Does not:
+pooling (fitness.py).
 
 Order and split follow SHA-256 of the seed and the sorted gene set, so they are the same on every machine, 1e3 is part
 of 1e4, and alleles of one gene never straddle two splits. The order uses the first half of the digest and the split
@@ -34,6 +35,8 @@ SPLITS = ("train", "validation", "test")
 VALIDATION_SHARE = TEST_SHARE = 0.1
 SHARES = {"test": TEST_SHARE, "validation": VALIDATION_SHARE}
 """Split -> its share of the gene sets; the rest is for training."""
+TEST_GENOTYPES = 20_000
+"""Rows of the test set at most: a correlation of 20,000 has an interval of +-0.01, and every model predicts them all."""
 
 ROWS = 131_072
 """Rows of a batch, and of a row group of the stored file; a multiple of DuckDB's 2,048."""
@@ -115,6 +118,20 @@ def table(
 ) -> pl.DataFrame:
     """What `batches` gives, as one table: for what is known to be small."""
     return pl.concat(batches(path, condition, seed, deletions_only=deletions_only, order=order))
+
+
+def test_set(path: Path, condition: Condition, seed: int) -> pl.DataFrame:
+    """What models of every size are scored on: the test genotypes of all that are eligible, at most TEST_GENOTYPES of them.
+
+    Rows as those of `batches`, ranked anew: where training genotypes come or go, nothing changes here. The split depends on
+    the gene set alone, so that no training split of any size holds one of these gene sets.
+    """
+    kept: list[pl.DataFrame] = []
+    for batch in batches(path, condition, seed):
+        kept.append(batch.filter(pl.col("split") == "test"))
+        if sum(part.height for part in kept) >= TEST_GENOTYPES:
+            break
+    return _numbered(pl.concat(kept).head(TEST_GENOTYPES).drop("rank"), 0)
 
 
 def singles(path: Path, condition: Condition, seed: int) -> pl.DataFrame:

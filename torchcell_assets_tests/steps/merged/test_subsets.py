@@ -227,3 +227,17 @@ def test_a_foreign_file_is_refused(tmp_path):
     path.write_bytes(b"not a database")
     with pytest.raises(fitness.MergeError, match="materialize merged/fitness again"):
         subsets.table(path, CONDITION, 1)
+
+
+def test_the_test_set_holds_the_test_split_of_all_and_nothing_of_what_any_size_trains_on(merged, monkeypatch):
+    path = merged
+    every = subsets.table(path, CONDITION, 1)
+    found = subsets.test_set(path, CONDITION, 1)
+    expected = every.filter(pl.col("split") == "test")
+    assert found["genotype"].to_list() == expected["genotype"].to_list() and found.height > 100
+    assert found["rank"].to_list() == list(range(found.height)) and found.schema == every.schema
+    assert not set(found["genes"]) & set(every.filter(pl.col("split") != "test")["genes"])
+    # bounded, the first in the order of all; whatever the batches
+    monkeypatch.setattr(subsets, "TEST_GENOTYPES", 50)
+    monkeypatch.setattr(subsets, "ROWS", 256)
+    assert subsets.test_set(path, CONDITION, 1)["genotype"].to_list() == expected["genotype"].head(50).to_list()
