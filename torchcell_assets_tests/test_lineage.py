@@ -27,11 +27,20 @@ PARENTS = {
     },
     "merged/fitness": {f"graph/{name}" for name in FITNESS},
     "merged/subset": {"merged/fitness"},
+    "merged/test_set": {"merged/fitness"},
     "merged/key_value": {"merged/subset"},
     "representations/gene_embedding": {"datasets/genome"},
-    "trained/baselines": {"merged/subset", "merged/fitness"},
-    **{f"trained/{family}": {"merged/subset", "representations/gene_embedding"} for family in FAMILIES},
-    "trained/scoreboard": {"trained/baselines", *(f"trained/{family}" for family in FAMILIES)},
+    "trained/baselines": {"merged/subset", "merged/test_set", "merged/fitness"},
+    **{
+        f"trained/{family}": {"merged/subset", "merged/test_set", "representations/gene_embedding"}
+        for family in FAMILIES
+    },
+    "trained/scoreboard": {
+        "merged/test_set",
+        "merged/fitness",
+        "trained/baselines",
+        *(f"trained/{family}" for family in FAMILIES),
+    },
 }
 
 
@@ -88,7 +97,7 @@ def test_every_asset_points_at_its_code():
         assert Path(references[0].file_path).parts[-3:] == ("steps", node.key.path[0], "assets.py")
         assert all(Path(one.file_path).is_file() for one in references)
     shown = [one.label for one in GRAPH.get(key("merged/fitness")).metadata["dagster/code_references"].code_references]
-    assert shown == ["merged_fitness", "fitness.cypher", "perturbations.cypher", "pooling.sql", "replicates.sql"]
+    assert shown == ["merged_fitness", "numbers", "measurements", "fitness.cypher", "perturbations.cypher"]
 
 
 def test_every_asset_has_the_check_that_shows_staleness():

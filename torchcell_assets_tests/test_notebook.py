@@ -15,7 +15,7 @@ from torchcell_assets.steps.trained.families import fit_cell
 from torchcell_assets.steps.trained.model_store import ModelFileError
 from torchcell_assets.steps.trained.scoreboard import Cell
 from torchcell_assets.storage import replacing
-from torchcell_assets_tests.steps.trained.synthetic import gene_names, one_hot_embedding, screen
+from torchcell_assets_tests.steps.trained.synthetic import gene_names, one_hot_embedding, rows
 from torchcell_assets_tests.steps.trained.test_families import SMALL
 
 NAMES = gene_names(40)
@@ -33,7 +33,7 @@ def root(tmp_path_factory) -> Path:
     pl.DataFrame(filled, schema=types).write_parquet(root / "datasets" / "genome.parquet")
     embedding = one_hot_embedding(NAMES)
     store(root, embedding)
-    fitted = fit_cell(screen(250, genes=len(NAMES)), embedding, "elastic_net", SMALL, "pert_sum")
+    fitted = fit_cell(rows(250, genes=len(NAMES)), embedding, "elastic_net", SMALL, "pert_sum")
     cell = Cell(root / "trained", "elastic_net", "1e3", "one_hot")
     model = model_store.Model(fitted.pipeline, model_store.manifest_of(fitted, embedding, "1e3"))
     model_store.write(cell.model("pert_sum"), model)

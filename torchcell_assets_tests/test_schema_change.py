@@ -32,6 +32,7 @@ MERGED = {("merged/fitness", None)}
 SUBSETS = {("merged/subset", "1e3"), ("merged/subset", "1e4")}
 KEY_VALUE = {("merged/key_value", "1e3")}
 EMBEDDINGS = {("representations/gene_embedding", "one_hot"), ("representations/gene_embedding", "random_10")}
+TEST_SET = {("merged/test_set", None)}
 BASELINES = {("trained/baselines", "1e3")}
 FAMILIES = ("elastic_net", "support_vector", "random_forest")
 CELLS = {(f"trained/{family}", f"{name}|1e3") for family in FAMILIES for name in ("one_hot", "random_10")}
@@ -40,15 +41,21 @@ SCOREBOARD = {("trained/scoreboard", None)}
 # class -> (what an edit of it outdates, what follows once that was rebuilt and its last assets have other data)
 TOUCHED: dict[str, tuple[set[Cell], set[Cell]]] = {
     "Gene": (GENOME | EMBEDDINGS, CELLS),
-    "Perturbation": (FITNESS_RECORDS | INTERACTION_RECORDS | VIABILITY_RECORDS | MERGED, SUBSETS | BASELINES),
-    "Record": (FITNESS_RECORDS | INTERACTION_RECORDS | VIABILITY_RECORDS | MERGED, SUBSETS | BASELINES),
-    "Fitness": (FITNESS_RECORDS | MERGED, SUBSETS | BASELINES),
+    "Perturbation": (
+        FITNESS_RECORDS | INTERACTION_RECORDS | VIABILITY_RECORDS | MERGED,
+        SUBSETS | TEST_SET | BASELINES | SCOREBOARD,
+    ),
+    "Record": (
+        FITNESS_RECORDS | INTERACTION_RECORDS | VIABILITY_RECORDS | MERGED,
+        SUBSETS | TEST_SET | BASELINES | SCOREBOARD,
+    ),
+    "Fitness": (FITNESS_RECORDS | MERGED, SUBSETS | TEST_SET | BASELINES | SCOREBOARD),
     "Interaction": (INTERACTION_RECORDS, set()),
     "Viability": (VIABILITY_RECORDS, set()),
-    "MergedFitness": (MERGED | SUBSETS | KEY_VALUE | BASELINES | CELLS, SCOREBOARD),
+    "MergedFitness": (MERGED | SUBSETS | TEST_SET | KEY_VALUE | BASELINES | CELLS, SCOREBOARD),
     "Embedding": (EMBEDDINGS, CELLS),
     "Prediction": (BASELINES | CELLS, SCOREBOARD),
-    "Score": (BASELINES | CELLS | SCOREBOARD, set()),
+    "Score": (SCOREBOARD, set()),
 }
 
 NEW_FIELD = "    note = dy.String(nullable=True)\n"
@@ -206,7 +213,7 @@ def test_a_changed_query_outdates_the_merged_table_alone(mirror):
     assert mirror.outdated() == MERGED
     assert mirror.why("merged/fitness") == "file steps/graph/queries/fitness.cypher changed"
     mirror.run(MERGED)
-    assert_other_data_reach(mirror, MERGED, SUBSETS | BASELINES)
+    assert_other_data_reach(mirror, MERGED, SUBSETS | TEST_SET | BASELINES | SCOREBOARD)
 
 
 def test_a_dataset_that_left_the_study_outdates_the_genes_of_the_graph_with_which_it_leaves(mirror):
@@ -216,7 +223,7 @@ def test_a_dataset_that_left_the_study_outdates_the_genes_of_the_graph_with_whic
     assert mirror.outdated() == {("graph/genome", None)}
 
 
-@pytest.mark.parametrize("policy", ["file steps/merged/pooling.sql", "policy merge_key"])
+@pytest.mark.parametrize("policy", ["policy pooling", "policy merge_key"])
 def test_a_changed_merge_policy_outdates_the_merged_table_alone(mirror, policy):
     mirror.deploy(with_use(mirror.specs, policy, lambda said: f"another {said}"))
     assert mirror.outdated() == MERGED

@@ -12,7 +12,7 @@ from torchcell_assets.errors import TorchcellError
 from torchcell_assets.steps.representations import table
 from torchcell_assets.steps.trained import model_store
 from torchcell_assets.steps.trained.families import FAMILIES, alias_of, fit_cell
-from torchcell_assets_tests.steps.trained.synthetic import gene_names, one_hot_embedding, random_embedding, screen
+from torchcell_assets_tests.steps.trained.synthetic import gene_names, one_hot_embedding, random_embedding, rows
 from torchcell_assets_tests.steps.trained.test_families import SMALL
 
 NAMES = gene_names(300)
@@ -20,7 +20,7 @@ NAMES = gene_names(300)
 
 def store(path, family="elastic_net", embedding=None, aggregation="pert_sum"):
     embedding = embedding or random_embedding(NAMES, 6)
-    fitted = fit_cell(screen(250), embedding, family, SMALL, aggregation)
+    fitted = fit_cell(rows(250), embedding, family, SMALL, aggregation)
     model = model_store.Model(fitted.pipeline, model_store.manifest_of(fitted, embedding, "1e3"))
     model_store.write(path, model)
     return fitted, embedding
@@ -62,7 +62,7 @@ def test_no_pickle_is_written(tmp_path):
 def test_the_interval_holds_for_about_95_percent(tmp_path):
     path = tmp_path / "model.skops"
     embedding = one_hot_embedding(gene_names(60))
-    fitted = fit_cell(screen(1500, genes=60), embedding, "elastic_net", SMALL, "pert_sum")
+    fitted = fit_cell(rows(1500, genes=60), embedding, "elastic_net", SMALL, "pert_sum")
     model_store.write(path, model_store.Model(fitted.pipeline, model_store.manifest_of(fitted, embedding, "1e3")))
     test = fitted.predictions.filter(pl.col("split").cast(pl.String) == "test")
     found = model_store.predict(model_store.read(path), embedding, [genes.split("+") for genes in test["genes"]])
@@ -205,7 +205,7 @@ def test_the_interval_is_that_of_the_residuals_of_the_same_order():
     assert set(quantiles) == {"0", "1", "2"}  # 39 residuals are too few
     assert set(model_store.residual_quantiles(residuals({1: 401, 3: 40}, {1: 0.1, 3: 9.0}))) == {"0", "1", "3"}
     embedding = one_hot_embedding(NAMES)
-    fitted = fit_cell(screen(250), embedding, "elastic_net", SMALL, "pert_sum")
+    fitted = fit_cell(rows(250), embedding, "elastic_net", SMALL, "pert_sum")
     manifest = model_store.manifest_of(fitted, embedding, "1e3") | {"residual_quantiles": quantiles}
     genotypes = [NAMES[:1], NAMES[:2], NAMES[:3]]
     found = model_store.predict(model_store.Model(fitted.pipeline, manifest), embedding, genotypes)
