@@ -98,8 +98,8 @@ def predict(
     Returns:
         One row per mutant, with the columns
         `genes`, `order`: systematic names, sorted and joined by +; how many there are.
-        `predicted`, `low`, `high`: fitness, and its 95 % interval by the out-of-fold residuals of like genotypes. They hold little
-            of true fitness below 0.5.
+        `predicted`, `low`, `high`: fitness, and its 95 % interval by the out-of-fold residuals of like genotypes. They hold
+            little of true fitness below 0.5.
         `genes_unseen`: genes that no training genotype of the model lacks: of these it knows no more than their vector tells.
         `genes_unknown`: genes that the representation lacks; they count as the mean gene.
         `essential`, `essential_source`: whether the deletion of some of the genes is lethal, and which datasets say so or

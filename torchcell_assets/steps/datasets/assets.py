@@ -10,7 +10,7 @@ import polars as pl
 from torchcell_assets.plots import picture
 from torchcell_assets.resources import DataRoot, RawFiles
 from torchcell_assets.staleness import Policy, publish, publish_batches, step
-from torchcell_assets.steps.datasets import DATASETS, GENOME, figures, retired_names
+from torchcell_assets.steps.datasets import DATASETS, GENOME, figures
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
 from torchcell_assets.steps.datasets.retired_names import Found
 from torchcell_assets.study import current
@@ -22,11 +22,7 @@ if TYPE_CHECKING:
 def _asset(dataset: Dataset) -> dg.AssetsDefinition:
     @step(
         name=dataset.name,
-        uses=[
-            *(dataset.record, *dataset.raw_files),
-            *(Policy(*one) for one in dataset.policies.items()),
-            *([] if dataset is GENOME else [Policy("retired_names", retired_names.RULE)]),
-        ],
+        uses=[dataset.record, *dataset.raw_files, *(Policy(*one) for one in dataset.stored_by.items())],
         logic=dataset.logic,
         code=[dataset.parse],
         description=dataset.description,

@@ -70,6 +70,11 @@ class Dataset:
         """`sources`, and what retired names are looked up in."""
         return self.sources if self.record is Gene else tuple(dict.fromkeys([*self.sources, *retired_names.SOURCES]))
 
+    @property
+    def stored_by(self) -> dict[str, Any]:
+        """`policies`, and the rule by which retired names are resolved."""
+        return {**self.policies, **({} if self.record is Gene else {"retired_names": retired_names.RULE})}
+
     def read(self, path_of: Callable[[Source], Path]) -> Parsed | Iterator[Parsed]:
         """The records of the raw files that `path_of` finds, with retired names resolved and contradictions marked.
 

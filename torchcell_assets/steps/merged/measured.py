@@ -1,7 +1,7 @@
 """What the merged table knows of mutants that a person asks for.
 
-Belongs here: measured genotypes that a mutant contains, names of genes that stand in the table. Does not: samples of it
-(subsets.py), predictions (steps/trained).
+Belongs here: measured genotypes that a mutant contains, or that lack certain genes; names of genes that stand in the table.
+Does not: samples of it (subsets.py), predictions (steps/trained).
 """
 
 import itertools
@@ -58,6 +58,13 @@ def genes_among(path: Path, names: Collection[str]) -> set[str]:
         return set()
     rows = fitness.read(path, "list_has_any(string_split(genes, ?), ?)", [GENE_SEPARATOR, sorted(names)], ["genes"])
     return set(rows["genes"].str.split(GENE_SEPARATOR).explode()) & set(names)
+
+
+def without_essential_genes(path: Path, essential: Collection[str]) -> pl.DataFrame:
+    """Rows of haploid deletions in a merged file that lack one of these genes: `genes` and TOLD, by genotype and temperature."""
+    where = "haploid AND deletions_only AND list_has_any(string_split(genes, ?), ?)"
+    rows = fitness.read(path, where, [GENE_SEPARATOR, sorted(essential)], ["genes", *TOLD])
+    return rows.sort("genotype", "temperature")
 
 
 def _largest(path: Path) -> int:

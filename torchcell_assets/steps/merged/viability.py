@@ -3,9 +3,9 @@
 Belongs here: the rule by which calls become an answer, and what is told of it. Does not: reading publications
 (steps/datasets), leaving genotypes out of a sample (subsets.py).
 
-A call counts where nothing of the gene is left: the deletion of one gene in a haploid strain, or of both copies in a diploid. What
-a heterozygous strain does is none. Where datasets disagree, the gene counts as essential: a strain that somebody could not get
-is no ground for a number. Of a gene that has strains of two parts, one that dies is enough.
+A call counts where nothing of the gene is left: the deletion of one gene in a haploid strain, or of both copies in a
+diploid. What a heterozygous strain does is none. Where datasets disagree, the gene counts as essential: a strain that somebody
+could not get is no ground for a number. Of a gene that has strains of two parts, one that dies is enough.
 """
 
 from collections.abc import Mapping

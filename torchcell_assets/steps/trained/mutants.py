@@ -75,10 +75,8 @@ def best_model(scoreboard: pl.DataFrame) -> str | None:
     greatest Spearman, then the first name. None where no model stands on the board.
     """
     names = ["model", "size", "representation", "aggregation"]
-    text = scoreboard.with_columns(pl.col("split", "metric").cast(pl.String))
-    scored = text.filter(
-        pl.col("split") == "train", pl.col("order") == 0, pl.col("representation") != "none", pl.col("value").is_not_null()
-    )  # fmt: skip
+    text = scoreboard.with_columns(pl.col("split", "metric", "kind").cast(pl.String))
+    scored = text.filter(pl.col("value").is_not_null(), split="train", order=0, kind="model")
     size = pl.when(pl.col("size") == "all").then(float("inf")).otherwise(pl.col("size").cast(pl.Float64, strict=False))
     wide = scored.pivot("metric", index=names, values="value", aggregate_function="first")
     if wide.is_empty() or "rmse" not in wide.columns:
