@@ -11,8 +11,8 @@ A genotype without conditional alleles that has no row at the temperature of the
 temperatures from which it may be assumed; its row keeps the temperature at which it was measured, and tells so. The temperature
 decides before the kind of evidence does: what was derived at the exact one is taken rather than what was measured at another.
 Rows whose measurements differ with a p-value below the condition's `consistency` are as if they were not there: another row of
-the genotype may take their place. One without a p-value (a single measurement) stays. Deletions of the genes in `without` are left
-out: those of strains that do not live (viability.py).
+the genotype may take their place. One without a p-value (a single measurement) stays. Deletions of the genes in `without` are
+left out: those of strains that do not live (viability.py).
 
 DuckDB filters and sorts, within a bound of memory and on the disk beyond it; rows come out of it batch by batch, so
 that a table of any size passes through. Of a sample, only the rows that it needs are ever put together.
