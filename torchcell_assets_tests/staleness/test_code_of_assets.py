@@ -61,7 +61,7 @@ def test_every_deployed_asset_and_every_dataset_is_recorded():
         ("trained/baselines", ("steps.merged.subsets", "TEST_SHARE")),  # of which the singles are taken
         ("trained/elastic_net", ("steps.trained.estimators", "scaler")),
         ("trained/elastic_net", ("steps.trained.search", "choose")),
-        ("trained/elastic_net", ("steps.trained.model_store", "QUANTILES")),
+        ("trained/elastic_net", ("steps.trained.intervals", "QUANTILES")),
         ("trained/random_forest", ("steps.representations.permuted", "permuted")),
         ("trained/scoreboard", ("steps.trained.resampling", "centred_ranks")),
         ("trained/scoreboard", ("steps.trained.ceilings", "SHARE")),

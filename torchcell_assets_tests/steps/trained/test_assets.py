@@ -22,6 +22,7 @@ from torchcell_assets.steps.representations.assets import ASSETS as REPRESENTATI
 from torchcell_assets.steps.trained import assets, baselines, families, model_store, scoreboard, scores
 from torchcell_assets.storage import replacing
 from torchcell_assets_tests.mirror import QUIET
+from torchcell_assets_tests.steps.merged.test_viability import stored
 from torchcell_assets_tests.steps.trained.synthetic import gene_names, one_hot_embedding, random_embedding, screen
 from torchcell_assets_tests.steps.trained.test_families import SMALL
 
@@ -84,6 +85,10 @@ def made(tmp_path_factory) -> Path:
     fitness.write(made.root.place("merged", "fitness.duckdb"), pl.DataFrame(schema=polars_schema(MergedFitness)))
     made.stored(*SUBSET, "A")
     made.stored("merged/fitness", None, "A")
+    made.root.table("datasets", "x").parent.mkdir()
+    for name in ("viability_deletion_project", "viability_deutschbauer2005"):
+        stored(made.root.table("datasets", name), (False, [("YPR204W", "deletion", "haploid")]))
+        made.stored(f"datasets/{name}", None, "A")
     for embedding in (one_hot_embedding(NAMES), random_embedding(NAMES, 10)):
         with replacing(
             made.root.place("representations", "gene_embedding", f"{embedding.key}.safetensors")
