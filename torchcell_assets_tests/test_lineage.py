@@ -97,7 +97,7 @@ def test_every_asset_points_at_its_code():
         assert Path(references[0].file_path).parts[-3:] == ("steps", node.key.path[0], "assets.py")
         assert all(Path(one.file_path).is_file() for one in references)
     shown = [one.label for one in GRAPH.get(key("merged/fitness")).metadata["dagster/code_references"].code_references]
-    assert shown == ["merged_fitness", "fitness.cypher", "perturbations.cypher", "pooling.sql", "replicates.sql"]
+    assert shown == ["merged_fitness", "numbers", "measurements", "fitness.cypher", "perturbations.cypher"]
 
 
 def test_every_asset_has_the_check_that_shows_staleness():

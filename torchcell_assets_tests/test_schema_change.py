@@ -223,7 +223,7 @@ def test_a_dataset_that_left_the_study_outdates_the_genes_of_the_graph_with_whic
     assert mirror.outdated() == {("graph/genome", None)}
 
 
-@pytest.mark.parametrize("policy", ["file steps/merged/pooling.sql", "policy merge_key"])
+@pytest.mark.parametrize("policy", ["policy pooling", "policy merge_key"])
 def test_a_changed_merge_policy_outdates_the_merged_table_alone(mirror, policy):
     mirror.deploy(with_use(mirror.specs, policy, lambda said: f"another {said}"))
     assert mirror.outdated() == MERGED

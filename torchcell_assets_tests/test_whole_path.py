@@ -116,7 +116,7 @@ def test_the_merged_table_is_what_the_reference_makes_of_all_records(platform):
     tables = [pl.read_parquet(platform.root.table("datasets", dataset.name)) for dataset in FITNESS_DATASETS]
     columns = ["perturbations", *(name for name in SELECTION if name != "ordinal")]
     selected = pl.concat(table.select(columns) for table in tables).with_columns(
-        pl.col(name).cast(pl.String) for name in ("reference", "medium_class", "evidence", "uncertainty_type")
+        pl.col(name).cast(pl.String) for name in ("reference", "medium_class", "assay", "evidence", "uncertainty_type")
     )
     expected = reference.merged(selected)
     stored = fitness.read(merged(platform))

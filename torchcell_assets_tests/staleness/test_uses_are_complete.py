@@ -1,7 +1,6 @@
-"""What an asset's code names, the asset declares: a class, source or query file that is missing in `uses` is named here.
+"""What an asset's code names, the asset declares: a class or a source that is missing in `uses` is named here.
 
-Read from the source text. Of an asset: the body of its function and, whole, the modules of its own step that the body
-names. Of a dataset: its module.
+Read from the source text. Of an asset: the body of its function. Of a dataset: its module.
 """
 
 import ast
@@ -17,6 +16,7 @@ from torchcell_assets.schema import RECORD_CLASSES, Perturbation
 from torchcell_assets.sources import Source, catalog
 from torchcell_assets.staleness.provenance import USES_METADATA
 from torchcell_assets.steps.datasets import DATASETS, GENOME, Dataset
+from torchcell_assets.steps.merged import between_publications, pooling
 from torchcell_assets.steps.representations.recipes import RECIPES
 from torchcell_assets_tests.mirror import deployed
 
@@ -36,13 +36,6 @@ def named(tree: ast.AST) -> set[str]:
     return names | {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
 
 
-def of_step(module: ModuleType, names: set[str]) -> list[ModuleType]:
-    """The modules of the same step that these names stand for."""
-    package = module.__name__.rpartition(".")[0]
-    found = [vars(module).get(name) for name in sorted(names)]
-    return [m for m in found if isinstance(m, ModuleType) and m.__name__.startswith(package + ".")]
-
-
 def functions(module: ModuleType) -> list[ast.FunctionDef]:
     """The functions under a `step` decorator, also those that a factory makes."""
     tree = ast.parse(inspect.getsource(module))
@@ -55,17 +48,6 @@ def functions(module: ModuleType) -> list[ast.FunctionDef]:
             for d in node.decorator_list
         )
     ]
-
-
-def files_named(module: ModuleType, function: ast.FunctionDef) -> set[str]:
-    """Query and policy files in a constant that the body, or a module of the step behind a name of it, reads."""
-    names = {name for statement in function.body for name in named(statement)}
-    modules = [module, *of_step(module, names)]
-    for one in modules[1:]:  # and what these import of the step
-        modules += [m for m in of_step(one, named(ast.parse(inspect.getsource(one)))) if m not in modules]
-    texts = {name: value for m in modules for name, value in vars(m).items() if isinstance(value, Path)}
-    used = names | {name for m in modules[1:] for name in named(ast.parse(inspect.getsource(m)))}
-    return {texts[name].name for name in used & texts.keys() if texts[name].suffix in (".cypher", ".sql")}
 
 
 def declared(function: ast.FunctionDef) -> set[str]:
@@ -94,16 +76,11 @@ def test_an_asset_declares_every_record_class_that_its_body_names(module, functi
     assert not lacking, f"{function.name} names {sorted(lacking)} and does not declare them in `uses`"
 
 
-def test_the_merged_table_declares_every_query_and_policy_file_that_it_reads():
-    module = importlib.import_module("torchcell_assets.steps.merged.assets")
-    function = next(f for f in functions(module) if f.name == "merged_fitness")
-    read = files_named(module, function)
-    assert "pooling.sql" in read
-    uses = {
-        Path(name.removeprefix("file ")).name for name in deployed()["merged/fitness"].uses if name.startswith("file ")
-    }
-    assert read <= uses, f"merged/fitness reads {sorted(read - uses)} and does not declare them in `uses`"
-    assert {"fitness.cypher", "perturbations.cypher"} <= uses
+def test_the_merged_table_declares_what_selects_and_what_pools():
+    uses = deployed()["merged/fitness"].uses
+    queries = {Path(name.removeprefix("file ")).name for name in uses if name.startswith("file ")}
+    assert queries == {"fitness.cypher", "perturbations.cypher"}
+    assert uses["policy pooling"] == [*pooling.POOLINGS, {"own variance from": between_publications.ENOUGH}]
 
 
 @pytest.mark.parametrize("dataset", [GENOME, *DATASETS], ids=lambda dataset: dataset.name)

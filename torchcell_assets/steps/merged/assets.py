@@ -15,13 +15,15 @@ from torchcell_assets.schema import Fitness, MergedFitness
 from torchcell_assets.staleness import ContentHash, Policy, content_hash, result, step
 from torchcell_assets.staleness.provenance import data_versions
 from torchcell_assets.staleness.publish import as_they_are, column_lineage, column_schema, table_metadata
-from torchcell_assets.staleness.stored import PREVIEW_ROWS, preview
+from torchcell_assets.staleness.stored import PREVIEW_ROWS, listed, preview
 from torchcell_assets.steps.datasets.assets import of_the_study
 from torchcell_assets.steps.datasets.dataset import Dataset
 from torchcell_assets.steps.graph import read
 from torchcell_assets.steps.graph.checks import materialized_build
-from torchcell_assets.steps.merged import figures, fitness, key_value, pooled, subsets
+from torchcell_assets.steps.merged import figures, fitness, key_value, pooling, subsets
+from torchcell_assets.steps.merged.between_publications import ENOUGH
 from torchcell_assets.steps.merged.key_value_store import KeyValueStore
+from torchcell_assets.steps.merged.measurements import measurements
 from torchcell_assets.storage import alone, replacing
 from torchcell_assets.study import current
 
@@ -34,6 +36,8 @@ FITNESS_KEY = dg.AssetKey(["merged", "fitness"])
 SUBSET_KEY = dg.AssetKey(["merged", "subset"])
 SAMPLED = (Policy("condition", [repr(STUDY.condition), STUDY.seed]), Policy("split", subsets.SHARES))
 """What decides which genotypes are taken from the merged table, and into which split each falls."""
+LISTED = 20
+"""Rows whose measurements agree least, on the page."""
 DRAWN = ["order", "haploid", "deletions_only", "value"]
 
 
@@ -54,20 +58,26 @@ def merged_path(root: DataRoot) -> Path:
         MergedFitness,
         STUDY.query,
         read.PERTURBATIONS,
-        pooled.POOLING,
-        pooled.REPLICATES,
         Policy("merge_key", STUDY.merge_key),
+        Policy("pooling", [*pooling.POOLINGS, {"own variance from": ENOUGH}]),
     ],
     deps=[graph_key(dataset) for dataset in FITNESS_DATASETS],
     rebuilds=True,
     kinds={"duckdb", "neo4j"},
+    code=[pooling.numbers, measurements],
 )
 def merged_fitness(context: dg.AssetExecutionContext, root: DataRoot, store: GraphStore) -> dg.MaterializeResult:
-    """One row is one genotype at one temperature, in one class of media, pooled over independent measurements.
+    """One row is one genotype at one temperature, in one class of media and one kind of assay, pooled over its measurements.
 
-    Selected by the study's Cypher query from the graph, page by page; de-duplicated in DuckDB. Open it with
-    `duckdb data/merged/fitness.duckdb`; beside the table `fitness` it holds `replicates`, the pairs of publications
-    that measured one genotype. Used by `merged/subset`.
+    Selected by the study's Cypher query from the graph, page by page. Pooled by random effects where every measurement has
+    a standard error, with equal weights where one has none: the column `pooling` says which, `consistency` how well the
+    measurements agree, `laboratories` from how many hands they come. `shared_error` is what rows of one query or array
+    strain have in common.
+    With the merge key `paper` a row is a gene set, and mixes alleles, assays, zygosities and conditions.
+
+    Open it with `duckdb data/merged/fitness.duckdb`; beside the table `fitness` it holds `replicates`, what two publications
+    measured of one genotype under one condition, and `between_publications`, by how much they differ beyond what they state. Used
+    by `merged/subset`.
     """
     path, pages = merged_path(root), root.place("merged", "pages")
     # the pages are shared, so that a reading which was killed goes on: one process at a time
@@ -84,7 +94,9 @@ def _told(merged: fitness.Merged, path: Path, loaded: int) -> dict[str, Any]:
     """What the page of `merged/fitness` shows. path: of the written file; loaded: experiments in the graph."""
     pairs = fitness.replicates(path)
     names = {dataset.publication: dataset.name.split("_", 1)[1] for dataset in FITNESS_DATASETS}
-    r = figures.pearson(pairs)
+    rules = fitness.rules(path)
+    several = {rule: counts for rule, counts in rules.items() if rule != "single"}
+    tested = sum(rows for rows, _ in several.values())
 
     def by_order() -> "Figure":
         return figures.fitness_by_order(fitness.read(path, "haploid AND deletions_only", columns=DRAWN))
@@ -99,7 +111,11 @@ def _told(merged: fitness.Merged, path: Path, loaded: int) -> dict[str, Any]:
         "excluded": dg.MetadataValue.json(merged.excluded),
         "by_order": picture("fitness by order", by_order),
         "replicates": picture("replicates", lambda: figures.replicate_scatter(pairs, names)),
-        **({"replicate_pearson": r} if r is not None else {}),
+        "agreement_of_publications": listed(figures.agreement(pairs)),
+        "between_publications": listed(fitness.between_publications(path)),
+        **{f"rows_{rule}": rows for rule, (rows, _) in rules.items()},
+        "share_of_pooled_with_p_below_0.05": sum(apart for _, apart in several.values()) / tested if tested else 0.0,
+        "least_consistent": listed(fitness.least_consistent(path, LISTED)),
     }
 
 
@@ -127,7 +143,9 @@ def _read(context: dg.AssetExecutionContext, store: GraphStore, pages: Path) -> 
 def merged_subset(context: dg.AssetExecutionContext, root: DataRoot) -> dg.MaterializeResult:
     """One row is one haploid deletion genotype at the standard condition of the study, with its rank and its split.
 
-    Nested: `1e3` is the beginning of `1e4`. Order and split follow a hash of the gene set, the same on every machine.
+    A genotype without a row at the standard temperature may be taken from another one, from which the study assumes it;
+    its row says at which it was measured. Nested: `1e3` is the beginning of `1e4`. Order and split follow a hash of the
+    gene set, the same on every machine.
     """
     merged, size, condition = merged_path(root), context.partition_key, STUDY.condition
     path = root.table("merged/subset", size)

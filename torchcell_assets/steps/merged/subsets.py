@@ -7,18 +7,25 @@ Order and split follow SHA-256 of the seed and the sorted gene set, so they are 
 of 1e4, and alleles of one gene never straddle two splits. The order uses the first half of the digest and the split
 the second: were they the same digits, the smallest sample would hold nothing but training genotypes.
 
+A genotype without conditional alleles that has no row at the temperature of the condition is taken from the first of the
+temperatures from which it may be assumed; its row keeps the temperature at which it was measured, and tells so. The temperature
+decides before the kind of evidence does: what was derived at the exact one is taken rather than what was measured at another.
+Rows whose measurements differ with a p-value below the condition's `consistency` are as if they were not there: another row of
+the genotype may take their place. One without a p-value (a single measurement) stays.
+
 DuckDB filters and sorts, within a bound of memory and on the disk beyond it; rows come out of it batch by batch, so
 that a table of any size passes through. Of a sample, only the rows that it needs are ever put together.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import duckdb
 import polars as pl
 
 from torchcell_assets.errors import TorchcellError
+from torchcell_assets.schema.genotype import FIELD_SEPARATOR
 from torchcell_assets.schema.records import MergedFitness, polars_schema
 from torchcell_assets.staleness.stored import RowGroups
 from torchcell_assets.steps.merged.fitness import TABLE, MergeError
@@ -36,6 +43,9 @@ ROWS = 131_072
 MEMORY = "1GB"
 """What the sort may take; the rest goes to the disk."""
 
+CONDITIONAL = "temperature_sensitive"
+"""Kind of alleles whose effect is another at another temperature: what was measured there is assumed nowhere else."""
+
 SCHEMA = {**polars_schema(MergedFitness), "split": pl.String, "rank": pl.UInt32}
 
 
@@ -47,8 +57,7 @@ def available(path: Path, condition: Condition, *, scratch: Path | None = None) 
     """Number of haploid deletion genotypes at the standard condition."""
     where, parameters = _eligible(condition, deletions_only=True)
     with _opened(path, scratch) as connection:
-        # one row per genotype and kind of evidence: with one kind there is nothing to be told apart
-        counted = "count(DISTINCT genotype)" if len(condition.evidence) > 1 else "count(*)"
+        counted = "count(DISTINCT genotype)" if _rows_of_one(condition) > 1 else "count(*)"
         return connection.sql(f"SELECT {counted} FROM {TABLE} WHERE {where}", params=parameters).fetchall()[0][0]
 
 
@@ -79,7 +88,7 @@ def batches(
     order: int | None = None,
     scratch: Path | None = None,
 ) -> Iterator[pl.DataFrame]:
-    """One row per haploid genotype at the standard condition, measured before derived, with `rank` and `split`.
+    """One row per haploid genotype at the standard condition, the preferred one, with `rank` and `split`.
 
     path: a merged file. limit: the first so many; all by default. order: of genotypes with so many genes alone.
     scratch: a folder for what does not fit into memory; by default DuckDB's own, beside the file.
@@ -87,17 +96,17 @@ def batches(
     Raises MergeError if `path` is no merged file.
     """
     where, parameters = _eligible(condition, deletions_only, order)
-    preference = "list_position(?, CAST(evidence AS VARCHAR))"
-    keys = f"SELECT rowid AS at, sha256(? || ':' || genes) AS digest, {preference} AS preference"
-    filled = [str(seed), list(condition.evidence), *parameters]
-    sort = "ORDER BY digest, genotype, preference"
+    preferred = "list_position(?, temperature) AS nearest, list_position(?, CAST(evidence AS VARCHAR)) AS preference"
+    keys = f"SELECT rowid AS at, sha256(? || ':' || genes) AS digest, {preferred}"
+    filled = [str(seed), _temperatures(condition), list(condition.evidence), *parameters]
+    sort = "ORDER BY digest, genotype, nearest, preference"
     if limit is None:
         columns = keys.replace("rowid AS at", f"{TABLE}.*")
         query = f"{columns} FROM {TABLE} WHERE {where} {sort}"
     else:
-        # a genotype has at most one row per kind of evidence, so these hold the first `limit` genotypes
-        first = f"{keys} FROM {TABLE} WHERE {where} {sort} LIMIT {limit * len(condition.evidence)}"
-        query = f"SELECT {TABLE}.*, digest FROM {TABLE} JOIN ({first}) AS first ON {TABLE}.rowid = first.at {sort}"
+        # of that many rows, the first `limit` genotypes are whole
+        first = f"{keys} FROM {TABLE} WHERE {where} {sort} LIMIT {limit * _rows_of_one(condition)}"
+        query = f"SELECT {TABLE}.*, first.* FROM {TABLE} JOIN ({first}) AS first ON {TABLE}.rowid = first.at {sort}"
     with _opened(path, scratch) as connection:
         found = connection.sql(query, params=filled).to_arrow_reader(ROWS)
         frames = (pl.from_arrow(batch) for batch in found)
@@ -140,13 +149,37 @@ def written(path: Path, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame
             yield frame
 
 
+def _temperatures(condition: Condition) -> list[float]:
+    """Where a genotype may have been measured, the preferred first."""
+    return [condition.temperature, *condition.assumed_from]
+
+
+def _rows_of_one(condition: Condition) -> int:
+    """How many rows that meet the condition a genotype has at most: the merge key leaves it temperature and kind of evidence."""
+    return len(condition.evidence) * len(_temperatures(condition))
+
+
 def _eligible(condition: Condition, deletions_only: bool, order: int | None = None) -> tuple[str, list]:
     """The condition of DuckDB that rows of the merged table have to meet, and its parameters."""
-    allowed = ", ".join("?" for _ in condition.evidence)
-    where = f"haploid AND medium_class = ? AND temperature = ? AND reference = ? AND evidence IN ({allowed})"
-    where += " AND deletions_only" if deletions_only else ""
-    where += "" if order is None else f' AND "order" = {order}'
-    return where, [condition.medium_class, condition.temperature, condition.reference, *condition.evidence]
+    same = {name: getattr(condition, name) for name in ("medium_class", "assay", "reference")}
+    where = ["haploid", *(f"{name} = ?" for name in same), f"evidence IN ({_marks(condition.evidence)})"]
+    where.append(f"temperature IN ({_marks(_temperatures(condition))})")
+    parameters = [*same.values(), *condition.evidence, *_temperatures(condition)]
+    if condition.consistency:
+        where.append("(consistency IS NULL OR consistency >= ?)")
+        parameters.append(condition.consistency)
+    if deletions_only:
+        where.append("deletions_only")
+    elif condition.assumed_from:
+        where.append("(temperature = ? OR NOT contains(genotype, ?))")
+        parameters += [condition.temperature, f"{FIELD_SEPARATOR}{CONDITIONAL}{FIELD_SEPARATOR}"]
+    if order is not None:
+        where.append(f'"order" = {order}')
+    return " AND ".join(where), parameters
+
+
+def _marks(values: Sequence) -> str:
+    return ", ".join("?" for _ in values)
 
 
 @contextlib.contextmanager
