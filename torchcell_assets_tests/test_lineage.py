@@ -12,6 +12,7 @@ from torchcell_assets.partitions import GRID, REPRESENTATION, SIZE, cell
 
 GRAPH = defs.resolve_asset_graph()
 FAMILIES = ("elastic_net", "support_vector", "random_forest")
+VIABILITY = {"datasets/viability_deletion_project", "datasets/viability_deutschbauer2005"}
 FITNESS = [f"fitness_{name}" for name in ("baryshnikova2010", "breslow2008", "costanzo2016", "deutschbauer2005", "sga")]
 
 
@@ -26,11 +27,11 @@ PARENTS = {
         for name in ("genome", "fitness_costanzo2016", "viability_deletion_project")
     },
     "merged/fitness": {f"graph/{name}" for name in FITNESS},
-    "merged/subset": {"merged/fitness"},
-    "merged/test_set": {"merged/fitness"},
+    "merged/subset": {"merged/fitness", *VIABILITY},
+    "merged/test_set": {"merged/fitness", *VIABILITY},
     "merged/key_value": {"merged/subset"},
     "representations/gene_embedding": {"datasets/genome"},
-    "trained/baselines": {"merged/subset", "merged/test_set", "merged/fitness"},
+    "trained/baselines": {"merged/subset", "merged/test_set", "merged/fitness", *VIABILITY},
     **{
         f"trained/{family}": {"merged/subset", "merged/test_set", "representations/gene_embedding"}
         for family in FAMILIES

@@ -34,6 +34,8 @@ KEY_VALUE = {("merged/key_value", "1e3")}
 EMBEDDINGS = {("representations/gene_embedding", "one_hot"), ("representations/gene_embedding", "random_10")}
 TEST_SET = {("merged/test_set", None)}
 BASELINES = {("trained/baselines", "1e3")}
+SAMPLES = SUBSETS | TEST_SET | BASELINES
+"""What reads the viability records, since the condition leaves out what does not live."""
 FAMILIES = ("elastic_net", "support_vector", "random_forest")
 CELLS = {(f"trained/{family}", f"{name}|1e3") for family in FAMILIES for name in ("one_hot", "random_10")}
 SCOREBOARD = {("trained/scoreboard", None)}
@@ -42,16 +44,16 @@ SCOREBOARD = {("trained/scoreboard", None)}
 TOUCHED: dict[str, tuple[set[Cell], set[Cell]]] = {
     "Gene": (GENOME | EMBEDDINGS, CELLS),
     "Perturbation": (
-        FITNESS_RECORDS | INTERACTION_RECORDS | VIABILITY_RECORDS | MERGED,
-        SUBSETS | TEST_SET | BASELINES | SCOREBOARD,
+        FITNESS_RECORDS | INTERACTION_RECORDS | VIABILITY_RECORDS | MERGED | SAMPLES,
+        SCOREBOARD,
     ),
     "Record": (
-        FITNESS_RECORDS | INTERACTION_RECORDS | VIABILITY_RECORDS | MERGED,
-        SUBSETS | TEST_SET | BASELINES | SCOREBOARD,
+        FITNESS_RECORDS | INTERACTION_RECORDS | VIABILITY_RECORDS | MERGED | SAMPLES,
+        SCOREBOARD,
     ),
     "Fitness": (FITNESS_RECORDS | MERGED, SUBSETS | TEST_SET | BASELINES | SCOREBOARD),
     "Interaction": (INTERACTION_RECORDS, set()),
-    "Viability": (VIABILITY_RECORDS, set()),
+    "Viability": (VIABILITY_RECORDS | SAMPLES, SCOREBOARD),
     "MergedFitness": (MERGED | SUBSETS | TEST_SET | KEY_VALUE | BASELINES | CELLS, SCOREBOARD),
     "Embedding": (EMBEDDINGS, CELLS),
     "Prediction": (BASELINES | CELLS, SCOREBOARD),
@@ -231,7 +233,7 @@ def test_a_changed_merge_policy_outdates_the_merged_table_alone(mirror, policy):
 
 def test_a_changed_standard_condition_outdates_the_subsets_and_the_baselines_which_read_singles_at_it(mirror):
     mirror.deploy(with_use(mirror.specs, "policy condition", lambda said: [*said, "30 C"]))
-    assert mirror.outdated() == SUBSETS | BASELINES
+    assert mirror.outdated() == SAMPLES
 
 
 def test_a_changed_format_of_the_key_value_store_outdates_it_alone_and_nothing_follows(mirror):

@@ -39,7 +39,8 @@ class Perturbation(dy.Schema):
     gene = dy.String(regex=GENE_NAME, description="systematic name of the perturbed gene")
     kind = dy.Enum(KINDS, description="what was done to it")
     allele = dy.String(
-        regex=r"^[^:+|\t\n\p{Lu}]+$", description="allele as published, in lower case; `delta` for every deletion"
+        regex=r"^[^:+|\t\n\p{Lu}]+$",
+        description="allele as published, in lower case; of a deletion `delta`, or the former ORF that is a part of the gene",
     )
     zygosity = dy.Enum(ZYGOSITIES, description="copies perturbed: of one (haploid), one of two, two of two")
     name = dy.String(nullable=True, description="gene or allele name as published; no part of the identity")

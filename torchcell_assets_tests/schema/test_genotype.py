@@ -83,6 +83,16 @@ def test_the_identity_of_a_deletion_does_not_follow_the_allele_that_a_row_names(
     assert set(rows["genotype"]) == {"YBR160W:deletion:delta:haploid"}
 
 
+def test_deletions_of_two_parts_of_one_gene_are_two_genotypes_of_it():
+    """An allele that is the name of a former ORF says which part was deleted; any other name of a deletion says nothing."""
+    alleles = ("delta", "ybr075w", "yal056c-a", "q0010", "YBR075W", "ybr075w-1", "xybr075w")
+    deletion = {"gene": "YBR074W", "kind": "deletion", "zygosity": "haploid"}
+    rows = genotypes([[deletion | {"allele": a, "name": None, "marker": None, "role": None}] for a in alleles])
+    told = [text.split(":")[2] for text in rows["genotype"]]
+    assert told == ["delta", "ybr075w", "yal056c-a", "q0010", "delta", "delta", "delta"]
+    assert set(rows["genes"]) == {"YBR074W"}
+
+
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "deletion"])
 def test_alleles_are_compared_without_case_and_the_published_name_stays(kind):
     table = pl.DataFrame({"gene": ["YPL211W"] * 2, "a": ["PTA1_damp", " pta1_damp "]})

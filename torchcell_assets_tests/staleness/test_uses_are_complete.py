@@ -18,6 +18,7 @@ from torchcell_assets.staleness.provenance import USES_METADATA
 from torchcell_assets.steps.datasets import DATASETS, GENOME, Dataset
 from torchcell_assets.steps.merged import between_publications, pooling
 from torchcell_assets.steps.representations.recipes import RECIPES
+from torchcell_assets.study import load
 from torchcell_assets_tests.mirror import deployed
 
 STEPS = ("graph", "merged", "representations", "trained")
@@ -25,6 +26,7 @@ SOURCES = {name: value for name, value in vars(catalog).items() if isinstance(va
 # Written for the reader of a table, or nested in every record: their change shows in the class that holds them.
 ELSEWHERE = {Perturbation.__name__}
 
+RECORDS = {f"datasets/{name}" for name in load("screens").datasets}
 SGA = {"datasets/fitness_sga", "datasets/interaction_sga"}
 FAMILIES = {f"trained/{name}" for name in ("elastic_net", "support_vector", "random_forest")}
 SCORED = {"trained/scoreboard"}
@@ -106,7 +108,7 @@ def test_what_a_dataset_declares_is_what_its_asset_uses():
         spec = specs.get(f"datasets/{dataset.name}")
         if spec is not None:  # of another study otherwise
             expected = {f"class {dataset.record.__name__}", *(f"source {source.name}" for source in dataset.raw_files)}
-            assert set(spec.uses) == expected | {f"policy {name}" for name in dataset.policies}, dataset.name
+            assert set(spec.uses) == expected | {f"policy {name}" for name in dataset.stored_by}, dataset.name
 
 
 # A constant that decides stored numbers -> how its change is told, and every asset that it outdates.
@@ -129,8 +131,13 @@ CONSTANTS = {
     ("trained.families", "ALIASES"): ("fit", FAMILIES),
     ("trained.families", "SAMPLES"): ("fit", FAMILIES),
     ("merged.subsets", "TEST_GENOTYPES"): ("test_genotypes", {"merged/test_set"}),
-    ("trained.model_store", "QUANTILES"): ("prediction_interval", FAMILIES),
-    ("trained.model_store", "FEWEST_RESIDUALS"): ("prediction_interval", FAMILIES),
+    ("datasets.retired_names", "RULE"): ("retired_names", RECORDS),
+    ("merged.viability", "NOTHING_LEFT"): (
+        "essential_genes",
+        {"merged/subset", "merged/test_set", "trained/baselines"},
+    ),
+    ("trained.intervals", "QUANTILES"): ("prediction_interval", FAMILIES),
+    ("trained.intervals", "FEWEST_RESIDUALS"): ("prediction_interval", FAMILIES),
     **{("trained.resampling", name): ("score_interval", SCORED) for name in ("DRAWS", "INTERVAL")},
     **{("trained.scores", name): ("score_interval", SCORED) for name in ("FEWEST", "FEWEST_QUERIES", "RESAMPLED")},
     **{("trained.ceilings", name): ("ceiling", SCORED) for name in ("FEWEST", "SHARE")},

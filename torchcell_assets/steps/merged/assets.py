@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+from collections.abc import Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +12,17 @@ import polars as pl
 from torchcell_assets.partitions import SIZE
 from torchcell_assets.plots import picture
 from torchcell_assets.resources import DataRoot, GraphStore
-from torchcell_assets.schema import Fitness, MergedFitness
+from torchcell_assets.schema import Fitness, MergedFitness, Viability
 from torchcell_assets.staleness import ContentHash, Policy, content_hash, result, step
 from torchcell_assets.staleness.provenance import data_versions
 from torchcell_assets.staleness.publish import as_they_are, column_lineage, column_schema, table_metadata
+from torchcell_assets.staleness.step import Use
 from torchcell_assets.staleness.stored import PREVIEW_ROWS, listed, preview
 from torchcell_assets.steps.datasets.assets import of_the_study
 from torchcell_assets.steps.datasets.dataset import Dataset
 from torchcell_assets.steps.graph import read
 from torchcell_assets.steps.graph.checks import materialized_build
-from torchcell_assets.steps.merged import figures, fitness, key_value, pooling, subsets
+from torchcell_assets.steps.merged import figures, fitness, key_value, pooling, subsets, viability
 from torchcell_assets.steps.merged.between_publications import ENOUGH
 from torchcell_assets.steps.merged.key_value_store import KeyValueStore
 from torchcell_assets.steps.merged.measurements import measurements
@@ -34,8 +36,17 @@ STUDY = current()
 FITNESS_DATASETS = tuple(dataset for dataset in of_the_study() if dataset.record is Fitness)
 FITNESS_KEY = dg.AssetKey(["merged", "fitness"])
 SUBSET_KEY = dg.AssetKey(["merged", "subset"])
-SAMPLED = (Policy("condition", [repr(STUDY.condition), STUDY.seed]), Policy("split", subsets.SHARES))
+VIABILITY_DATASETS = tuple(dataset for dataset in of_the_study() if dataset.record is Viability)
+SAMPLED: tuple[Use, ...] = (
+    *(Policy("condition", [repr(STUDY.condition), STUDY.seed]), Policy("split", subsets.SHARES)),
+    *((Viability, Policy("essential_genes", viability.RULE)) if STUDY.condition.viable_only else ()),
+)
 """What decides which genotypes are taken from the merged table, and into which split each falls."""
+SAMPLED_FROM = [
+    FITNESS_KEY,
+    *(dg.AssetKey(["datasets", one.name]) for one in VIABILITY_DATASETS if STUDY.condition.viable_only),
+]
+"""The assets from which they are taken."""
 LISTED = 20
 """Rows whose measurements agree least, on the page."""
 DRAWN = ["order", "haploid", "deletions_only", "value"]
@@ -49,6 +60,29 @@ def graph_key(dataset: Dataset) -> dg.AssetKey:
 def merged_path(root: DataRoot) -> Path:
     """The DuckDB file with all merged rows."""
     return root.place("merged", "fitness.duckdb")
+
+
+def calls(root: DataRoot) -> viability.Calls:
+    """Which genes the viability datasets of the study call essential; what is not materialized says nothing."""
+    tables = {dataset.name: root.table("datasets", dataset.name) for dataset in VIABILITY_DATASETS}
+    return viability.read({name: path for name, path in tables.items() if path.is_file()})
+
+
+def left_out(root: DataRoot) -> Set[str]:
+    """The genes whose deletions are in no sample.
+
+    Raises:
+        SubsetError: the study leaves out what does not live, and there is no record of that.
+    """
+    if not STUDY.condition.viable_only:
+        return frozenset()
+    essential = calls(root).essential.keys()
+    if not essential:
+        raise subsets.SubsetError(
+            f"The condition of the study {STUDY.name} is `viable_only`, and no dataset says which genes are essential: add one "
+            "such as viability_deletion_project to its datasets and materialize it."
+        )
+    return essential
 
 
 @step(
@@ -135,7 +169,7 @@ def _read(context: dg.AssetExecutionContext, store: GraphStore, pages: Path) -> 
 @step(
     name="subset",
     uses=[MergedFitness, *SAMPLED],
-    deps=[FITNESS_KEY],
+    deps=SAMPLED_FROM,
     partitions_def=SIZE,
     rebuilds=True,
     kinds={"parquet"},
@@ -143,18 +177,19 @@ def _read(context: dg.AssetExecutionContext, store: GraphStore, pages: Path) -> 
 def merged_subset(context: dg.AssetExecutionContext, root: DataRoot) -> dg.MaterializeResult:
     """One row is one haploid deletion genotype at the standard condition of the study, with its rank and its split.
 
-    A genotype without a row at the standard temperature may be taken from another one, from which the study assumes it;
+    Where the condition of the study is `viable_only`, deletions of genes that its viability datasets call essential are left
+    out. A genotype without a row at the standard temperature may be taken from another one, from which the study assumes it;
     its row says at which it was measured. Nested: `1e3` is the beginning of `1e4`. Order and split follow a hash of the
     gene set, the same on every machine.
     """
     merged, size, condition = merged_path(root), context.partition_key, STUDY.condition
-    path = root.table("merged/subset", size)
+    path, without = root.table("merged/subset", size), left_out(root)
     counts, content = [], ContentHash()
     with replacing(path) as temporary:
         scratch = temporary.parent
-        there = subsets.available(merged, condition, scratch=scratch) if size != "all" else None
+        there = subsets.available(merged, condition, without=without, scratch=scratch) if size != "all" else None
         limit = None if there is None else subsets.wanted(size, there, STUDY.larger)
-        batches = subsets.batches(merged, condition, STUDY.seed, limit=limit, scratch=scratch)
+        batches = subsets.batches(merged, condition, STUDY.seed, limit=limit, without=without, scratch=scratch)
         for batch in subsets.written(temporary, batches):
             content.update(batch)
             counts.append(batch.group_by("order", "split").len())
@@ -191,7 +226,7 @@ def _spread(path: Path, rows: int) -> pl.DataFrame:
 @step(
     name="test_set",
     uses=[MergedFitness, *SAMPLED, Policy("test_genotypes", subsets.TEST_GENOTYPES)],
-    deps=[FITNESS_KEY],
+    deps=SAMPLED_FROM,
     rebuilds=True,
     kinds={"parquet"},
 )
@@ -201,7 +236,7 @@ def merged_test_set(context: dg.AssetExecutionContext, root: DataRoot) -> dg.Mat
     The test split of all genotypes at the standard condition. It is more than the test split of a small size holds, and the
     same for every size, so that scores of sizes compare.
     """
-    rows = subsets.test_set(merged_path(root), STUDY.condition, STUDY.seed)
+    rows = subsets.test_set(merged_path(root), STUDY.condition, STUDY.seed, without=left_out(root))
     path = root.place("merged", "test_set.parquet")
     count = rows.group_by("order").len().sort("order")
     told = {

@@ -11,21 +11,22 @@ A genotype without conditional alleles that has no row at the temperature of the
 temperatures from which it may be assumed; its row keeps the temperature at which it was measured, and tells so. The temperature
 decides before the kind of evidence does: what was derived at the exact one is taken rather than what was measured at another.
 Rows whose measurements differ with a p-value below the condition's `consistency` are as if they were not there: another row of
-the genotype may take their place. One without a p-value (a single measurement) stays.
+the genotype may take their place. One without a p-value (a single measurement) stays. Deletions of the genes in `without` are
+left out: those of strains that do not live (viability.py).
 
 DuckDB filters and sorts, within a bound of memory and on the disk beyond it; rows come out of it batch by batch, so
 that a table of any size passes through. Of a sample, only the rows that it needs are ever put together.
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 
 import duckdb
 import polars as pl
 
 from torchcell_assets.errors import TorchcellError
-from torchcell_assets.schema.genotype import FIELD_SEPARATOR
+from torchcell_assets.schema.genotype import FIELD_SEPARATOR, GENE_SEPARATOR
 from torchcell_assets.schema.records import MergedFitness, polars_schema
 from torchcell_assets.staleness.stored import RowGroups
 from torchcell_assets.steps.merged.fitness import TABLE, MergeError
@@ -53,9 +54,9 @@ class SubsetError(TorchcellError):
     """A sample cannot be taken."""
 
 
-def available(path: Path, condition: Condition, *, scratch: Path | None = None) -> int:
-    """Number of haploid deletion genotypes at the standard condition."""
-    where, parameters = _eligible(condition, deletions_only=True)
+def available(path: Path, condition: Condition, *, without: Set[str] = frozenset(), scratch: Path | None = None) -> int:
+    """Number of haploid deletion genotypes at the standard condition. without: see `batches`."""
+    where, parameters = _eligible(condition, deletions_only=True, without=without)
     with _opened(path, scratch) as connection:
         counted = "count(DISTINCT genotype)" if _rows_of_one(condition) > 1 else "count(*)"
         return connection.sql(f"SELECT {counted} FROM {TABLE} WHERE {where}", params=parameters).fetchall()[0][0]
@@ -86,16 +87,18 @@ def batches(
     limit: int | None = None,
     deletions_only: bool = True,
     order: int | None = None,
+    without: Set[str] = frozenset(),
     scratch: Path | None = None,
 ) -> Iterator[pl.DataFrame]:
     """One row per haploid genotype at the standard condition, the preferred one, with `rank` and `split`.
 
     path: a merged file. limit: the first so many; all by default. order: of genotypes with so many genes alone.
+    without: genes whose deletions are left out, alone and in crosses; other alleles of them stay.
     scratch: a folder for what does not fit into memory; by default DuckDB's own, beside the file.
     Gives tables of ROWS rows (the last one fewer, and it alone may be empty) in the order of `rank`, 0 first.
     Raises MergeError if `path` is no merged file.
     """
-    where, parameters = _eligible(condition, deletions_only, order)
+    where, parameters = _eligible(condition, deletions_only, order, without)
     preferred = "list_position(?, temperature) AS nearest, list_position(?, CAST(evidence AS VARCHAR)) AS preference"
     keys = f"SELECT rowid AS at, sha256(? || ':' || genes) AS digest, {preferred}"
     filled = [str(seed), _temperatures(condition), list(condition.evidence), *parameters]
@@ -114,30 +117,39 @@ def batches(
 
 
 def table(
-    path: Path, condition: Condition, seed: int, *, deletions_only: bool = True, order: int | None = None
+    path: Path,
+    condition: Condition,
+    seed: int,
+    *,
+    deletions_only: bool = True,
+    order: int | None = None,
+    without: Set[str] = frozenset(),
 ) -> pl.DataFrame:
     """What `batches` gives, as one table: for what is known to be small."""
-    return pl.concat(batches(path, condition, seed, deletions_only=deletions_only, order=order))
+    return pl.concat(batches(path, condition, seed, deletions_only=deletions_only, order=order, without=without))
 
 
-def test_set(path: Path, condition: Condition, seed: int) -> pl.DataFrame:
+def test_set(path: Path, condition: Condition, seed: int, *, without: Set[str] = frozenset()) -> pl.DataFrame:
     """What models of every size are scored on: the test genotypes of all that are eligible, at most TEST_GENOTYPES of them.
 
     Rows as those of `batches`, ranked anew: where training genotypes come or go, nothing changes here. The split depends on
     the gene set alone, so that no training split of any size holds one of these gene sets.
     """
     kept: list[pl.DataFrame] = []
-    for batch in batches(path, condition, seed):
+    for batch in batches(path, condition, seed, without=without):
         kept.append(batch.filter(pl.col("split") == "test"))
         if sum(part.height for part in kept) >= TEST_GENOTYPES:
             break
     return _numbered(pl.concat(kept).head(TEST_GENOTYPES).drop("rank"), 0)
 
 
-def singles(path: Path, condition: Condition, seed: int) -> pl.DataFrame:
-    """`gene`, `value`: the single deletions at the standard condition that are neither in validation nor in test."""
-    rows = table(path, condition, seed, order=1)
-    return rows.filter(pl.col("split") == "train").select(gene="genes", value="value")
+def singles(path: Path, condition: Condition, seed: int, *, without: Set[str] = frozenset()) -> pl.DataFrame:
+    """`gene`, `value`: the single deletions at the standard condition that are neither in validation nor in test.
+
+    One row per gene, in the order of rank. Of a gene that has strains of two parts it is their mean: none of them is the whole.
+    """
+    rows = table(path, condition, seed, order=1, without=without).filter(pl.col("split") == "train")
+    return rows.group_by(gene="genes", maintain_order=True).agg(pl.col("value").mean())
 
 
 def written(path: Path, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
@@ -159,7 +171,9 @@ def _rows_of_one(condition: Condition) -> int:
     return len(condition.evidence) * len(_temperatures(condition))
 
 
-def _eligible(condition: Condition, deletions_only: bool, order: int | None = None) -> tuple[str, list]:
+def _eligible(
+    condition: Condition, deletions_only: bool, order: int | None = None, without: Set[str] = frozenset()
+) -> tuple[str, list]:
     """The condition of DuckDB that rows of the merged table have to meet, and its parameters."""
     same = {name: getattr(condition, name) for name in ("medium_class", "assay", "reference")}
     where = ["haploid", *(f"{name} = ?" for name in same), f"evidence IN ({_marks(condition.evidence)})"]
@@ -175,6 +189,9 @@ def _eligible(condition: Condition, deletions_only: bool, order: int | None = No
         parameters += [condition.temperature, f"{FIELD_SEPARATOR}{CONDITIONAL}{FIELD_SEPARATOR}"]
     if order is not None:
         where.append(f'"order" = {order}')
+    if without:
+        where.append("NOT (deletions_only AND list_has_any(string_split(genes, ?), ?))")
+        parameters += [GENE_SEPARATOR, sorted(without)]
     return " AND ".join(where), parameters
 
 

@@ -18,7 +18,7 @@ from torchcell_assets.staleness.provenance import LEFT_OUT_METADATA
 from torchcell_assets.staleness.publish import as_they_are, column_lineage, table_metadata
 from torchcell_assets.steps.merged import subsets
 from torchcell_assets.steps.merged.assets import ASSETS as MERGED
-from torchcell_assets.steps.merged.assets import FITNESS_KEY, SAMPLED, merged_path
+from torchcell_assets.steps.merged.assets import FITNESS_KEY, SAMPLED, SAMPLED_FROM, left_out, merged_path
 from torchcell_assets.steps.representations import table as representation_table
 from torchcell_assets.steps.representations.assets import ASSETS as REPRESENTATIONS
 from torchcell_assets.steps.trained import baselines as baseline_models
@@ -72,8 +72,8 @@ def _rows(root: DataRoot, size: str) -> pl.DataFrame:
 @step(
     # the measured single mutants come from the merged table by the same condition and split as the sample
     uses=[MergedFitness, Prediction, SEED, *SAMPLED, Policy("ridge", baseline_models.POLICY)],
-    logic="3",
-    deps=[SUBSET_KEY, TEST_SET_KEY, FITNESS_KEY],
+    logic="4",
+    deps=[SUBSET_KEY, TEST_SET_KEY, *SAMPLED_FROM],
     partitions_def=SIZE,
     kinds={"scikitlearn"},
     pool=POOL,
@@ -86,7 +86,7 @@ def baselines(context: dg.AssetExecutionContext, root: DataRoot) -> dg.Materiali
     ridge on one-hot genes.
     """
     size = context.partition_key
-    singles = subsets.singles(merged_path(root), STUDY.condition, STUDY.seed)
+    singles = subsets.singles(merged_path(root), STUDY.condition, STUDY.seed, without=left_out(root))
     made = baseline_models.fit_baselines(_rows(root, size), singles, seed=STUDY.seed)
     where = Cell(root.place("trained"), BASELINES, size)
     metadata = {
@@ -169,7 +169,8 @@ def _family(name: str) -> dg.AssetsDefinition:
         best = min(fitted, key=lambda part: scores.error(part.predictions, "validation"))
         models = {
             where.model(part.aggregation): model_store.Model(
-                part.pipeline, model_store.manifest_of(part, embedding, size)
+                part.pipeline,
+                model_store.manifest_of(part, embedding, size, folds=GRID_OF_THE_STUDY.folds, seed=STUDY.seed),
             )
             for part in fitted
         }

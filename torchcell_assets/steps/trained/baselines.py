@@ -66,7 +66,8 @@ def fit_baselines(rows: pl.DataFrame, singles: pl.DataFrame, *, seed: int = 0) -
     """
     y, train = rows["value"].to_numpy(), split_mask(rows, "train")
     folds = fold_of(rows["genes"], FOLDS, seed)
-    own = rows.filter(train & (rows["order"] == 1).to_numpy()).select(gene="genes", value="value")
+    alone = rows.filter(train & (rows["order"] == 1).to_numpy())
+    own = alone.group_by(gene="genes", maintain_order=True).agg(pl.col("value").mean())  # a gene may have two strains
     product, coverage = product_of_singles(rows, singles)
     own_product, own_coverage = product_of_singles(rows, own)
     additive, alpha = additive_ridge(rows, y, seed)

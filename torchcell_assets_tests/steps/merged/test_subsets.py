@@ -109,8 +109,41 @@ def test_a_sample_is_what_it_would_be_if_it_were_taken_in_memory(tmp_path_factor
     assert_frame_equal(
         pl.concat(subsets.batches(path, condition, seed, limit=limit)), whole.head(limit), check_exact=True
     )
-    singles = whole.filter((pl.col("order") == 1) & (pl.col("split") == "train")).select(gene="genes", value="value")
+    train = whole.filter((pl.col("order") == 1) & (pl.col("split") == "train"))
+    singles = train.group_by(gene="genes", maintain_order=True).agg(pl.col("value").mean())
     assert_frame_equal(subsets.singles(path, condition, seed), singles, check_exact=True)
+
+
+def test_deletions_of_some_genes_are_left_out_alone_and_in_crosses_and_other_alleles_stay(tmp_path):
+    rows = [
+        BASE | {"genotype": "a", "genes": "YAL001C"},
+        BASE | {"genotype": "b", "genes": "YAL001C-A"},
+        BASE | {"genotype": "c", "genes": "YAL001C+YBR160W", "order": 2},
+        BASE | {"genotype": "d", "genes": "YBR160W"},
+        BASE | {"genotype": "e", "genes": "YAL001C", "deletions_only": False},
+    ]
+    path, without = merged_file(tmp_path, rows), frozenset({"YAL001C", "YPR204W"})
+    assert subsets.available(path, CONDITION, without=without) == 2
+    assert set(subsets.table(path, CONDITION, 1, without=without)["genotype"]) == {"b", "d"}
+    every = subsets.table(path, CONDITION, 1, without=without, deletions_only=False)
+    assert set(every["genotype"]) == {"b", "d", "e"}
+    assert pl.concat(subsets.batches(path, CONDITION, 1, without=without, limit=2)).height == 2
+    assert set(subsets.table(path, CONDITION, 1)["genotype"]) == {*"abcd"}
+
+
+def test_the_test_set_and_the_singles_lack_them_too(merged):
+    gone = {f"G{at:04d}" for at in range(500)}
+    kept = subsets.table(merged, CONDITION, 1).filter(~pl.col("genes").is_in(gone))
+    test = subsets.test_set(merged, CONDITION, 1, without=gone)
+    assert test["genotype"].to_list() == kept.filter(split="test")["genotype"].to_list()
+    assert set(subsets.singles(merged, CONDITION, 1, without=gone)["gene"]) == set(kept.filter(split="train")["genes"])
+
+
+def test_a_gene_with_two_strains_has_one_single_their_mean(tmp_path):
+    rows = [BASE | {"genotype": f"{g}-{n}", "genes": g, "value": n} for g in "ABCDEFGHIJ" for n in (0.2, 0.4)]
+    found = subsets.singles(merged_file(tmp_path, rows), CONDITION, 1)
+    assert found.height == found["gene"].n_unique() > 3
+    assert found["value"].to_list() == pytest.approx([0.3] * found.height)
 
 
 # ---- what follows from it --------------------------------------------------------------------------------------------------
