@@ -112,7 +112,7 @@ def module(tmp_path, monkeypatch):
 def test_a_definition_leads_to_all_that_it_names_and_to_nothing_else(module):
     text = module(TEXT)
     own, trained = "torchcell_assets.errors", "torchcell_assets.steps.trained"
-    assert set(text.named("first")) == {(own, "second"), (own, "LIMIT"), (f"{trained}.ceilings", "ROWS")}
+    assert set(text.named("first")) == {(own, "second"), (own, "LIMIT"), (f"{trained}.ceilings", "SHARE")}
     assert set(text.named("second")) == {(f"{trained}.splits", "fold_of")}
     assert set(text.named("third")) == set()
 

@@ -57,7 +57,8 @@ def _within(path: Path, own: pl.DataFrame) -> pl.DataFrame:
         there, on=["genotype", *alike]
     )
     inside = [pl.col("publications").list.contains(pl.col(name)) for name in ("x_publication", "y_publication")]
-    nearest = both.filter(*inside).sort((pl.col("temperature") - pl.col("at")).abs(), maintain_order=True)
+    apart = (pl.col("temperature") - pl.col("at")).abs() if "temperature" in pairs.columns else pl.col("x") * 0
+    nearest = both.filter(*inside).sort(apart, maintain_order=True)  # a merge key by genes alone knows no temperature
     once = nearest.unique(["genotype", "x_publication", "y_publication"], keep="first", maintain_order=True)
     who = _named(pl.concat_list("x_publication", "y_publication"), " against ")
     return once.select(who, "genotype", "order", observed="x", repeated="y")

@@ -17,14 +17,12 @@ from torchcell_assets.steps.trained.baselines import ADDITIVE
 
 SUMMARY_COLUMNS = (
     "model",
-    "representation",
-    "aggregation",
+    "features",
     "CV RMSE",
     "test Spearman",
-    "minus additive ridge",
+    "- additive ridge",
     "spread",
-    "test RMSE",
-    "genotypes",
+    "RMSE",
 )
 BASELINES = "baselines"
 _OUTDATED = "outdated"  # in the metadata of the stored board
@@ -184,7 +182,7 @@ def summary(path: Path, rows: int) -> list[tuple[str, ...]]:
 
     paired = pl.col("minus_additive", "minus_additive_low", "minus_additive_high")
     wide = (
-        scored("test", "spearman", pl.col("value", "low", "high", "spread", "at_edge", "genotypes"), paired)
+        scored("test", "spearman", pl.col("value", "low", "high", "spread", "at_edge"), paired)
         .join(scored("test", "rmse", pl.col("value").alias("rmse")), on=keys)
         .join(scored("train", "rmse", pl.col("value").alias("cross_validation")), on=keys, how="left")
         .sort("cross_validation", "value", "aggregation", descending=[False, True, True], nulls_last=True)
@@ -198,21 +196,19 @@ def summary(path: Path, rows: int) -> list[tuple[str, ...]]:
 
 def _line(row: dict) -> tuple[str, ...]:
     def number(value: float | None, digits: str = ".3f") -> str:
-        return "undefined" if value is None else format(value, digits)
+        return "none" if value is None else format(value, digits)
 
     def between(low: float | None, high: float | None) -> str:
-        return "" if low is None else f" ({low:.2f} to {high:.2f})"
+        return "" if low is None else f" ({low:.2f}, {high:.2f})"
 
     baseline = row["kind"] == "baseline"
-    difference = number(row["minus_additive"], "+.3f") + between(row["minus_additive_low"], row["minus_additive_high"])
+    difference = number(row["minus_additive"], "+.2f") + between(row["minus_additive_low"], row["minus_additive_high"])
     return (
         row["model"],
-        "(baseline)" if baseline else row["representation"],
-        "" if baseline else row["aggregation"],
-        number(row["cross_validation"]) + (" edge" if row["at_edge"] else ""),
-        number(row["value"]) + between(row["low"], row["high"]),
+        "(baseline)" if baseline else f"{row['representation']}, {row['aggregation']}",
+        number(row["cross_validation"]) + ("*" if row["at_edge"] else ""),
+        number(row["value"], ".2f") + between(row["low"], row["high"]),
         "" if row["model"] == ADDITIVE or row["minus_additive"] is None else difference,
         "" if row["spread"] is None else f"{row['spread']:.3f}",
         number(row["rmse"]),
-        f"{row['genotypes']:,}",
     )
