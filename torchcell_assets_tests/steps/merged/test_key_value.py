@@ -395,6 +395,11 @@ def test_genotypes_are_taken_apart_by_their_offsets(tmp_path):
     assert found.headers["perturbations"].tolist() == [2, 3, 1, 2]
 
 
+def test_a_store_is_opened_for_reading_alone_and_fetches_no_neighbours(thousand):
+    flags = thousand._held.environment.flags()
+    assert (flags["readonly"], flags["lock"], flags["readahead"]) == (True, False, False)
+
+
 def test_all_stores_of_one_file_read_through_one_opening_until_it_is_closed(thousand, tmp_path):
     path = tmp_path / "a.lmdb"
     path.write_bytes(thousand.path.read_bytes())

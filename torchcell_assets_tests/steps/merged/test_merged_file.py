@@ -152,10 +152,16 @@ def test_a_sample_is_stored_with_its_schema_in_row_groups_and_what_does_not_fit_
     assert [part["rank"][0] for part in handed] == [0, 40, 80]
     file = pq.ParquetFile(tmp_path / "all.parquet")
     assert file.num_row_groups == 3
-    found = {name: file.metadata.row_group(0).column(at) for at, name in enumerate(file.schema_arrow.names[:5])}
-    assert found["genotype"].statistics is None
+    columns = [file.metadata.row_group(0).column(at) for at in range(file.metadata.num_columns)]
+    assert [one.path_in_schema for one in columns if one.statistics is not None] == ["rank"]  # by which rows are found
     stored = pl.read_parquet(tmp_path / "all.parquet")
     assert stored.schema == subsets.SCHEMA and stored["rank"].to_list() == list(range(ROWS))
+
+
+def test_a_sort_has_a_bound_of_memory_and_the_folder_that_it_is_given(path, tmp_path):
+    with subsets._opened(path, tmp_path) as connection:
+        asked = "SELECT current_setting('threads'), current_setting('memory_limit'), current_setting('temp_directory')"
+        assert connection.sql(asked).fetchall() == [(2, "953.6 MiB", str(tmp_path))]
 
 
 def test_shares_and_sizes_are_as_they_are_told():

@@ -75,6 +75,16 @@ def test_runs_hold_every_record_with_a_value_sorted_and_every_so_many_th_key_is_
             assert key == numbers[GENES[int(name[1:]) * 7 % 40]] << 42
 
 
+@pytest.mark.parametrize("genes_only", [False, True])
+def test_the_number_of_a_condition_is_its_place_in_the_survey(surveyed, tmp_path, genes_only):
+    temperatures = (30.0, None, 26.0)
+    rows = selection(*(measured(deletion("YAL001C"), value=1.0, temperature=one) for one in temperatures))
+    paths, known = surveyed(rows, genes_only=genes_only)
+    (path,) = runs.write(paths, known, tmp_path).files
+    found = dict(pl.read_parquet(path).select("id", "condition").iter_rows())
+    assert found == dict(zip(("r0", "r1", "r2"), (0, 0, 0) if genes_only else (2, 0, 1), strict=True))
+
+
 def test_a_run_is_read_in_small_parts(surveyed, tmp_path, monkeypatch):
     import pyarrow.parquet as pq
 
