@@ -1,3 +1,4 @@
+import hashlib
 import json
 import pickle
 import re
@@ -191,6 +192,39 @@ def test_a_gene_of_no_training_genotype_is_told_and_one_of_the_test_split_is_no_
     found = model_store.predict(model, embedding, [[unseen, seen], [seen], ["YZZ999W"]])
     assert found["genes_unseen"].to_list() == [[unseen], [], ["YZZ999W"]]
     assert found["genes_unknown"].to_list() == [[], [], ["YZZ999W"]]
+
+
+def test_a_file_whose_model_cannot_be_built_is_refused_with_one_sentence(tmp_path):
+    path = tmp_path / "model.skops"
+    store(path)
+
+    def empty(members):
+        manifest = json.loads(members.pop("manifest.json"))
+        members["schema.json"] = b"{}"
+        content = hashlib.sha256()
+        for name in sorted(members):
+            content.update(f"{name}\x00{len(members[name])}\x00".encode() + members[name])
+        members["manifest.json"] = json.dumps(manifest | {"content": content.hexdigest()}).encode()
+
+    rewritten(path, empty)
+    with pytest.raises(TorchcellError) as refused:
+        model_store.read(path)
+    assert str(refused.value).startswith(f"{path} is damaged or no model file of ours (")
+    assert str(refused.value).endswith("): train that cell again.")
+
+
+def test_a_prediction_says_of_which_genes_and_how_many_and_which_of_them_have_no_vector(tmp_path):
+    path = tmp_path / "model.skops"
+    _, embedding = store(path)
+    model = model_store.read(path)
+    found = model_store.predict(model, embedding, [[NAMES[1], NAMES[0], NAMES[1]], ["YZZ999W", NAMES[0], "YZY999W"]])
+    assert found["genes"].to_list() == [f"{NAMES[0]}+{NAMES[1]}", "+".join(sorted([NAMES[0], "YZY999W", "YZZ999W"]))]
+    assert (found["order"].to_list(), found.schema["order"]) == ([2, 3], pl.UInt8)
+    for none in ([], [[NAMES[0]], []]):
+        with pytest.raises(
+            TorchcellError, match="A genotype without a deleted gene is the wild type, whose fitness is 1"
+        ):
+            model_store.predict(model, embedding, none)
 
 
 def test_the_interval_is_that_of_the_class_of_the_genotype(tmp_path):
