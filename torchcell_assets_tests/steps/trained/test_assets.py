@@ -257,19 +257,19 @@ def test_the_terminal_shows_the_best_by_cross_validation_and_every_baseline(root
     assert {len(line) for line in lines} == {len(scoreboard.SUMMARY_COLUMNS)}
     [model] = [line for line in lines if line[1] != "(baseline)"]
     board = pl.read_parquet(root.trained / "scoreboard.parquet").filter(
-        order=0, model=model[0], representation=model[1], aggregation=model[2]
+        order=0, model=model[0], representation=model[1].split(", ")[0], aggregation=model[1].split(", ")[1]
     )
     value = {(r["split"], r["metric"]): r for r in board.iter_rows(named=True) if r["kind"] == "model"}
-    assert model[3] == f"{value['train', 'rmse']['value']:.3f}"
+    assert model[2] == f"{value['train', 'rmse']['value']:.3f}"
     models = pl.read_parquet(root.trained / "scoreboard.parquet").filter(
         order=0, kind="model", split="train", metric="rmse"
     )
     assert value["train", "rmse"]["value"] == models["value"].min()
     row = value["test", "spearman"]
-    assert model[4].startswith(f"{row['value']:.3f}") and model[5].startswith(f"{row['minus_additive']:+.3f}")
-    assert model[6] == f"{row['spread']:.3f}" and model[7] == f"{value['test', 'rmse']['value']:.3f}"
+    assert model[3].startswith(f"{row['value']:.2f}") and model[4].startswith(f"{row['minus_additive']:+.2f}")
+    assert model[5] == f"{row['spread']:.3f}" and model[6] == f"{value['test', 'rmse']['value']:.3f}"
     assert sorted(line[0] for line in lines if line[1] == "(baseline)") == sorted(baselines.BASELINES)
-    assert [line[5] for line in lines if line[0] == "additive_ridge"] == [""]
+    assert [line[4] for line in lines if line[0] == "additive_ridge"] == [""]
 
 
 def test_cells_are_collected_with_their_baselines_and_none_without(tmp_path):
