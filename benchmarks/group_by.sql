@@ -1,5 +1,6 @@
--- What one writes first: the pages of benchmarks/merge.py merged by plain GROUP BY over texts, with the same rules of pooling.
--- Not the merge of the project. It does not validate, hash, count what is excluded or keep pairs of publications.
+-- What one writes first: the pages of benchmarks/merge.py merged by plain GROUP BY over texts, with the same rules of pooling
+-- as far as these pages ask for them: one publication, every record with a standard error.
+-- Not the merge of the project. It does not validate, hash, count what is excluded or compare publications or test consistency.
 -- Parameters: $pages, the folder. The result is sorted by the merge key.
 CREATE TEMP TABLE genotype AS
 SELECT ordinal,
@@ -16,8 +17,9 @@ GROUP BY ordinal;
 
 CREATE TABLE fitness AS
 WITH measured AS (
-    SELECT genotype.* EXCLUDE ordinal, coalesce(temperature, -1) AS temperature, medium_class, reference, evidence,
-           publication, id, value, uncertainty, samples, CAST(round(value * 1e9) AS BIGINT) AS scaled,
+    SELECT genotype.* EXCLUDE ordinal, coalesce(temperature, -1) AS temperature, medium_class, assay, reference, evidence,
+           laboratory, publication, id, value, uncertainty, samples,
+           sqrt(coalesce(query_error, 0) ** 2 + coalesce(array_error, 0) ** 2) AS shared,
            CASE uncertainty_type
                WHEN 'sample_sd' THEN CASE WHEN samples > 0 THEN uncertainty / sqrt(samples) END
                WHEN 'standard_error' THEN uncertainty
@@ -27,26 +29,35 @@ WITH measured AS (
     WHERE value IS NOT NULL
 ),
 independent AS (
-    SELECT genotype, temperature, medium_class, reference, evidence, any_value(genes) AS genes,
+    SELECT genotype, temperature, medium_class, assay, reference, evidence, any_value(genes) AS genes,
            any_value("order") AS "order", any_value(deletions_only) AS deletions_only, any_value(haploid) AS haploid,
-           publication, list(id) AS ids, any_value(scaled) AS scaled, min(se) AS se, max(samples) AS samples
+           list(publication) AS publications, list(id) AS ids, value, min(se) AS se, max(samples) AS samples,
+           max(shared) AS shared
     FROM measured
-    GROUP BY genotype, temperature, medium_class, reference, evidence, publication, value, uncertainty
+    GROUP BY genotype, temperature, medium_class, assay, reference, evidence, laboratory, value, uncertainty
+),
+-- all measurements are of one publication: the mean of (x_i - x_j)^2 - se_i^2 - se_j^2 over all pairs of one genotype
+between AS (
+    SELECT greatest(0, sum(n * squares - total ** 2 - (n - 1) * errors) / sum(n * (n - 1) / 2)) AS variance
+    FROM (
+        SELECT count(*) AS n, sum(value) AS total, sum(value ** 2) AS squares, sum(se ** 2) AS errors
+        FROM independent
+        GROUP BY genotype, temperature, medium_class, assay, reference, evidence
+        HAVING n > 1
+    )
 ),
 weighted AS (
-    SELECT *, CASE WHEN se > 0 THEN CAST(round(1e6 / (se * se)) AS HUGEINT) END AS weight,
-           CAST(coalesce(samples, 1) AS HUGEINT) AS share
-    FROM independent
+    SELECT *, 1 / (se ** 2 + coalesce(variance, 0) / 2) AS weight FROM independent, between
 )
-SELECT genotype, temperature, medium_class, reference, evidence, any_value(genes) AS genes, any_value("order") AS "order",
-       any_value(deletions_only) AS deletions_only, any_value(haploid) AS haploid,
-       CASE WHEN count(*) = 1 THEN CAST(sum(scaled) AS DOUBLE) / 1e9
-            WHEN count(weight) = count(*) THEN CAST(sum(weight * scaled) AS DOUBLE) / CAST(sum(weight) AS DOUBLE) / 1e9
-            ELSE CAST(sum(share * scaled) AS DOUBLE) / CAST(sum(share) AS DOUBLE) / 1e9 END AS value,
-       CASE WHEN count(*) = 1 THEN min(se)
-            WHEN count(weight) = count(*) THEN sqrt(1e6 / CAST(sum(weight) AS DOUBLE)) END AS standard_error,
+SELECT genotype, temperature, medium_class, assay, reference, evidence, any_value(genes) AS genes,
+       any_value("order") AS "order", any_value(deletions_only) AS deletions_only, any_value(haploid) AS haploid,
+       CASE WHEN count(*) = 1 THEN any_value(value) ELSE sum(weight * value) / sum(weight) END AS value,
+       CASE WHEN count(*) = 1 THEN sqrt(min(se) ** 2 + min(shared) ** 2)
+            ELSE sqrt(greatest(1 / sum(weight), var_samp(value) / count(*)) + (sum(weight * shared) / sum(weight)) ** 2)
+       END AS standard_error,
+       sum(weight * shared) / sum(weight) AS shared_error, stddev_samp(value) AS heterogeneity,
        count(*) AS measurements, sum(samples) AS samples,
-       list_sort(list_distinct(list(publication))) AS publications, list_sort(flatten(list(ids))) AS records
+       list_sort(list_distinct(flatten(list(publications)))) AS publications, list_sort(flatten(list(ids))) AS records
 FROM weighted
-GROUP BY genotype, temperature, medium_class, reference, evidence
-ORDER BY genotype, temperature, medium_class, reference, evidence;
+GROUP BY genotype, temperature, medium_class, assay, reference, evidence
+ORDER BY genotype, temperature, medium_class, assay, reference, evidence;

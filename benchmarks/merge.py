@@ -48,9 +48,11 @@ def write_pages(folder: Path, records: int) -> None:
         pairs = np.where(repeat % 2 == 1, [array, query], [query, array])
         rows = pl.DataFrame({"ordinal": at, "value": value_millionths(genotype, repeat) / 1e6}).with_columns(
             id=pl.format("fitness_benchmark:{}:26C", "ordinal"), dataset=pl.lit("fitness_benchmark"),
-            publication=pl.lit("10.1/benchmark"), reference=pl.lit("wild type"), medium_class=pl.lit("SGA plate"),
+            publication=pl.lit("10.1/benchmark"), laboratory=pl.lit("benchmark"), query=names[query], assay=pl.lit("colony size"),
+            reference=pl.lit("wild type"), medium_class=pl.lit("SGA plate"),
             temperature=pl.Series(26.0 + 4.0 * (genotype // (PARTNERS * GENES))), evidence=pl.lit("derived"),
             upper_bound=pl.lit(None, dtype=pl.Float64), uncertainty=0.05, uncertainty_type=pl.lit("sample_sd"), samples=4,
+            query_error=0.01, array_error=pl.lit(None, dtype=pl.Float64),
         )  # fmt: skip
         edges = pl.DataFrame({"ordinal": np.repeat(at, 2), "gene": names[pairs.T.ravel()]}).with_columns(
             kind=pl.lit("deletion"), allele=pl.lit("delta"), zygosity=pl.lit("haploid")
@@ -87,12 +89,17 @@ def refuse_wrong_result(path: Path, records: int) -> int:
 
 def refuse_other_numbers(plain: Path, merged: Path) -> int:
     """The plain table has the rows of the merged one, with the same numbers. Returns the number of groups."""
-    same = ("value", "standard_error", "measurements", "samples", "records", "publications", "genes", '"order"')
+    same = ("measurements", "samples", "records", "publications", "genes", '"order"')
     differs = " OR ".join(f"plain.{name} IS DISTINCT FROM merged.{name}" for name in same)
+    # what is summed over floats, in whatever order: to nine digits
+    differs += "".join(
+        f" OR abs(plain.{name} - merged.{name}) > 1e-9 OR (plain.{name} IS NULL) <> (merged.{name} IS NULL)"
+        for name in ("value", "standard_error", "shared_error", "heterogeneity")
+    )
     with duckdb.connect() as connection:
         connection.execute(f"ATTACH '{plain}' AS p (READ_ONLY); ATTACH '{merged}' AS m (READ_ONLY)")
         count = f"SELECT count(*), count(*) FILTER (WHERE {differs})"
-        key = "(genotype, temperature, medium_class, reference, evidence)"
+        key = "(genotype, temperature, medium_class, assay, reference, evidence)"
         groups, wrong = connection.sql(
             f"{count} FROM p.fitness plain FULL JOIN m.fitness merged USING {key}"
         ).fetchall()[0]
@@ -109,7 +116,7 @@ used = resource.getrusage(resource.RUSAGE_SELF)
 print(json.dumps(dict(parts=parts, wall=wall, cpu=sum(parts.values()), rss=used.ru_maxrss / 1e6, content=content)))
 """
 MERGE = """
-from torchcell_assets.steps.merged import fitness, pooled, runs
+from torchcell_assets.steps.merged import fitness, pooled, pooling, runs
 parts = {}
 def timed(module, name, part):
     real = getattr(module, name)
@@ -123,7 +130,9 @@ def timed(module, name, part):
 timed(runs, "survey", "number identities")
 timed(runs, "write", "pages to sorted runs")
 timed(runs, "_bucket", "read and sort a bucket")
-timed(pooled, "_query", "pool (SQL)")
+timed(pooled, "measurements", "what is one measurement")
+timed(fitness.Differences, "add", "differences between publications")
+timed(pooling, "numbers", "pool")
 timed(pooled, "texts", "texts of genotypes")
 timed(pooled, "_lists", "lists of records")
 timed(fitness, "_append", "write")
@@ -164,7 +173,7 @@ begin, start = time.perf_counter(), time.process_time()
 identity = pl.concat_str("gene", "kind", "allele", "zygosity", separator=":")
 edges = pl.read_parquet(pages / "*.edges.parquet").group_by("ordinal").agg(genotype=identity.sort().str.join(" + "))
 rows = pl.read_parquet(pages / "*.rows.parquet").join(edges, on="ordinal")
-key = ["genotype", "temperature", "medium_class", "reference", "evidence"]
+key = ["genotype", "temperature", "medium_class", "assay", "reference", "evidence"]
 merged = rows.group_by(key).agg(pl.col("value").mean(), records=pl.col("id").sort()).sort(key)
 merged.write_parquet(sys.argv[2])
 wall, parts, content = time.perf_counter() - begin, {"all": time.process_time() - start}, ""
@@ -181,7 +190,7 @@ for edge in edges.itertuples():
     texts.setdefault(edge.ordinal, []).append(":".join((edge.gene, edge.kind, edge.allele, edge.zygosity)))
 groups = {}
 for _, row in rows.iterrows():
-    key = (" + ".join(sorted(texts[row.ordinal])), row.temperature, row.medium_class, row.reference, row.evidence)
+    key = (" + ".join(sorted(texts[row.ordinal])), row.temperature, row.medium_class, row.assay, row.reference, row.evidence)
     groups.setdefault(key, []).append((row.value, row.id))
 merged = [(*key, sum(v for v, _ in g) / len(g), sorted(i for _, i in g)) for key, g in groups.items()]
 pd.DataFrame(sorted(merged)).to_pickle(sys.argv[2])

@@ -31,7 +31,7 @@ from torchcell_assets.staleness.step import code_version, describe_uses
 USES = [MergedFitness, Prediction, Score]
 SAMPLE = 300
 PLOT = 5_000  # repetitions: an event of some 65 kB, as those of the models of the study `screens`
-FILES = ("predictions", "scores", "search", "pert_sum", "pert_mean", "intact_sum", "intact_mean")
+FILES = ("predictions", "search", "pert_sum", "pert_mean", "intact_sum", "intact_mean")
 MARKS = {1_000: 0.3, 10_000: 3.0}
 
 

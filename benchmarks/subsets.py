@@ -19,11 +19,11 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
-from torchcell_assets.schema.records import EVIDENCES, MEDIUM_CLASSES, REFERENCES
+from torchcell_assets.schema.records import ASSAYS, EVIDENCES, MEDIUM_CLASSES, REFERENCES, MergedFitness
 
 GENOTYPES = 13_500_000
 SIZES = ("1e3", "1e4", "1e5", "all")
-POOLINGS = ["single", "inverse_variance", "sample_weighted"]
+POOLINGS = list(MergedFitness.pooling.dtype.categories)
 
 
 def merged_table(path: Path, genotypes: int) -> int:
@@ -40,21 +40,24 @@ def merged_table(path: Path, genotypes: int) -> int:
                       || lpad(CAST(i // 16 AS VARCHAR), 3, '0') || 'W' AS name
             FROM range(6000) t(i);
             CREATE TABLE fitness (
-                genotype VARCHAR, temperature DOUBLE, medium_class {enum(MEDIUM_CLASSES)},
+                genotype VARCHAR, temperature DOUBLE, medium_class {enum(MEDIUM_CLASSES)}, assay {enum(ASSAYS)},
                 reference {enum(REFERENCES)}, evidence {enum(EVIDENCES)}, genes VARCHAR, "order" UTINYINT,
-                deletions_only BOOLEAN, haploid BOOLEAN, value DOUBLE, standard_error DOUBLE, pooling {enum(POOLINGS)},
-                measurements UINTEGER, samples UBIGINT, heterogeneity DOUBLE, publications VARCHAR[], records VARCHAR[]);
+                deletions_only BOOLEAN, haploid BOOLEAN, query VARCHAR, value DOUBLE, standard_error DOUBLE, shared_error DOUBLE,
+                pooling {enum(POOLINGS)}, measurements UINTEGER, laboratories UINTEGER, samples UBIGINT, heterogeneity DOUBLE,
+                consistency DOUBLE, publications VARCHAR[], records VARCHAR[]);
             INSERT INTO fitness
-            SELECT name || ':deletion:delta:haploid', 26.0, 'SGA plate', 'wild type', 'measured', name, 1, true, true,
-                   0.9, 0.01, 'single', 1, 17, NULL, ['10.1126/science.aaf1420'], ['fitness_costanzo2016:' || i || ':26C']
+            SELECT name || ':deletion:delta:haploid', 26.0, 'SGA plate', 'colony size', 'wild type', 'measured', name, 1, true,
+                   true, NULL, 0.9, 0.01, NULL, 'single', 1, 1, 17, NULL, NULL,
+                   ['10.1126/science.aaf1420'], ['fitness_costanzo2016:' || i || ':26C']
             FROM gene;
             INSERT INTO fitness
             WITH pair AS (
                 SELECT least(a.name, b.name) AS x, greatest(a.name, b.name) AS y, a.i * 6000 + b.i AS n
                 FROM gene a, gene b WHERE a.i < b.i AND hash(a.i, b.i) % 1000000 < {genotypes / pairs * 1e6})
-            SELECT x || ':deletion:delta:haploid + ' || y || ':deletion:delta:haploid', 26.0, 'SGA plate', 'wild type',
-                   'measured', x || '+' || y, 2, true, true, 0.2 + (hash(x, y) % 1000000) / 1e6,
-                   CASE WHEN n % 9 > 0 THEN (hash(y, x) % 100000) / 1e6 END, 'single', 1, 4, NULL,
+            SELECT x || ':deletion:delta:haploid + ' || y || ':deletion:delta:haploid', 26.0, 'SGA plate',
+                   'colony size', 'wild type', 'measured', x || '+' || y, 2, true, true, x || '_dma',
+                   0.2 + (hash(x, y) % 1000000) / 1e6, CASE WHEN n % 9 > 0 THEN (hash(y, x) % 100000) / 1e6 END, 0.01,
+                   'single', 1, 1, 4, NULL, NULL,
                    ['10.1126/science.aaf1420'], ['fitness_costanzo2016:' || n || ':fitness']
             FROM pair ORDER BY 1;
             INSERT INTO fitness SELECT * REPLACE ('derived' AS evidence) FROM fitness WHERE hash(genotype) % 50 = 0;

@@ -3,7 +3,7 @@
     import torchcell_assets as tc
     tc.open("merged/fitness")                       # a stored table, by asset key
     tc.gene("cdc28")                                # a gene, by any of its names
-    tc.predict([["CDC28", "CLN3"], ["RAD52"]])      # fitness of mutants, with an interval
+    tc.predict([["SWI4", "CLN3"], ["RAD52"]])       # fitness of mutants, with an interval
     tc.dataset("merged/key_value/1e3", "train")     # genotypes for torch
 
 Importing the package is cheap: nothing is read and nothing heavy is imported before one of these is called.

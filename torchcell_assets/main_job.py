@@ -253,7 +253,7 @@ def _show_scoreboard() -> None:
         return
     out = output()
     columns = (Column(name, no_wrap=out.width >= WIDE) for name in scoreboard.SUMMARY_COLUMNS)
-    title = "Best by cross-validation, and every baseline; test with its 95 % bootstrap interval"
+    title = "Best by cross-validation, and every baseline, on the test set, with 95 % bootstrap intervals (*: edge of the grid)"
     table = Table(*columns, title=title, box=SIMPLE_HEAD)
     for row in scoreboard.summary(root / "scoreboard.parquet", rows=12):
         table.add_row(*row)

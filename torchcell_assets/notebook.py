@@ -3,6 +3,7 @@
 Belongs here: reading what the assets stored. Does not: making anything, Dagster.
 """
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,9 @@ from torchcell_assets.errors import TorchcellError
 if TYPE_CHECKING:
     from torchcell_assets.key_value_dataset import KeyValueDataset
     from torchcell_assets.steps.datasets.gene_names import GeneNames
+
+
+_MERGED = Path("merged", "fitness.duckdb")
 
 
 class NotThere(TorchcellError):
@@ -81,40 +85,96 @@ def gene(name: str, root: Path | str | None = None) -> dict:
 
 
 def predict(
-    genotypes: Sequence[Sequence[str]],
-    model: str = "elastic_net/1e3/one_hot/pert_sum",
-    root: Path | str | None = None,
+    genotypes: Sequence[Sequence[str]], model: str | None = None, root: Path | str | None = None
 ) -> pl.DataFrame:
-    """Fitness of mutants that nobody may have made, relative to wild type.
+    """Fitness of haploid mutants that nobody may have made, relative to wild type, beside what is known of them.
 
     Args:
-        genotypes: the deleted genes of each mutant, by any name: `[["CDC28", "CLN3"], ["RAD52"]]`.
-        model: family/size/representation/aggregation of a trained cell.
+        genotypes: the deleted genes of each mutant, by any name: `[["SWI4", "CLN3"], ["RAD52"]]`.
+        model: family/size/representation/aggregation of a trained cell; by default the one of the scoreboard that is best in
+            cross-validation on the largest size that was trained.
         root: the data root; by default that of this process.
 
     Returns:
-        One row per mutant: `genes`, `order`, `predicted`, `low` and `high` (95 % by the out-of-fold residuals),
-        `genes_unknown`.
+        One row per mutant, with the columns
+        `genes`, `order`: systematic names, sorted and joined by +; how many there are.
+        `predicted`, `low`, `high`: fitness, and its 95 % interval by the out-of-fold residuals of like genotypes. They hold
+            little of true fitness below 0.5.
+        `genes_unseen`: genes that no training genotype of the model lacks: of these it knows no more than their vector tells.
+        `genes_unknown`: genes that the representation lacks; they count as the mean gene.
+        `essential`, `essential_source`: whether the deletion of some of the genes is lethal, and which datasets say so or
+            otherwise; null where none is known to be and some gene stands in no dataset. One that datasets disagree on counts.
+        `reason`: why there is no prediction (an essential gene: such a strain has no growth), and null where there is one.
+        `nearest_measured`: measured genotypes that the mutant contains, itself among them, the largest first, with their
+            values; null where the data root has no merged table.
+        `model`: which one was asked.
 
     Raises:
-        NotThere: `model` names no cell.
+        NotThere: `model` names no cell, or none is named and none stands on a scoreboard.
         NotGenotypes: `genotypes` is a list of names and not of mutants.
         ModelFileError: the cell is not trained, or was trained on other vectors than those of the data root.
-        UnknownGeneName, AmbiguousGeneName: as `gene` does.
+        UnknownGeneName, AmbiguousGeneName: as `gene` does; a systematic name that stands in the merged table is known too.
     """
+    from torchcell_assets.steps.merged import viability
     from torchcell_assets.steps.representations import table
-    from torchcell_assets.steps.trained import model_store
+    from torchcell_assets.steps.trained import model_store, mutants
 
     home = _home(root)
     genotypes = _lists(genotypes)
+    model = _default_model(home) if model is None else model
     parts = model.split("/")
     if len(parts) != 4:
         raise NotThere(f"{model!r} names no model: give family/size/representation/aggregation.")
-    _, names = _genome(home)
-    resolved = [[names.resolve(name) for name in genotype] for genotype in genotypes]
+    resolved = _resolved(home, genotypes)
     fitted = model_store.read(home.joinpath("trained", *parts[:3], f"{parts[3]}.skops"))
     embedding = table.read(home / "representations" / "gene_embedding" / f"{parts[2]}.safetensors")
-    return model_store.predict(fitted, embedding, resolved)
+    predicted = model_store.predict(fitted, embedding, resolved)
+    calls = viability.read(_viability_tables(home))
+    known = mutants.with_what_is_known(predicted, resolved, calls, home / _MERGED)
+    return known.with_columns(model=pl.lit(model))
+
+
+def _default_model(home: Path) -> str:
+    from torchcell_assets.steps.trained import mutants
+
+    board = home / "trained" / "scoreboard.parquet"
+    best = mutants.best_model(pl.read_parquet(board)) if board.is_file() else None
+    if best is None:
+        raise NotThere(
+            f"No model stands on a scoreboard in {home / 'trained'}: run `make run`, or name a trained one: "
+            "family/size/representation/aggregation."
+        )
+    return best
+
+
+def _viability_tables(home: Path) -> dict[str, Path]:
+    """Dataset -> its stored table, of those that say which mutants live."""
+    from torchcell_assets.schema import Viability
+    from torchcell_assets.steps.datasets import DATASETS
+
+    named = {
+        dataset.name: home / "datasets" / f"{dataset.name}.parquet"
+        for dataset in DATASETS
+        if dataset.record is Viability
+    }
+    return {name: path for name, path in named.items() if path.is_file()}
+
+
+def _resolved(home: Path, genotypes: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Systematic names of the deleted genes. One that is no ORF of today is itself where the merged table has it."""
+    from torchcell_assets.schema.records import GENE_NAME
+    from torchcell_assets.steps.merged import measured
+
+    genes, names = _genome(home)
+    given = {name.strip().upper() for genotype in genotypes for name in genotype}
+    others = {name for name in given if re.fullmatch(GENE_NAME, name)} - set(genes["gene"])
+    kept = measured.genes_among(home / _MERGED, others) if (home / _MERGED).is_file() else set()
+
+    def resolve(name: str) -> str:
+        key = name.strip().upper()
+        return key if key in kept else names.resolve(name)
+
+    return [[resolve(name) for name in genotype] for genotype in genotypes]
 
 
 def _home(root: Path | str | None) -> Path:

@@ -7,6 +7,7 @@ Belongs here: turning a matplotlib figure into a metadata value, colours for any
 import base64
 import io
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -41,6 +42,24 @@ def picture(title: str, draw: Callable[[], "Figure"], dpi: int = 80) -> dg.Metad
         return dg.MetadataValue.text(why)
 
 
+def drawn(title: str, draw: Callable[[], "Figure"], place: Path, files: dict[Path, bytes]) -> dg.MetadataValue:
+    """The figure for an asset's page; as PNG and SVG it joins `files`, to be stored at `place` under either suffix.
+
+    Where it cannot be drawn, the sentence that says so takes its place in the files too: what lay there shows other data.
+    """
+
+    def draw_and_keep() -> "Figure":
+        figure = draw()
+        files.update({place.with_suffix(".png"): to_png(figure), place.with_suffix(".svg"): to_svg(figure)})
+        return figure
+
+    shown = picture(title, draw_and_keep, dpi=65)
+    if place.with_suffix(".svg") not in files:
+        instead = sentence(str(shown.value))
+        files.update({place.with_suffix(".png"): to_png(instead), place.with_suffix(".svg"): to_svg(instead)})
+    return shown
+
+
 def sentence(text: str) -> "Figure":
     """A figure that holds one sentence: what stands in the place of a picture that could not be drawn."""
     from matplotlib.figure import Figure
@@ -55,3 +74,21 @@ def embedded(figure: "Figure", title: str, dpi: int = 80) -> dg.MetadataValue:
     image = io.BytesIO()
     figure.savefig(image, format="png", dpi=dpi)
     return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{base64.b64encode(image.getvalue()).decode()})")
+
+
+def to_png(figure: "Figure") -> bytes:
+    """The figure as PNG; the same figure gives the same bytes."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def to_svg(figure: "Figure") -> bytes:
+    """The figure as SVG, for print."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    buffer = io.BytesIO()
+    FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})
+    return buffer.getvalue()

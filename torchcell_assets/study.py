@@ -120,6 +120,8 @@ class Condition(BaseModel):
     temperature: degrees Celsius, -1 where there is none (simulated growth). assumed_from: other temperatures at which a genotype
         without conditional alleles may have been measured: such a value is assumed to hold at `temperature` too.
     consistency: rows whose measurements differ with a smaller p-value (Cochran's Q) are left out; 0 leaves none out.
+    viable_only: genotypes of deletions that lack a gene which a viability dataset of the study calls essential are left out: that
+        such a strain was measured says that it is not what it is called.
     """
 
     model_config = _STRICT
@@ -128,6 +130,7 @@ class Condition(BaseModel):
     temperature: float = Field(ge=-1, le=60, strict=True)
     assumed_from: tuple[Annotated[float, Field(ge=0, le=60, strict=True)], ...] = ()
     consistency: float = Field(default=0.0, ge=0, lt=1, strict=True)
+    viable_only: bool = Field(default=False, strict=True)
     reference: Annotated[StrictStr, _known("references")]
     evidence: Annotated[tuple[_Evidence, ...], *_List]
 

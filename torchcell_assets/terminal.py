@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import TextColumn
 from rich.table import Table
 
-WIDE = 125  # columns that the tables take without wrapping; taken where no terminal says how many it has
+WIDE = 132  # columns that the tables take without wrapping; taken where no terminal says how many it has
 
 
 def said_beside() -> Console:

@@ -12,6 +12,7 @@ from torchcell_assets.partitions import GRID, REPRESENTATION, SIZE, cell
 
 GRAPH = defs.resolve_asset_graph()
 FAMILIES = ("elastic_net", "support_vector", "random_forest")
+VIABILITY = {"datasets/viability_deletion_project", "datasets/viability_deutschbauer2005"}
 FITNESS = [f"fitness_{name}" for name in ("baryshnikova2010", "breslow2008", "costanzo2016", "deutschbauer2005", "sga")]
 
 
@@ -26,12 +27,21 @@ PARENTS = {
         for name in ("genome", "fitness_costanzo2016", "viability_deletion_project")
     },
     "merged/fitness": {f"graph/{name}" for name in FITNESS},
-    "merged/subset": {"merged/fitness"},
+    "merged/subset": {"merged/fitness", *VIABILITY},
+    "merged/test_set": {"merged/fitness", *VIABILITY},
     "merged/key_value": {"merged/subset"},
     "representations/gene_embedding": {"datasets/genome"},
-    "trained/baselines": {"merged/subset", "merged/fitness"},
-    **{f"trained/{family}": {"merged/subset", "representations/gene_embedding"} for family in FAMILIES},
-    "trained/scoreboard": {"trained/baselines", *(f"trained/{family}" for family in FAMILIES)},
+    "trained/baselines": {"merged/subset", "merged/test_set", "merged/fitness", *VIABILITY},
+    **{
+        f"trained/{family}": {"merged/subset", "merged/test_set", "representations/gene_embedding"}
+        for family in FAMILIES
+    },
+    "trained/scoreboard": {
+        "merged/test_set",
+        "merged/fitness",
+        "trained/baselines",
+        *(f"trained/{family}" for family in FAMILIES),
+    },
 }
 
 
@@ -88,7 +98,7 @@ def test_every_asset_points_at_its_code():
         assert Path(references[0].file_path).parts[-3:] == ("steps", node.key.path[0], "assets.py")
         assert all(Path(one.file_path).is_file() for one in references)
     shown = [one.label for one in GRAPH.get(key("merged/fitness")).metadata["dagster/code_references"].code_references]
-    assert shown == ["merged_fitness", "fitness.cypher", "perturbations.cypher", "pooling.sql", "replicates.sql"]
+    assert shown == ["merged_fitness", "numbers", "measurements", "fitness.cypher", "perturbations.cypher"]
 
 
 def test_every_asset_has_the_check_that_shows_staleness():

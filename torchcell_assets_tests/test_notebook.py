@@ -1,6 +1,7 @@
 """What a notebook asks of a data root, in the forms in which people write it, and what it is told."""
 
 import inspect
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -15,8 +16,11 @@ from torchcell_assets.steps.trained.families import fit_cell
 from torchcell_assets.steps.trained.model_store import ModelFileError
 from torchcell_assets.steps.trained.scoreboard import Cell
 from torchcell_assets.storage import replacing
-from torchcell_assets_tests.steps.trained.synthetic import gene_names, one_hot_embedding, screen
+from torchcell_assets_tests.steps.merged.test_subsets import BASE, merged_file
+from torchcell_assets_tests.steps.merged.test_viability import stored
+from torchcell_assets_tests.steps.trained.synthetic import gene_names, one_hot_embedding, rows
 from torchcell_assets_tests.steps.trained.test_families import SMALL
+from torchcell_assets_tests.steps.trained.test_mutants import board
 
 NAMES = gene_names(40)
 MODEL = "elastic_net/1e3/one_hot/pert_sum"
@@ -33,9 +37,11 @@ def root(tmp_path_factory) -> Path:
     pl.DataFrame(filled, schema=types).write_parquet(root / "datasets" / "genome.parquet")
     embedding = one_hot_embedding(NAMES)
     store(root, embedding)
-    fitted = fit_cell(screen(250, genes=len(NAMES)), embedding, "elastic_net", SMALL, "pert_sum")
+    fitted = fit_cell(rows(250, genes=len(NAMES)), embedding, "elastic_net", SMALL, "pert_sum")
     cell = Cell(root / "trained", "elastic_net", "1e3", "one_hot")
-    model = model_store.Model(fitted.pipeline, model_store.manifest_of(fitted, embedding, "1e3"))
+    model = model_store.Model(
+        fitted.pipeline, model_store.manifest_of(fitted, embedding, "1e3", folds=SMALL.folds, seed=0)
+    )
     model_store.write(cell.model("pert_sum"), model)
     return root
 
@@ -66,6 +72,45 @@ def test_vectors_of_another_gene_list_are_refused_although_the_recipe_is_the_sam
     assert notebook.predict([["GENE1"]], MODEL, root).height == 1
 
 
+OUTSIDE = "YIL168W"
+
+
+@pytest.fixture
+def known(root, tmp_path) -> Path:
+    """The same data root with a merged table, a call that GENE3 is essential, and a scoreboard."""
+    shutil.copytree(root, tmp_path / "data")
+    root = tmp_path / "data"
+    (root / "merged").mkdir()
+    of = {"genes": NAMES[0], "genotype": f"{NAMES[0]}:deletion:delta:haploid", "value": 0.7}
+    merged_file(root / "merged", [BASE | of, BASE | {"genes": OUTSIDE, "genotype": OUTSIDE}])
+    stored(root / "datasets" / "viability_deletion_project.parquet", (False, [(NAMES[3], "deletion", "haploid")]))
+    board(*({"model": name, "rmse": error} for name, error in (("elastic_net", 0.1), ("x", 0.2)))).write_parquet(
+        root / "trained" / "scoreboard.parquet"
+    )
+    return root
+
+
+def test_beside_a_prediction_stands_what_is_known_of_the_mutant_and_which_model_was_asked(known):
+    found = notebook.predict([["GENE3", "GENE0"], ["GENE0", "GENE5"]], root=known)
+    assert found["model"].to_list() == [MODEL] * 2
+    assert found["essential"].to_list() == [True, None]
+    assert found["essential_source"].to_list() == [f"{NAMES[3]}: essential in viability_deletion_project", None]
+    assert found["predicted"].is_null().to_list() == found["reason"].is_not_null().to_list() == [True, False]
+    assert [[one["value"] for one in nearest] for nearest in found["nearest_measured"]] == [[0.7], [0.7]]
+
+
+def test_a_name_of_the_merged_table_that_is_no_orf_of_today_is_answered(known, root):
+    found = notebook.predict([[OUTSIDE.lower(), "GENE0"]], root=known)
+    assert found.select("genes", "genes_unseen", "genes_unknown").row(0) == (
+        f"{NAMES[0]}+{OUTSIDE}",
+        [OUTSIDE],
+        [OUTSIDE],
+    )
+    for place, name in ((known, "YIL169W"), (root, OUTSIDE)):
+        with pytest.raises(TorchcellError, match=f"No gene is called '{name}'"):
+            notebook.predict([[name]], MODEL, place)
+
+
 @pytest.mark.parametrize("model", ["elastic_net", "elastic_net/1e3/one_hot", f"{MODEL}/pert_sum"])
 def test_what_names_no_model_is_said(root, model):
     with pytest.raises(notebook.NotThere, match=f"'{model}' names no model: give family/size/representation/aggreg"):
@@ -91,6 +136,10 @@ def test_a_root_may_be_a_text_or_a_path(bare, monkeypatch):
         assert notebook.open_table("datasets/genome", root=one).height == 2
         assert notebook.gene("cdc28", root=one)["gene"] == "YBR160W"
         with pytest.raises(ModelFileError, match=str(bare / "trained")):
+            notebook.predict([["CDC28"]], MODEL, root=one)
+        with pytest.raises(
+            notebook.NotThere, match=f"No model stands on a scoreboard in {bare / 'trained'}: run `make run`"
+        ):
             notebook.predict([["CDC28"]], root=one)
     assert {inspect.signature(call).parameters["root"].annotation for call in CALLS} == {Path | str | None}
 

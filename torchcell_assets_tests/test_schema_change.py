@@ -32,7 +32,10 @@ MERGED = {("merged/fitness", None)}
 SUBSETS = {("merged/subset", "1e3"), ("merged/subset", "1e4")}
 KEY_VALUE = {("merged/key_value", "1e3")}
 EMBEDDINGS = {("representations/gene_embedding", "one_hot"), ("representations/gene_embedding", "random_10")}
+TEST_SET = {("merged/test_set", None)}
 BASELINES = {("trained/baselines", "1e3")}
+SAMPLES = SUBSETS | TEST_SET | BASELINES
+"""What reads the viability records, since the condition leaves out what does not live."""
 FAMILIES = ("elastic_net", "support_vector", "random_forest")
 CELLS = {(f"trained/{family}", f"{name}|1e3") for family in FAMILIES for name in ("one_hot", "random_10")}
 SCOREBOARD = {("trained/scoreboard", None)}
@@ -40,15 +43,21 @@ SCOREBOARD = {("trained/scoreboard", None)}
 # class -> (what an edit of it outdates, what follows once that was rebuilt and its last assets have other data)
 TOUCHED: dict[str, tuple[set[Cell], set[Cell]]] = {
     "Gene": (GENOME | EMBEDDINGS, CELLS),
-    "Perturbation": (FITNESS_RECORDS | INTERACTION_RECORDS | VIABILITY_RECORDS | MERGED, SUBSETS | BASELINES),
-    "Record": (FITNESS_RECORDS | INTERACTION_RECORDS | VIABILITY_RECORDS | MERGED, SUBSETS | BASELINES),
-    "Fitness": (FITNESS_RECORDS | MERGED, SUBSETS | BASELINES),
+    "Perturbation": (
+        FITNESS_RECORDS | INTERACTION_RECORDS | VIABILITY_RECORDS | MERGED | SAMPLES,
+        SCOREBOARD,
+    ),
+    "Record": (
+        FITNESS_RECORDS | INTERACTION_RECORDS | VIABILITY_RECORDS | MERGED | SAMPLES,
+        SCOREBOARD,
+    ),
+    "Fitness": (FITNESS_RECORDS | MERGED, SUBSETS | TEST_SET | BASELINES | SCOREBOARD),
     "Interaction": (INTERACTION_RECORDS, set()),
-    "Viability": (VIABILITY_RECORDS, set()),
-    "MergedFitness": (MERGED | SUBSETS | KEY_VALUE | BASELINES | CELLS, SCOREBOARD),
+    "Viability": (VIABILITY_RECORDS | SAMPLES, SCOREBOARD),
+    "MergedFitness": (MERGED | SUBSETS | TEST_SET | KEY_VALUE | BASELINES | CELLS, SCOREBOARD),
     "Embedding": (EMBEDDINGS, CELLS),
     "Prediction": (BASELINES | CELLS, SCOREBOARD),
-    "Score": (BASELINES | CELLS | SCOREBOARD, set()),
+    "Score": (SCOREBOARD, set()),
 }
 
 NEW_FIELD = "    note = dy.String(nullable=True)\n"
@@ -206,7 +215,7 @@ def test_a_changed_query_outdates_the_merged_table_alone(mirror):
     assert mirror.outdated() == MERGED
     assert mirror.why("merged/fitness") == "file steps/graph/queries/fitness.cypher changed"
     mirror.run(MERGED)
-    assert_other_data_reach(mirror, MERGED, SUBSETS | BASELINES)
+    assert_other_data_reach(mirror, MERGED, SUBSETS | TEST_SET | BASELINES | SCOREBOARD)
 
 
 def test_a_dataset_that_left_the_study_outdates_the_genes_of_the_graph_with_which_it_leaves(mirror):
@@ -216,7 +225,7 @@ def test_a_dataset_that_left_the_study_outdates_the_genes_of_the_graph_with_whic
     assert mirror.outdated() == {("graph/genome", None)}
 
 
-@pytest.mark.parametrize("policy", ["file steps/merged/pooling.sql", "policy merge_key"])
+@pytest.mark.parametrize("policy", ["policy pooling", "policy merge_key"])
 def test_a_changed_merge_policy_outdates_the_merged_table_alone(mirror, policy):
     mirror.deploy(with_use(mirror.specs, policy, lambda said: f"another {said}"))
     assert mirror.outdated() == MERGED
@@ -224,7 +233,7 @@ def test_a_changed_merge_policy_outdates_the_merged_table_alone(mirror, policy):
 
 def test_a_changed_standard_condition_outdates_the_subsets_and_the_baselines_which_read_singles_at_it(mirror):
     mirror.deploy(with_use(mirror.specs, "policy condition", lambda said: [*said, "30 C"]))
-    assert mirror.outdated() == SUBSETS | BASELINES
+    assert mirror.outdated() == SAMPLES
 
 
 def test_a_changed_format_of_the_key_value_store_outdates_it_alone_and_nothing_follows(mirror):

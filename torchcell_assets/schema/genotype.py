@@ -5,11 +5,15 @@ its parser), which gene a retired name belongs to (steps/datasets/gene_names.py)
 strains (steps/datasets/strains.py, cross_genotypes.py) and packed keys (steps/merged/identities.py) are put together from
 parts, and tests hold them against `with_genotype`.
 
-A genotype is the sorted list of (gene, kind, allele, zygosity). The allele of a deletion is constant: marker and
-published name are attributes of the perturbation and do not make two deletions of one gene two genotypes. A
-temperature-sensitive, DAmP or suppressor allele keeps its name, because alleles of one gene differ (median 0.20 in
-fitness at 30 C over the 220 ORFs of Costanzo 2016 that have several). It is written in lower case: publications do not agree
-on the case (`PTA1_damp`, `pta1_damp`), and no two alleles differ by it alone.
+A genotype is the sorted list of (gene, kind, allele, zygosity). The allele of a deletion is constant, `delta`: marker and
+published name are attributes of the perturbation and do not make two deletions of one gene two genotypes. The exception is a
+gene that was annotated as two ORFs when the strains were made, so that each has a strain: these are two mutants, each without a
+part of the gene. One of them is named after the former ORF that it lacks (`ybr075w` of YBR074W, see
+steps/datasets/retired_names.py).
+
+A temperature-sensitive, DAmP or suppressor allele keeps its name, because alleles of one gene differ (median 0.20 in fitness at
+30 C over the 220 ORFs of Costanzo 2016 that have several). It is written in lower case: publications do not agree on the case
+(`PTA1_damp`, `pta1_damp`), and no two alleles differ by it alone.
 """
 
 from collections.abc import Callable
@@ -18,6 +22,8 @@ import polars as pl
 
 DELETION_ALLELE = "delta"
 PERTURBATION_SEPARATOR = " + "
+PARTIAL_DELETION = r"^(?:y[a-p][lr][0-9]{3}[wc](?:-[a-z])?|q[0-9]{4})$"
+"""Allele of a deletion of a part of a gene: the systematic name, in lower case, of the former ORF that was deleted."""
 FIELD_SEPARATOR = ":"
 GENE_SEPARATOR = "+"
 
@@ -56,11 +62,12 @@ def identity(field: Callable[[str], pl.Expr]) -> pl.Expr:
     field: gives the expression of a field of `Perturbation` by its name: `pl.col` for rows that are perturbations.
     No identity is the beginning of another, so genotypes sort as the lists of their sorted identities do.
     """
-    is_deletion = field("kind").cast(pl.String) == "deletion"
+    allele = field("allele")
+    whole = (field("kind").cast(pl.String) == "deletion") & ~allele.str.contains(PARTIAL_DELETION).fill_null(False)
     return pl.concat_str(
         field("gene"),
         field("kind").cast(pl.String),
-        pl.when(is_deletion).then(pl.lit(DELETION_ALLELE)).otherwise(field("allele")),
+        pl.when(whole).then(pl.lit(DELETION_ALLELE)).otherwise(allele),
         field("zygosity").cast(pl.String),
         separator=FIELD_SEPARATOR,
     )

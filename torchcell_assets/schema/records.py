@@ -39,7 +39,8 @@ class Perturbation(dy.Schema):
     gene = dy.String(regex=GENE_NAME, description="systematic name of the perturbed gene")
     kind = dy.Enum(KINDS, description="what was done to it")
     allele = dy.String(
-        regex=r"^[^:+|\t\n\p{Lu}]+$", description="allele as published, in lower case; `delta` for every deletion"
+        regex=r"^[^:+|\t\n\p{Lu}]+$",
+        description="allele as published, in lower case; of a deletion `delta`, or the former ORF that is a part of the gene",
     )
     zygosity = dy.Enum(ZYGOSITIES, description="copies perturbed: of one (haploid), one of two, two of two")
     name = dy.String(nullable=True, description="gene or allele name as published; no part of the identity")
@@ -251,6 +252,11 @@ class Embedding(dy.Schema):
     vector = dy.List(dy.Float32(), min_length=1, description="one number per dimension of the representation")
 
 
+SPLITS = ["train", "validation", "test_of_size", "test"]
+"""Of predictions. `train`: out of fold; `test_of_size`: the test genotypes of the sample itself; `test`: those of
+merged/test_set, which are the same for every size."""
+
+
 class Prediction(dy.Schema):
     """What one trained model says of one genotype."""
 
@@ -259,7 +265,11 @@ class Prediction(dy.Schema):
     aggregation = dy.String(
         primary_key=True, description="pert_sum, pert_mean, intact_sum, intact_mean; `none`: baseline"
     )
-    split = dy.Enum(["train", "validation", "test"], primary_key=True, description="`train`: out-of-fold prediction")
+    permuted = dy.Bool(primary_key=True, description="control: fitted on the vectors of other genes")
+    training_sample = dy.UInt8(
+        primary_key=True, description="0: fitted on all of train; 1 to 5: on all but one fifth of its gene sets"
+    )
+    split = dy.Enum(SPLITS, primary_key=True, description="`train`: out of fold; `test`: of merged/test_set")
     genes = dy.String(min_length=1, description="distinct perturbed genes, sorted and joined by +")
     order = dy.UInt8(min=1, description="number of distinct perturbed genes")
     observed = dy.Float64(description="merged fitness")
@@ -271,22 +281,54 @@ class Prediction(dy.Schema):
         return cls.predicted.col.is_finite()
 
 
-class Score(dy.Schema):
-    """One number by which models are compared, with its interval and its ceiling."""
+_SCORE = "null below 100 genotypes"
+_QUERIES = "the same, resampled over query strains; null below five of them"
 
-    model = dy.String(primary_key=True, min_length=1, description="model family or baseline")
-    representation = dy.String(primary_key=True, description="`none` for a baseline")
-    aggregation = dy.String(primary_key=True, description="`none` for a baseline")
+
+class Score(dy.Schema):
+    """One number by which models are compared, with its intervals and what it is to be held against.
+
+    `minus_best` and `minus_additive` are paired: both models saw the same resampled genotypes.
+    """
+
+    model = dy.String(primary_key=True, min_length=1, description="model family, baseline, or who measured again")
+    representation = dy.String(primary_key=True, description="`none` for a baseline or a repeat")
+    aggregation = dy.String(primary_key=True, description="`none` for a baseline or a repeat")
+    kind = dy.Enum(
+        ["baseline", "model", "permuted", "repeat"],
+        primary_key=True,
+        description="permuted: the same model on vectors whose gene labels are permuted; repeat: another measurement",
+    )
     size = dy.String(primary_key=True, description="partition of the subset")
-    split = dy.Enum(["train", "validation", "test"], primary_key=True, description="`train`: out of fold (CV)")
+    split = dy.Enum(SPLITS, primary_key=True, description="`train`: out of fold (CV); `test`: of merged/test_set")
     metric = dy.Enum(["spearman", "pearson", "rmse"], primary_key=True, description="rmse in units of fitness")
     order = dy.UInt8(primary_key=True, description="number of perturbed genes; 0: all orders together")
     value = dy.Float64(nullable=True, description="the score; null if undefined, as for constant predictions")
-    low = dy.Float64(nullable=True, description="lower end of the 95 % bootstrap interval")
-    high = dy.Float64(nullable=True, description="upper end of the 95 % bootstrap interval")
-    ceiling = dy.Float64(
-        nullable=True, description="what a perfect model is expected to reach at most, given the noise"
+    low = dy.Float64(nullable=True, description=f"lower end of the 95 % bootstrap interval over genotypes; {_SCORE}")
+    high = dy.Float64(nullable=True, description=f"upper end of the 95 % bootstrap interval over genotypes; {_SCORE}")
+    low_queries = dy.Float64(nullable=True, description=f"low: {_QUERIES}")
+    high_queries = dy.Float64(nullable=True, description=f"high: {_QUERIES}")
+    spread = dy.Float64(nullable=True, min=0.0, description="standard error by the choice of training genotypes")
+    best_baseline = dy.String(
+        nullable=True, description="baseline with the least RMSE in cross-validation of this size"
     )
+    minus_best = dy.Float64(nullable=True, description="the score minus that of `best_baseline`")
+    minus_best_low = dy.Float64(nullable=True, description=f"lower end of its 95 % interval; {_SCORE}")
+    minus_best_high = dy.Float64(nullable=True, description=f"upper end of its 95 % interval; {_SCORE}")
+    minus_best_low_queries = dy.Float64(nullable=True, description=f"minus_best_low: {_QUERIES}")
+    minus_best_high_queries = dy.Float64(nullable=True, description=f"minus_best_high: {_QUERIES}")
+    minus_additive = dy.Float64(nullable=True, description="the score minus that of `additive_ridge`")
+    minus_additive_low = dy.Float64(nullable=True, description=f"lower end of its 95 % interval; {_SCORE}")
+    minus_additive_high = dy.Float64(nullable=True, description=f"upper end of its 95 % interval; {_SCORE}")
+    minus_additive_low_queries = dy.Float64(nullable=True, description=f"minus_additive_low: {_QUERIES}")
+    minus_additive_high_queries = dy.Float64(nullable=True, description=f"minus_additive_high: {_QUERIES}")
+    ceiling_low = dy.Float64(
+        nullable=True, description="Pearson that a perfect model reaches if it learns no error that crosses share"
+    )
+    ceiling_high = dy.Float64(
+        nullable=True, description="Pearson that a perfect model reaches if it learns all error that crosses share"
+    )
+    at_edge = dy.String(nullable=True, description="hyper-parameters whose chosen value is the last one tried")
     genotypes = dy.UInt32(description="number of genotypes scored")
     scored_on = dy.String(min_length=1, description="hash of the genotypes scored and of their observed fitness")
 

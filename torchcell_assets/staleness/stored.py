@@ -91,7 +91,11 @@ class RowGroups:
 def preview(table: pl.DataFrame) -> dg.MetadataValue:
     """A few rows spread over the table, as a Markdown table."""
     every = max(1, table.height // PREVIEW_ROWS)
-    rows = table.gather_every(every).head(PREVIEW_ROWS)
+    return listed(table.gather_every(every).head(PREVIEW_ROWS))
+
+
+def listed(rows: pl.DataFrame) -> dg.MetadataValue:
+    """All rows, as a Markdown table: for few."""
     texts = rows.select(
         pl.col(name).map_elements(_cell, return_dtype=pl.String, skip_nulls=False) for name in rows.columns
     )

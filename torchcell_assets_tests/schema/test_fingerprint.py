@@ -112,6 +112,38 @@ def test_differences_are_told_in_the_order_of_the_names(load):
     assert difference(describe(load(BASE)), describe(load(many))) == [f"+{name}" for name in sorted(names)]
 
 
+def test_rules_that_changed_are_told_in_the_order_of_their_names(load):
+    names = [f"rule_{letter}" for letter in "qwertyuiop"]
+    rules = "".join(f"    @dy.rule()\n    def {name}(cls):\n        return cls.value.col > 0\n" for name in names)
+    assert difference(describe(load(BASE)), describe(load(BASE + rules))) == [
+        f"rule {name} added" for name in sorted(names)
+    ]
+
+
+IN_A_CALL = """
+    inside = dy.Int64(
+        check={
+            "low": lambda column: column > 1,  # why
+            "high": lambda column: column < 9,
+        },
+    )
+"""
+
+
+@pytest.mark.parametrize(("before", "after"), [("# why", "# because"), ("column > 1", "column  >  1")])
+def test_a_check_whose_lines_are_no_statement_is_told_by_its_words_and_not_by_its_layout(load, before, after):
+    text = BASE + IN_A_CALL
+    assert fingerprint(load(text)) == fingerprint(load(text.replace(before, after)))
+    for edit in ("column > 2", "column >= 1", "-column > 1"):
+        assert fingerprint(load(text)) != fingerprint(load(text.replace("column > 1", edit)))
+
+
+def test_a_constraint_of_any_type_can_be_stored(load):
+    text = BASE + "    day = dy.Date(min=__import__('datetime').date(2020, 1, 2))\n"
+    said = json.loads(json.dumps(describe(load(text))))["columns"]["day"]
+    assert said == {"type": "Date", "min": "datetime.date(2020, 1, 2)"}
+
+
 def test_a_check_inside_of_a_call_is_noticed(load):
     old, new = load(BASE), load(BASE.replace("is_in([1, 2])", "is_in([1, 3])"))
     assert [line.split(" ")[:2] for line in difference(describe(old), describe(new))] == [["checked:", "check"]]

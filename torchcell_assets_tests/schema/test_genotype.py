@@ -83,6 +83,16 @@ def test_the_identity_of_a_deletion_does_not_follow_the_allele_that_a_row_names(
     assert set(rows["genotype"]) == {"YBR160W:deletion:delta:haploid"}
 
 
+def test_deletions_of_two_parts_of_one_gene_are_two_genotypes_of_it():
+    """An allele that is the name of a former ORF says which part was deleted; any other name of a deletion says nothing."""
+    alleles = ("delta", "ybr075w", "yal056c-a", "q0010", "YBR075W", "ybr075w-1", "xybr075w")
+    deletion = {"gene": "YBR074W", "kind": "deletion", "zygosity": "haploid"}
+    rows = genotypes([[deletion | {"allele": a, "name": None, "marker": None, "role": None}] for a in alleles])
+    told = [text.split(":")[2] for text in rows["genotype"]]
+    assert told == ["delta", "ybr075w", "yal056c-a", "q0010", "delta", "delta", "delta"]
+    assert set(rows["genes"]) == {"YBR074W"}
+
+
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "deletion"])
 def test_alleles_are_compared_without_case_and_the_published_name_stays(kind):
     table = pl.DataFrame({"gene": ["YPL211W"] * 2, "a": ["PTA1_damp", " pta1_damp "]})
@@ -119,3 +129,32 @@ def test_a_mangled_name_is_neither_name_nor_allele():
     table = pl.DataFrame({"gene": ["YKL134C"] * 2, "kind": ["deletion", "damp"], "name": ["1-Oct", "45931"]})
     made = table.select(p=perturbation(pl.col("gene"), pl.col("kind"), allele=pl.col("name"), name=pl.col("name")))
     assert [(p["allele"], p["name"]) for p in made["p"]] == [("delta", None), (None, None)]
+
+
+TEXTS = ["YAL001C:deletion:delta:haploid", "YBR160W:damp:a-1:haploid"]
+
+
+def made(gene: str, kind: str, allele: str | None = None, **other: str) -> dict:
+    return {"gene": gene, "kind": kind, "allele": allele, "zygosity": "haploid"} | other
+
+
+def test_a_genotype_is_the_sorted_text_of_its_perturbations_and_these_are_sorted_alike():
+    ts, deletion = made("YBR160W", "damp", "a-1", name="x"), made("YAL001C", "deletion", "z-1", marker="KanMX")
+    row = genotypes([[ts, deletion]]).row(0, named=True)
+    assert (row["genotype"], row["genes"], row["order"]) == (" + ".join(TEXTS), "YAL001C+YBR160W", 2)
+    assert [p["gene"] for p in row["perturbations"]] == ["YAL001C", "YBR160W"]
+    assert [(p["name"], p["marker"]) for p in row["perturbations"]] == [(None, "KanMX"), ("x", None)]
+    # sorted by the whole identity and not by the gene: `YAL034W-A:` stands before `YAL034W:`
+    long, short = genotypes([[made("YAL034W", "deletion"), made("YAL034W-A", "deletion")]]).item(0, "perturbations")
+    assert (long["gene"], short["gene"]) == ("YAL034W-A", "YAL034W")
+
+
+def test_a_perturbation_holds_what_it_was_given_as_text_and_null_for_the_rest():
+    table = pl.DataFrame({"gene": ["YAL001C"], "name": [" tfc3 "]})
+    bare = table.select(p=perturbation(pl.col("gene"), "deletion"))
+    assert bare.schema["p"] == pl.Struct(dict.fromkeys(Perturbation.columns(), pl.String))
+    nothing = {"name": None, "marker": None, "role": None}
+    assert bare["p"].to_list() == [made("YAL001C", "deletion", "delta") | nothing]
+    told = {"zygosity": "homozygous", "marker": "NatMX"}
+    full = perturbation(pl.col("gene"), "damp", allele=pl.lit("X-1"), name=pl.col("name"), role=pl.lit("query"), **told)
+    assert table.select(p=full)["p"].to_list() == [made("YAL001C", "damp", "x-1", name="tfc3", role="query") | told]

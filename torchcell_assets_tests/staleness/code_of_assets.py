@@ -32,6 +32,8 @@ SHARED = (f"{PACKAGE}.schema.genotype", f"{PACKAGE}.staleness.content")
 _HANDS_ON = (f"{PACKAGE}.schema", f"{PACKAGE}.staleness")
 ELSEWHERE = (
     "figures",
+    "order_figure",
+    "scoreboard_figure",
     "checks",
     "verification",
     "offline",

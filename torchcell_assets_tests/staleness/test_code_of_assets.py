@@ -60,10 +60,11 @@ def test_every_deployed_asset_and_every_dataset_is_recorded():
         ("trained/baselines", ("steps.trained.baselines", "FLOOR")),
         ("trained/baselines", ("steps.merged.subsets", "TEST_SHARE")),  # of which the singles are taken
         ("trained/elastic_net", ("steps.trained.estimators", "scaler")),
-        ("trained/elastic_net", ("steps.trained.families", "_choose")),
-        ("trained/elastic_net", ("steps.trained.model_store", "QUANTILES")),
-        ("trained/random_forest", ("steps.trained.ceilings", "ITERATIONS")),
-        ("trained/scoreboard", ("steps.trained.scores", "scoreboard")),
+        ("trained/elastic_net", ("steps.trained.search", "choose")),
+        ("trained/elastic_net", ("steps.trained.intervals", "QUANTILES")),
+        ("trained/random_forest", ("steps.representations.permuted", "permuted")),
+        ("trained/scoreboard", ("steps.trained.resampling", "centred_ranks")),
+        ("trained/scoreboard", ("steps.trained.ceilings", "SHARE")),
     ],
 )
 def test_what_decides_stored_numbers_is_part_of_the_code_of_an_asset(key, definition):
@@ -86,7 +87,7 @@ from torchcell_assets.steps.trained.splits import fold_of as folds
 LIMIT, OTHER = 3, 4
 def first(rows):
     """Doc."""
-    return second(rows)[: LIMIT] + ceilings.ROWS
+    return second(rows)[: LIMIT] + ceilings.SHARE
 def second(rows):
     return folds(rows)  # why
 @step(uses=[OTHER])
@@ -111,7 +112,7 @@ def module(tmp_path, monkeypatch):
 def test_a_definition_leads_to_all_that_it_names_and_to_nothing_else(module):
     text = module(TEXT)
     own, trained = "torchcell_assets.errors", "torchcell_assets.steps.trained"
-    assert set(text.named("first")) == {(own, "second"), (own, "LIMIT"), (f"{trained}.ceilings", "ROWS")}
+    assert set(text.named("first")) == {(own, "second"), (own, "LIMIT"), (f"{trained}.ceilings", "SHARE")}
     assert set(text.named("second")) == {(f"{trained}.splits", "fold_of")}
     assert set(text.named("third")) == set()
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing.parametric import dataframes
 
-from torchcell_assets.staleness import ContentHash, content_hash
+from torchcell_assets.staleness import ContentHash, content, content_hash
 
 ROWS = pl.DataFrame(
     {
@@ -123,3 +123,18 @@ def test_neighbouring_texts_and_lists_do_not_run_together():
     two = pl.DataFrame({"id": [1, 2], "t": ["a", "bc"], "l": [["a"], ["b", "c"]]})
     three = pl.DataFrame({"id": [1, 2], "t": ["ab", "c"], "l": [["a", "b"], ["c"]]})
     assert len({content_hash(t, ["id"]) for t in (one, two, three)}) == 3
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 100])
+def test_how_many_rows_are_encoded_at_a_time_does_not_matter(monkeypatch, chunk):
+    monkeypatch.setattr(content, "_CHUNK", chunk)
+    assert content_hash(ROWS, ["id"]) == "cdc604399b160fbd"
+
+
+def test_a_type_is_called_by_what_it_holds_and_any_other_by_its_own_name():
+    struct = pl.Struct({"b": pl.Int8, "a": pl.String})
+    kinds = {
+        pl.UInt8: "integer", pl.Float32: "float", pl.Enum(["a"]): "text", pl.Boolean: "truth", pl.Date: "Date",
+        pl.List(pl.List(pl.String)): "list of list of text", struct: "struct a text, b integer",
+    }  # fmt: skip
+    assert {dtype: content._kind(pl.Series([], dtype=dtype).dtype) for dtype in kinds} == kinds

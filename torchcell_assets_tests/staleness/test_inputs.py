@@ -73,5 +73,6 @@ def test_an_input_that_was_made_and_is_gone_is_named_with_its_place(key, instanc
 def test_the_partition_that_is_read_is_the_one_that_is_asked_for(instance, tmp_path):
     for parent, one in (("merged/subset", "1e4"), ("representations/gene_embedding", "one_hot")):
         instance.report_runless_asset_event(dg.AssetMaterialization(parent.split("/"), partition=one))
+    instance.report_runless_asset_event(dg.AssetMaterialization(["merged", "test_set"]))
     said = refusal(instance, dg.AssetKey(["trained", "elastic_net"]), tmp_path)
     assert said == "merged/subset 1e3 has not been made: materialize it first."

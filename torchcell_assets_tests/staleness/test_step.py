@@ -11,7 +11,6 @@ from torchcell_assets.staleness import Policy
 from torchcell_assets.staleness.queries import words
 from torchcell_assets.staleness.step import code_version, describe_uses
 from torchcell_assets.steps.graph.read import PERTURBATIONS
-from torchcell_assets.steps.merged.pooled import POOLING
 
 SQL = """-- what it is for
 SELECT 'it''s -- no comment', "a /* column */", $$ -- body $$, x - -1 /* why
@@ -77,19 +76,14 @@ def test_what_a_query_says_counts_to_the_last_sign(said, name, text, before, aft
 
 
 def test_the_words_of_our_own_queries_hold_no_comment_and_are_all_that_runs():
-    assert words(POOLING)[:3] == ["WITH", "measured", "AS"]
     assert " ".join(words(PERTURBATIONS)).startswith("MATCH ( e : Experiment { build : $ build }")
 
 
 def test_a_file_is_called_by_its_path_in_the_package_and_one_from_elsewhere_by_its_name(tmp_path):
     mine = tmp_path / "perturbations.cypher"
     mine.write_text("MATCH (n) RETURN n")
-    names = list(describe_uses([PERTURBATIONS, mine, POOLING]))
-    assert names == [
-        "file perturbations.cypher",
-        "file steps/graph/queries/perturbations.cypher",
-        "file steps/merged/pooling.sql",
-    ]
+    names = list(describe_uses([PERTURBATIONS, mine]))
+    assert names == ["file perturbations.cypher", "file steps/graph/queries/perturbations.cypher"]
 
 
 @pytest.mark.parametrize(
@@ -97,7 +91,7 @@ def test_a_file_is_called_by_its_path_in_the_package_and_one_from_elsewhere_by_i
     [
         (Policy("seed", 1), Policy("seed", {"a": 2}), "policy seed"),
         (Policy("seed", 1), Policy("seed", 1), "policy seed"),
-        (POOLING, Path(str(POOLING)), "file steps/merged/pooling.sql"),
+        (PERTURBATIONS, Path(str(PERTURBATIONS)), "file steps/graph/queries/perturbations.cypher"),
         (Fitness, Fitness, "class Fitness"),
         (SGA_SCORES, SGA_SCORES, f"source {SGA_SCORES.name}"),
     ],

@@ -1,7 +1,6 @@
-"""What an asset's code names, the asset declares: a class, source or query file that is missing in `uses` is named here.
+"""What an asset's code names, the asset declares: a class or a source that is missing in `uses` is named here.
 
-Read from the source text. Of an asset: the body of its function and, whole, the modules of its own step that the body
-names. Of a dataset: its module.
+Read from the source text. Of an asset: the body of its function. Of a dataset: its module.
 """
 
 import ast
@@ -17,7 +16,9 @@ from torchcell_assets.schema import RECORD_CLASSES, Perturbation
 from torchcell_assets.sources import Source, catalog
 from torchcell_assets.staleness.provenance import USES_METADATA
 from torchcell_assets.steps.datasets import DATASETS, GENOME, Dataset
+from torchcell_assets.steps.merged import between_publications, pooling
 from torchcell_assets.steps.representations.recipes import RECIPES
+from torchcell_assets.study import load
 from torchcell_assets_tests.mirror import deployed
 
 STEPS = ("graph", "merged", "representations", "trained")
@@ -25,22 +26,16 @@ SOURCES = {name: value for name, value in vars(catalog).items() if isinstance(va
 # Written for the reader of a table, or nested in every record: their change shows in the class that holds them.
 ELSEWHERE = {Perturbation.__name__}
 
+RECORDS = {f"datasets/{name}" for name in load("screens").datasets}
 SGA = {"datasets/fitness_sga", "datasets/interaction_sga"}
 FAMILIES = {f"trained/{name}" for name in ("elastic_net", "support_vector", "random_forest")}
-SCORED = {"trained/baselines", *FAMILIES}
+SCORED = {"trained/scoreboard"}
 
 
 def named(tree: ast.AST) -> set[str]:
     """Every name and attribute in a piece of code."""
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     return names | {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-
-
-def of_step(module: ModuleType, names: set[str]) -> list[ModuleType]:
-    """The modules of the same step that these names stand for."""
-    package = module.__name__.rpartition(".")[0]
-    found = [vars(module).get(name) for name in sorted(names)]
-    return [m for m in found if isinstance(m, ModuleType) and m.__name__.startswith(package + ".")]
 
 
 def functions(module: ModuleType) -> list[ast.FunctionDef]:
@@ -55,17 +50,6 @@ def functions(module: ModuleType) -> list[ast.FunctionDef]:
             for d in node.decorator_list
         )
     ]
-
-
-def files_named(module: ModuleType, function: ast.FunctionDef) -> set[str]:
-    """Query and policy files in a constant that the body, or a module of the step behind a name of it, reads."""
-    names = {name for statement in function.body for name in named(statement)}
-    modules = [module, *of_step(module, names)]
-    for one in modules[1:]:  # and what these import of the step
-        modules += [m for m in of_step(one, named(ast.parse(inspect.getsource(one)))) if m not in modules]
-    texts = {name: value for m in modules for name, value in vars(m).items() if isinstance(value, Path)}
-    used = names | {name for m in modules[1:] for name in named(ast.parse(inspect.getsource(m)))}
-    return {texts[name].name for name in used & texts.keys() if texts[name].suffix in (".cypher", ".sql")}
 
 
 def declared(function: ast.FunctionDef) -> set[str]:
@@ -83,8 +67,8 @@ CASES = [
 
 def test_every_asset_is_looked_at():
     assert (
-        len(CASES) == 2 + 3 + 1 + 3
-    )  # genome and records; fitness, subset and key_value; embedding; baselines, family, scoreboard
+        len(CASES) == 2 + 4 + 1 + 3
+    )  # genome and records; fitness, subset, test_set and key_value; embedding; baselines, family, scoreboard
 
 
 @pytest.mark.parametrize(("module", "function"), CASES)
@@ -94,16 +78,11 @@ def test_an_asset_declares_every_record_class_that_its_body_names(module, functi
     assert not lacking, f"{function.name} names {sorted(lacking)} and does not declare them in `uses`"
 
 
-def test_the_merged_table_declares_every_query_and_policy_file_that_it_reads():
-    module = importlib.import_module("torchcell_assets.steps.merged.assets")
-    function = next(f for f in functions(module) if f.name == "merged_fitness")
-    read = files_named(module, function)
-    assert "pooling.sql" in read
-    uses = {
-        Path(name.removeprefix("file ")).name for name in deployed()["merged/fitness"].uses if name.startswith("file ")
-    }
-    assert read <= uses, f"merged/fitness reads {sorted(read - uses)} and does not declare them in `uses`"
-    assert {"fitness.cypher", "perturbations.cypher"} <= uses
+def test_the_merged_table_declares_what_selects_and_what_pools():
+    uses = deployed()["merged/fitness"].uses
+    queries = {Path(name.removeprefix("file ")).name for name in uses if name.startswith("file ")}
+    assert queries == {"fitness.cypher", "perturbations.cypher"}
+    assert uses["policy pooling"] == [*pooling.POOLINGS, {"own variance from": between_publications.ENOUGH}]
 
 
 @pytest.mark.parametrize("dataset", [GENOME, *DATASETS], ids=lambda dataset: dataset.name)
@@ -129,7 +108,7 @@ def test_what_a_dataset_declares_is_what_its_asset_uses():
         spec = specs.get(f"datasets/{dataset.name}")
         if spec is not None:  # of another study otherwise
             expected = {f"class {dataset.record.__name__}", *(f"source {source.name}" for source in dataset.raw_files)}
-            assert set(spec.uses) == expected | {f"policy {name}" for name in dataset.policies}, dataset.name
+            assert set(spec.uses) == expected | {f"policy {name}" for name in dataset.stored_by}, dataset.name
 
 
 # A constant that decides stored numbers -> how its change is told, and every asset that it outdates.
@@ -140,8 +119,8 @@ CONSTANTS = {
     ("datasets.sga", "MARKER_GENE"): ("marker_gene", SGA),
     ("datasets.sga", "COLONIES"): ("colonies", SGA),
     ("datasets.genome", "YEAST_MITOCHONDRIAL_CODE"): ("mitochondrial_code", {"datasets/genome"}),
-    ("merged.subsets", "TEST_SHARE"): ("split", {"merged/subset", "trained/baselines"}),
-    ("merged.subsets", "VALIDATION_SHARE"): ("split", {"merged/subset", "trained/baselines"}),
+    ("merged.subsets", "TEST_SHARE"): ("split", {"merged/subset", "merged/test_set", "trained/baselines"}),
+    ("merged.subsets", "VALIDATION_SHARE"): ("split", {"merged/subset", "merged/test_set", "trained/baselines"}),
     ("trained.baselines", "ALPHAS"): ("ridge", {"trained/baselines"}),
     ("trained.baselines", "FLOOR"): ("ridge", {"trained/baselines"}),
     ("trained.baselines", "FOLDS"): ("ridge", {"trained/baselines"}),
@@ -150,13 +129,19 @@ CONSTANTS = {
     ("trained.estimators", "ELASTIC_NET"): ("fit", FAMILIES),
     ("trained.estimators", "PRECOMPUTED_UP_TO"): ("fit", FAMILIES),
     ("trained.families", "ALIASES"): ("fit", FAMILIES),
-    ("trained.model_store", "QUANTILES"): ("prediction_interval", FAMILIES),
-    ("trained.model_store", "FEWEST_RESIDUALS"): ("prediction_interval", FAMILIES),
-    **{("trained.scores", name): ("score_interval", SCORED) for name in ("DRAWS", "INTERVAL", "FEWEST")},
-    **{
-        ("trained.ceilings", name): ("ceiling", SCORED)
-        for name in ("GRID_POINTS", "ITERATIONS", "ROWS", "DRAWS", "SEED")
-    },
+    ("trained.families", "SAMPLES"): ("fit", FAMILIES),
+    ("merged.subsets", "TEST_GENOTYPES"): ("test_genotypes", {"merged/test_set"}),
+    ("datasets.retired_names", "RULE"): ("retired_names", RECORDS),
+    ("merged.viability", "NOTHING_LEFT"): (
+        "essential_genes",
+        {"merged/subset", "merged/test_set", "trained/baselines"},
+    ),
+    ("trained.intervals", "QUANTILES"): ("prediction_interval", FAMILIES),
+    ("trained.intervals", "FEWEST_RESIDUALS"): ("prediction_interval", FAMILIES),
+    **{("trained.resampling", name): ("score_interval", SCORED) for name in ("DRAWS", "INTERVAL")},
+    **{("trained.scores", name): ("score_interval", SCORED) for name in ("FEWEST", "FEWEST_QUERIES", "RESAMPLED")},
+    **{("trained.ceilings", name): ("ceiling", SCORED) for name in ("FEWEST", "SHARE")},
+    ("trained.repeats", "FEWEST"): ("repeat", SCORED),
 }
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def _asset(dataset: Dataset) -> dg.AssetsDefinition:
     @step(
         name=dataset.name,
-        uses=[dataset.record, *dataset.raw_files, *(Policy(*one) for one in dataset.policies.items())],
+        uses=[dataset.record, *dataset.raw_files, *(Policy(*one) for one in dataset.stored_by.items())],
         logic=dataset.logic,
         code=[dataset.parse],
         description=dataset.description,
@@ -71,8 +71,8 @@ def _cells(parsed: Parsed) -> dict[str, Any]:
 def _names(found: Found) -> dict[str, Any]:
     """Which printed names are no genes of today, and what became of each; nothing where all are."""
     told = {
-        "stored as the gene that they belong to": dict(found.resolved),
-        "kept apart, because the gene of today has another strain too": dict(found.kept_apart),
+        "stored as the gene that they belong to": dict(found.renamed),
+        "stored as an allele of the gene that they are a part of": dict(found.merged),
         "no ORF of S288C": sorted(found.outside),
     }
     told = {what: names for what, names in told.items() if names}

@@ -45,7 +45,7 @@ class Dataset:
             batches, in the order in which the records are stored.
         published_records: how many records the published file gives; a check compares.
         quarantine_limit: how many value cells of the published file are known to break a rule; more make a check fail.
-        genes_outside: how many perturbed genes are known to be no ORF of S288C today, by whatever name; more are refused.
+        genes_outside: how many perturbed genes are known to be no ORF of S288C today, nor a part of one; more are refused.
         logic: raise it when the code changes what is stored and neither the record class, the sources nor `policies` show it.
         policies: constants of the parser that decide what is stored, JSON-able, by name; a change of one outdates the dataset.
     """
@@ -69,6 +69,11 @@ class Dataset:
     def raw_files(self) -> tuple[Source, ...]:
         """`sources`, and what retired names are looked up in."""
         return self.sources if self.record is Gene else tuple(dict.fromkeys([*self.sources, *retired_names.SOURCES]))
+
+    @property
+    def stored_by(self) -> dict[str, Any]:
+        """`policies`, and the rule by which retired names are resolved."""
+        return {**self.policies, **({} if self.record is Gene else {"retired_names": retired_names.RULE})}
 
     def read(self, path_of: Callable[[Source], Path]) -> Parsed | Iterator[Parsed]:
         """The records of the raw files that `path_of` finds, with retired names resolved and contradictions marked.
@@ -96,8 +101,8 @@ class Dataset:
         for part in parts:
             records = part.records.collect()
             names = retired.of(records, whole=whole)
-            records = retired_names.resolve(records, names.resolved)
-            seen.add(records, names.outside | names.kept_apart.keys())
+            records = retired_names.resolve(records, names)
+            seen.add(records, names.outside)
             if whole:
                 seen.refuse_implausible()
             yield replace(part, records=plausibility.with_contradictions(records).lazy(), names=names)

@@ -81,6 +81,6 @@ DATASET = Dataset(
     publication=BRESLOW_2008.doi,
     licence="CC-BY-4.0",
     published_records=4_204,
-    genes_outside=49,
+    genes_outside=22,
     logic="2",
 )

@@ -161,5 +161,5 @@ DATASET = Dataset(
     licence="Apache-2.0 (the repository of the copy)",
     policies={"strain_codes": STRAIN_CODES.rows(), "suppressor": SUPPRESSOR_IN_ALLELE, "measured_at": _MEASURED_AT},
     published_records=12_030,
-    genes_outside=53,
+    genes_outside=29,
 )

@@ -71,6 +71,6 @@ DATASET = Dataset(
     publication=DELETION_PROJECT.doi,
     licence="BSD-3-Clause (the package that ships the file)",
     published_records=6_128,
-    genes_outside=60,
+    genes_outside=25,
     logic="2",
 )

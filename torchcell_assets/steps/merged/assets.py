@@ -1,7 +1,8 @@
-"""What the query selects, de-duplicated; nested samples of it, one per SIZE; and each sample as a key-value store."""
+"""What the query selects, de-duplicated; nested samples, one per SIZE; the test set of all; samples as key-value stores."""
 
 import contextlib
 import shutil
+from collections.abc import Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +12,20 @@ import polars as pl
 from torchcell_assets.partitions import SIZE
 from torchcell_assets.plots import picture
 from torchcell_assets.resources import DataRoot, GraphStore
-from torchcell_assets.schema import Fitness, MergedFitness
-from torchcell_assets.staleness import ContentHash, Policy, result, step
+from torchcell_assets.schema import Fitness, MergedFitness, Viability
+from torchcell_assets.staleness import ContentHash, Policy, content_hash, result, step
 from torchcell_assets.staleness.provenance import data_versions
 from torchcell_assets.staleness.publish import as_they_are, column_lineage, column_schema, table_metadata
-from torchcell_assets.staleness.stored import PREVIEW_ROWS, preview
+from torchcell_assets.staleness.step import Use
+from torchcell_assets.staleness.stored import PREVIEW_ROWS, listed, preview
 from torchcell_assets.steps.datasets.assets import of_the_study
 from torchcell_assets.steps.datasets.dataset import Dataset
 from torchcell_assets.steps.graph import read
 from torchcell_assets.steps.graph.checks import materialized_build
-from torchcell_assets.steps.merged import figures, fitness, key_value, pooled, subsets
+from torchcell_assets.steps.merged import figures, fitness, key_value, pooling, subsets, viability
+from torchcell_assets.steps.merged.between_publications import ENOUGH
 from torchcell_assets.steps.merged.key_value_store import KeyValueStore
+from torchcell_assets.steps.merged.measurements import measurements
 from torchcell_assets.storage import alone, replacing
 from torchcell_assets.study import current
 
@@ -32,8 +36,19 @@ STUDY = current()
 FITNESS_DATASETS = tuple(dataset for dataset in of_the_study() if dataset.record is Fitness)
 FITNESS_KEY = dg.AssetKey(["merged", "fitness"])
 SUBSET_KEY = dg.AssetKey(["merged", "subset"])
-SAMPLED = (Policy("condition", [repr(STUDY.condition), STUDY.seed]), Policy("split", subsets.SHARES))
+VIABILITY_DATASETS = tuple(dataset for dataset in of_the_study() if dataset.record is Viability)
+SAMPLED: tuple[Use, ...] = (
+    *(Policy("condition", [repr(STUDY.condition), STUDY.seed]), Policy("split", subsets.SHARES)),
+    *((Viability, Policy("essential_genes", viability.RULE)) if STUDY.condition.viable_only else ()),
+)
 """What decides which genotypes are taken from the merged table, and into which split each falls."""
+SAMPLED_FROM = [
+    FITNESS_KEY,
+    *(dg.AssetKey(["datasets", one.name]) for one in VIABILITY_DATASETS if STUDY.condition.viable_only),
+]
+"""The assets from which they are taken."""
+LISTED = 20
+"""Rows whose measurements agree least, on the page."""
 DRAWN = ["order", "haploid", "deletions_only", "value"]
 
 
@@ -47,6 +62,29 @@ def merged_path(root: DataRoot) -> Path:
     return root.place("merged", "fitness.duckdb")
 
 
+def calls(root: DataRoot) -> viability.Calls:
+    """Which genes the viability datasets of the study call essential; what is not materialized says nothing."""
+    tables = {dataset.name: root.table("datasets", dataset.name) for dataset in VIABILITY_DATASETS}
+    return viability.read({name: path for name, path in tables.items() if path.is_file()})
+
+
+def left_out(root: DataRoot) -> Set[str]:
+    """The genes whose deletions are in no sample.
+
+    Raises:
+        SubsetError: the study leaves out what does not live, and there is no record of that.
+    """
+    if not STUDY.condition.viable_only:
+        return frozenset()
+    essential = calls(root).essential.keys()
+    if not essential:
+        raise subsets.SubsetError(
+            f"The condition of the study {STUDY.name} is `viable_only`, and no dataset says which genes are essential: add one "
+            "such as viability_deletion_project to its datasets and materialize it."
+        )
+    return essential
+
+
 @step(
     name="fitness",
     uses=[
@@ -54,20 +92,26 @@ def merged_path(root: DataRoot) -> Path:
         MergedFitness,
         STUDY.query,
         read.PERTURBATIONS,
-        pooled.POOLING,
-        pooled.REPLICATES,
         Policy("merge_key", STUDY.merge_key),
+        Policy("pooling", [*pooling.POOLINGS, {"own variance from": ENOUGH}]),
     ],
     deps=[graph_key(dataset) for dataset in FITNESS_DATASETS],
     rebuilds=True,
     kinds={"duckdb", "neo4j"},
+    code=[pooling.numbers, measurements],
 )
 def merged_fitness(context: dg.AssetExecutionContext, root: DataRoot, store: GraphStore) -> dg.MaterializeResult:
-    """One row is one genotype at one temperature, in one class of media, pooled over independent measurements.
+    """One row is one genotype at one temperature, in one class of media and one kind of assay, pooled over its measurements.
 
-    Selected by the study's Cypher query from the graph, page by page; de-duplicated in DuckDB. Open it with
-    `duckdb data/merged/fitness.duckdb`; beside the table `fitness` it holds `replicates`, the pairs of publications
-    that measured one genotype. Used by `merged/subset`.
+    Selected by the study's Cypher query from the graph, page by page. Pooled by random effects where every measurement has
+    a standard error, with equal weights where one has none: the column `pooling` says which, `consistency` how well the
+    measurements agree, `laboratories` from how many hands they come. `shared_error` is what rows of one query or array
+    strain have in common.
+    With the merge key `paper` a row is a gene set, and mixes alleles, assays, zygosities and conditions.
+
+    Open it with `duckdb data/merged/fitness.duckdb`; beside the table `fitness` it holds `replicates`, what two publications
+    measured of one genotype under one condition, and `between_publications`, by how much they differ beyond what they state. Used
+    by `merged/subset`.
     """
     path, pages = merged_path(root), root.place("merged", "pages")
     # the pages are shared, so that a reading which was killed goes on: one process at a time
@@ -84,7 +128,9 @@ def _told(merged: fitness.Merged, path: Path, loaded: int) -> dict[str, Any]:
     """What the page of `merged/fitness` shows. path: of the written file; loaded: experiments in the graph."""
     pairs = fitness.replicates(path)
     names = {dataset.publication: dataset.name.split("_", 1)[1] for dataset in FITNESS_DATASETS}
-    r = figures.pearson(pairs)
+    rules = fitness.rules(path)
+    several = {rule: counts for rule, counts in rules.items() if rule != "single"}
+    tested = sum(rows for rows, _ in several.values())
 
     def by_order() -> "Figure":
         return figures.fitness_by_order(fitness.read(path, "haploid AND deletions_only", columns=DRAWN))
@@ -99,7 +145,11 @@ def _told(merged: fitness.Merged, path: Path, loaded: int) -> dict[str, Any]:
         "excluded": dg.MetadataValue.json(merged.excluded),
         "by_order": picture("fitness by order", by_order),
         "replicates": picture("replicates", lambda: figures.replicate_scatter(pairs, names)),
-        **({"replicate_pearson": r} if r is not None else {}),
+        "agreement_of_publications": listed(figures.agreement(pairs)),
+        "between_publications": listed(fitness.between_publications(path)),
+        **{f"rows_{rule}": rows for rule, (rows, _) in rules.items()},
+        "share_of_pooled_with_p_below_0.05": sum(apart for _, apart in several.values()) / tested if tested else 0.0,
+        "least_consistent": listed(fitness.least_consistent(path, LISTED)),
     }
 
 
@@ -119,7 +169,7 @@ def _read(context: dg.AssetExecutionContext, store: GraphStore, pages: Path) -> 
 @step(
     name="subset",
     uses=[MergedFitness, *SAMPLED],
-    deps=[FITNESS_KEY],
+    deps=SAMPLED_FROM,
     partitions_def=SIZE,
     rebuilds=True,
     kinds={"parquet"},
@@ -127,16 +177,19 @@ def _read(context: dg.AssetExecutionContext, store: GraphStore, pages: Path) -> 
 def merged_subset(context: dg.AssetExecutionContext, root: DataRoot) -> dg.MaterializeResult:
     """One row is one haploid deletion genotype at the standard condition of the study, with its rank and its split.
 
-    Nested: `1e3` is the beginning of `1e4`. Order and split follow a hash of the gene set, the same on every machine.
+    Where the condition of the study is `viable_only`, deletions of genes that its viability datasets call essential are left
+    out. A genotype without a row at the standard temperature may be taken from another one, from which the study assumes it;
+    its row says at which it was measured. Nested: `1e3` is the beginning of `1e4`. Order and split follow a hash of the
+    gene set, the same on every machine.
     """
     merged, size, condition = merged_path(root), context.partition_key, STUDY.condition
-    path = root.table("merged/subset", size)
+    path, without = root.table("merged/subset", size), left_out(root)
     counts, content = [], ContentHash()
     with replacing(path) as temporary:
         scratch = temporary.parent
-        there = subsets.available(merged, condition, scratch=scratch) if size != "all" else None
+        there = subsets.available(merged, condition, without=without, scratch=scratch) if size != "all" else None
         limit = None if there is None else subsets.wanted(size, there, STUDY.larger)
-        batches = subsets.batches(merged, condition, STUDY.seed, limit=limit, scratch=scratch)
+        batches = subsets.batches(merged, condition, STUDY.seed, limit=limit, without=without, scratch=scratch)
         for batch in subsets.written(temporary, batches):
             content.update(batch)
             counts.append(batch.group_by("order", "split").len())
@@ -168,6 +221,33 @@ def _spread(path: Path, rows: int) -> pl.DataFrame:
     """A few rows from all over a file, of which only their row groups are read."""
     every = max(1, rows // PREVIEW_ROWS)
     return pl.concat(pl.scan_parquet(path).slice(at, 1).collect() for at in range(0, max(1, rows), every))
+
+
+@step(
+    name="test_set",
+    uses=[MergedFitness, *SAMPLED, Policy("test_genotypes", subsets.TEST_GENOTYPES)],
+    deps=SAMPLED_FROM,
+    rebuilds=True,
+    kinds={"parquet"},
+)
+def merged_test_set(context: dg.AssetExecutionContext, root: DataRoot) -> dg.MaterializeResult:
+    """One row is one genotype that no model of any size is trained on: what all of them are scored on.
+
+    The test split of all genotypes at the standard condition. It is more than the test split of a small size holds, and the
+    same for every size, so that scores of sizes compare.
+    """
+    rows = subsets.test_set(merged_path(root), STUDY.condition, STUDY.seed, without=left_out(root))
+    path = root.place("merged", "test_set.parquet")
+    count = rows.group_by("order").len().sort("order")
+    told = {
+        **table_metadata(MergedFitness, rows),
+        **column_lineage((FITNESS_KEY, as_they_are(MergedFitness.columns()))),
+        **{f"order_{order}": number for order, number in count.iter_rows()},
+    }
+    with replacing(path) as temporary:
+        rows.write_parquet(temporary, compression="zstd")
+        made = result(path, content_hash(rows, ["rank"]), metadata=told, files={path: temporary})
+    return made
 
 
 @step(
@@ -205,4 +285,4 @@ def merged_key_value(context: dg.AssetExecutionContext, root: DataRoot) -> dg.Ma
     return made
 
 
-ASSETS = [merged_fitness, merged_subset, merged_key_value]
+ASSETS = [merged_fitness, merged_subset, merged_test_set, merged_key_value]

@@ -1,11 +1,18 @@
 """What must hold of the merged tables."""
 
 import dagster as dg
+import polars as pl
 
 from torchcell_assets.resources import DataRoot
-from torchcell_assets.steps.merged import fitness
-from torchcell_assets.steps.merged.assets import FITNESS_KEY, merged_path
+from torchcell_assets.schema.genotype import GENE_SEPARATOR
+from torchcell_assets.staleness.stored import listed
+from torchcell_assets.steps.merged import fitness, measured
+from torchcell_assets.steps.merged.assets import FITNESS_KEY, calls, merged_path
 from torchcell_assets.steps.merged.identities import MergeError
+from torchcell_assets.steps.merged.viability import Calls
+
+LISTED = 100
+"""Rows that the page of a check shows at most."""
 
 
 @dg.asset_check(
@@ -50,4 +57,44 @@ def every_record_accounted_for(context: dg.AssetCheckExecutionContext, root: Dat
     )
 
 
-CHECKS = [every_record_accounted_for]
+@dg.asset_check(
+    asset=FITNESS_KEY,
+    name="what_is_measured_lives",
+    description="No haploid deletion strain of a gene that a viability dataset calls essential has a fitness, and the viability "
+    "datasets agree with each other. What contradicts is listed; a condition that is `viable_only` leaves it out of samples.",
+)
+def what_is_measured_lives(root: DataRoot) -> dg.AssetCheckResult:
+    """Fitness crossed with viability: a strain that grows without an essential gene is not what it is called, or the call is."""
+    called = calls(root)
+    try:
+        rows = measured.without_essential_genes(merged_path(root), called.essential.keys())
+    except MergeError as error:
+        return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.WARN, description=str(error))
+    told = pl.Series("viability", [_said(called, genes) for genes in rows["genes"]], dtype=pl.String)
+    disputed = pl.DataFrame(
+        [(gene, called.told(gene)) for gene in called.disputed], schema={"gene": pl.String, "viability": pl.String}, orient="row"
+    )  # fmt: skip
+    genotypes = rows["genotype"].n_unique()
+    found = [
+        *([f"{genotypes} genotypes with a fitness lack a gene that is called essential"] if genotypes else []),
+        *([f"the viability datasets disagree on {disputed.height} genes"] if disputed.height else []),
+    ]
+    return dg.AssetCheckResult(
+        passed=not found,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(found) or None,
+        metadata={
+            "genotypes": genotypes,
+            "essential_and_measured": listed(rows.with_columns(told).head(LISTED)),
+            "disputed_genes": disputed.height,
+            "disputed": listed(disputed.head(LISTED)),
+            "essential_genes": len(called.essential),
+        },
+    )
+
+
+def _said(called: Calls, genes: str) -> str:
+    return "; ".join(f"{gene}: {called.told(gene)}" for gene in genes.split(GENE_SEPARATOR) if called.of(gene))
+
+
+CHECKS = [every_record_accounted_for, what_is_measured_lives]

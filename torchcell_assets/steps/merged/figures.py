@@ -1,19 +1,19 @@
 """Pictures of the merged table. Each function draws one figure from one table; writes nothing."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
-from torchcell_assets.plots import colours
+from torchcell_assets.plots import COLOURS, colours
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HIGHEST = 1.4
 """Fitness up to which distributions are drawn in bins."""
-NAMED = 8
-"""Pairs of publications that the legend names; ten publications have 45."""
+ACROSS = 5
+"""Panels beside each other."""
 
 
 def fitness_by_order(table: pl.DataFrame) -> "Figure":
@@ -45,30 +45,56 @@ def fitness_by_order(table: pl.DataFrame) -> "Figure":
 
 
 def replicate_scatter(pairs: pl.DataFrame, names: dict[str, str]) -> "Figure":
-    """One genotype at one temperature in two publications, a colour for each pair of publications; the legend names the
-    largest of these pairs.
+    """One genotype under one condition in two publications: a panel for each pair of publications and each condition, the
+    largest first; as many panels as there are.
 
     pairs: as fitness.replicates() gives. names: DOI -> short name.
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5.2, 4.6), layout="constrained")
-    axes = figure.subplots()
-    groups = pairs.partition_by("x_publication", "y_publication", maintain_order=True)
-    named = {id(rows) for rows in sorted(groups, key=lambda rows: -rows.height)[:NAMED]}
-    for rows, colour in zip(groups, colours(len(groups)), strict=True):
-        label = _agreement(rows, names) if id(rows) in named else None
-        axes.scatter(
-            rows["x"].to_numpy(), rows["y"].to_numpy(), s=3, alpha=0.35, color=colour, label=label, rasterized=True
-        )
-    if len(groups) > NAMED:
-        axes.scatter([], [], s=3, color="none", label=f"and {len(groups) - NAMED} more pairs of publications")
+    groups = agreement(pairs)
+    across = max(1, min(ACROSS, groups.height))
+    down = max(1, -(-groups.height // across))
+    figure = Figure(figsize=(2.1 * across + 0.4, 2.4 * down + 0.3), layout="constrained")
+    panels = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True).ravel()
     top = float(np.max(pairs.select("x", "y").to_numpy(), initial=HIGHEST))
-    axes.plot([0, top], [0, top], color="#888888", linewidth=0.8, zorder=0)
-    axes.set(xlim=(0, top), ylim=(0, top), xlabel="fitness in one publication", ylabel="fitness in another")
-    if pairs.height:
-        axes.legend(frameon=False, fontsize=7, loc="upper left", markerscale=3)
+    for axes, group in zip(panels, groups.iter_rows(named=True), strict=False):
+        rows = pairs.filter(*(pl.col(name).cast(pl.String) == str(group[name]) for name in _GROUP))
+        x, y = (names.get(group[name], group[name]) for name in ("x_publication", "y_publication"))
+        axes.scatter(rows["x"].to_numpy(), rows["y"].to_numpy(), s=2, alpha=0.35, color=COLOURS[0], rasterized=True)
+        axes.plot([0, top], [0, top], color="#888888", linewidth=0.8, zorder=0)
+        r = "no r" if group["r"] is None else f"r = {group['r']:.2f}"
+        axes.set_title(f"{_condition(group)}\n{r}, n = {group['n']:,}", fontsize=6)
+        axes.set_xlabel(x, fontsize=6)
+        axes.set_ylabel(y, fontsize=6)
+        axes.tick_params(labelsize=6)
+    for axes in panels[groups.height :]:
+        axes.set_axis_off()
+    panels[0].set(xlim=(0, top), ylim=(0, top))
     return figure
+
+
+_GROUP = ("x_publication", "y_publication", "temperature", "medium_class", "assay", "reference", "evidence")
+
+
+def agreement(pairs: pl.DataFrame) -> pl.DataFrame:
+    """One row per pair of publications and condition, the largest first: its publications and condition, `n` genotypes, and
+    Pearson's `r` of them (null where `pearson` is None).
+
+    pairs: as fitness.replicates() gives.
+    """
+    rows = [
+        {**group.select(_GROUP).row(0, named=True), "n": group.height, "r": pearson(group)}
+        for group in pairs.partition_by(*_GROUP, maintain_order=True)
+    ]
+    types: dict[str, Any] = {**{name: pairs.schema[name] for name in _GROUP}, "n": pl.Int64, "r": pl.Float64}
+    return pl.DataFrame(rows, schema=types).sort("n", descending=True, maintain_order=True)
+
+
+def _condition(group: dict[str, Any]) -> str:
+    """What the title of a panel says of a condition: what one panel need not have in common with another."""
+    warm = [f"{group['temperature']:g} C"] if group["temperature"] >= 0 else []
+    return ", ".join([group["assay"], group["medium_class"], *warm]) + f"\n{group['reference']}, {group['evidence']}"
 
 
 def pearson(pairs: pl.DataFrame) -> float | None:
@@ -77,11 +103,3 @@ def pearson(pairs: pl.DataFrame) -> float | None:
     if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return None
     return float(np.corrcoef(x, y)[0, 1])
-
-
-def _agreement(rows: pl.DataFrame, names: dict[str, str]) -> str:
-    """The line of the legend for one pair of publications."""
-    x_name, y_name = rows["x_publication"][0], rows["y_publication"][0]
-    r = pearson(rows)
-    agreement = "no r" if r is None else f"r = {r:.2f}"
-    return f"{names.get(x_name, x_name)} against {names.get(y_name, y_name)}: {agreement}, n = {rows.height:,}"

@@ -3,9 +3,10 @@
 Belongs here: the merge key, which records count as one measurement, pooling, what is excluded and why. Does not: what
 is selected (graph/queries), samples of the result (subsets.py).
 
-The merge key is genotype, temperature, medium class, reference and kind of evidence: two alleles of one gene, two
-temperatures, zygosities or references never pool. `paper` is the gene-only key of the system described in 2024,
-offered for comparison. Records are merged as integers (identities.py), in buckets that fit in memory (runs.py).
+The merge key is genotype, temperature, medium class, assay, reference and kind of evidence: two alleles of one gene, two
+temperatures, assays, zygosities or references never pool. `paper` is the gene-only key of the system described in 2024,
+offered for comparison: it mixes alleles, assays, zygosities and conditions. Records are merged as integers (identities.py),
+in buckets that fit in memory (runs.py), twice: how far publications differ has to be known before anything is pooled.
 """
 
 import contextlib
@@ -20,7 +21,9 @@ from torchcell_assets.schema.records import MergedFitness, polars_schema
 from torchcell_assets.staleness import ContentHash
 from torchcell_assets.steps.graph.read import pages_in
 from torchcell_assets.steps.merged import pooled, runs
+from torchcell_assets.steps.merged.between_publications import PAIRS, Differences
 from torchcell_assets.steps.merged.identities import MergeError
+from torchcell_assets.steps.merged.measurements import measurements
 from torchcell_assets.storage import building
 
 TABLE = "fitness"
@@ -28,17 +31,23 @@ REPLICATES = "replicates"
 
 KEYS = ("genotype", "paper")
 
-_AS_THEY_ARE = ("genotype", "temperature", "medium_class", "reference", "evidence", "genes", "order", "samples")
-_WEIGHED_BY = ("uncertainty", "uncertainty_type", "samples")
+BETWEEN_PUBLICATIONS = "between_publications"
+_AS_THEY_ARE = (*("genotype", *runs.CONDITION), "genes", "order", "query", "samples")
+_STATED = ("uncertainty", "uncertainty_type", "samples")
+_WEIGHED_BY = ("value", *_STATED, "publication")
+_SHARED = ("query_error", "array_error")
 COLUMNS_FROM: dict[str, tuple[str, ...]] = {
     **{name: (name,) for name in _AS_THEY_ARE},
     "deletions_only": ("perturbations",),
     "haploid": ("perturbations",),
-    "value": ("value", *_WEIGHED_BY),
-    "standard_error": _WEIGHED_BY,
-    "pooling": _WEIGHED_BY,
-    "measurements": ("value", "uncertainty", "publication"),
+    "value": _WEIGHED_BY,
+    "standard_error": (*_WEIGHED_BY, *_SHARED),
+    "shared_error": (*_SHARED, *_WEIGHED_BY),
+    "pooling": _STATED,
+    "measurements": ("value", "uncertainty", "laboratory"),
+    "laboratories": ("laboratory",),
     "heterogeneity": ("value",),
+    "consistency": _WEIGHED_BY,
     "publications": ("publication",),
     "records": ("id",),
 }
@@ -65,9 +74,9 @@ def merge(folder: Path, path: Path, key: str = "genotype", *, threads: int = 2, 
 
     folder: pages, as graph/read.py::select writes them; the order of the records does not matter.
     memory_limit: of DuckDB; what Python holds of a bucket comes on top, about as much.
-    Independent measurements are pooled by inverse variance where each has a positive standard error (the sample SD
-    over the square root of n; a bootstrap SE as it is), otherwise by number of samples. Equal value and uncertainty
-    of the same genotype in the same publication count once. Heterogeneity is the sample SD between measurements.
+    Measurements are pooled by random effects where each has a positive standard error (the sample SD over the square root of n;
+    a bootstrap SE as it is), otherwise with equal weights: see pooling.py. Equal value and uncertainty of the same genotype in
+    the same laboratory count once: see measurements.py.
     Raises MergeError if there is no such key or no page, or if a record has no genotype; dataframely's ValidationError if a
     merged row breaks a rule of MergedFitness.
     """
@@ -81,10 +90,16 @@ def merge(folder: Path, path: Path, key: str = "genotype", *, threads: int = 2, 
     with building(path.parent) as scratch, _created(path, threads, memory_limit) as connection:
         known = runs.survey(pages, key == "paper", connection)
         sorted_runs = runs.write(pages, known, scratch)
+        differences = Differences()
+        for bucket in runs.buckets(sorted_runs, runs.WITHOUT_IDS):
+            differences.add(measurements(bucket, pooled.places(bucket)))
+        variances, between = differences.variances(known.publications)
+        _append(connection, BETWEEN_PUBLICATIONS, between)
         for bucket in runs.buckets(sorted_runs):
-            table = MergedFitness.validate(pooled.pooled(bucket, known, connection))
+            found, repeats = pooled.pooled(bucket, known, variances)
+            table = MergedFitness.validate(found)
             _append(connection, TABLE, table)
-            _append(connection, REPLICATES, pooled.replicates(bucket, known, connection))
+            _append(connection, REPLICATES, repeats)
             content.update(table)  # here, where the rows are in memory and in order: the file need not be read back
             rows += table.height
     return Merged(
@@ -129,12 +144,37 @@ def records_in(path: Path) -> tuple[int, int]:
 
 
 def replicates(path: Path) -> pl.DataFrame:
-    """Pairs of measurements of one genotype at one temperature in two publications: columns `genotype`, `temperature`,
-    `x`, `y`, `x_publication`, `y_publication`, in the order of the first two. What a genotype is follows the merge key.
-    Media differ, and are allowed to: it shows how far publications agree.
+    """What two publications measured of one genotype under one condition: columns `genotype`, those of the condition, `x`, `y`
+    (the mean of each), `x_publication`, `y_publication`, in the order of the merge key. Like is compared with like: what may
+    not pool is no pair. What a genotype and a condition are follows the merge key.
     """
+    return _all_of(path, REPLICATES)
+
+
+def between_publications(path: Path) -> pl.DataFrame:
+    """By how much each two publications differ, as they were pooled by: columns as in between_publications.py::PAIRS."""
+    return _all_of(path, BETWEEN_PUBLICATIONS)
+
+
+def _all_of(path: Path, table: str) -> pl.DataFrame:
     with _opened(path) as connection:
-        return connection.sql(f"SELECT * FROM {REPLICATES}").pl()
+        return connection.sql(f"SELECT * FROM {table}").pl()
+
+
+def least_consistent(path: Path, rows: int) -> pl.DataFrame:
+    """So many rows of the smallest `consistency`, the smallest first."""
+    columns = [*MergedFitness.primary_key(), "value", "standard_error", "heterogeneity", "measurements", "consistency"]
+    listed = ", ".join(f'"{name}"' for name in columns)
+    query = f"SELECT {listed} FROM {TABLE} WHERE consistency IS NOT NULL ORDER BY consistency, heterogeneity DESC, rowid LIMIT ?"
+    with _opened(path) as connection:
+        return connection.sql(query, params=[rows]).pl()
+
+
+def rules(path: Path) -> dict[str, tuple[int, int]]:
+    """Rule of pooling -> its rows, and those of them whose measurements differ with p < 0.05."""
+    counted = f"SELECT pooling, count(*), count(*) FILTER (WHERE consistency < 0.05) FROM {TABLE} GROUP BY 1 ORDER BY 1"
+    with _opened(path) as connection:
+        return {rule: (rows, apart) for rule, rows, apart in connection.sql(counted).fetchall()}
 
 
 @contextlib.contextmanager
@@ -144,7 +184,11 @@ def _created(path: Path, threads: int, memory_limit: str) -> Iterator[duckdb.Duc
     with duckdb.connect(path, config={"threads": threads, "memory_limit": memory_limit}) as connection:
         # DuckDB otherwise tries every codec on every column: twice the CPU for a file a fifth smaller
         connection.execute("SET force_compression = 'zstd'")
-        for name, schema in ((TABLE, polars_schema(MergedFitness)), (REPLICATES, pooled.PAIRS)):
+        for name, schema in (
+            (TABLE, polars_schema(MergedFitness)),
+            (REPLICATES, pooled.REPLICATES),
+            (BETWEEN_PUBLICATIONS, PAIRS),
+        ):
             connection.register("nothing", pl.DataFrame(schema=schema).to_arrow())
             connection.execute(f"CREATE TABLE {name} AS SELECT * FROM nothing")
             connection.unregister("nothing")

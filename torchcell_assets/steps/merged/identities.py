@@ -1,7 +1,7 @@
 """Genotypes as integers: the distinct identities numbered in the order of their text, up to three packed into one key.
 
 Belongs here: reading pages of edges, numbering, packing, and the way back to text. Does not: what identity is
-(schema/genotype.py), what pools (pooling.sql).
+(schema/genotype.py), what pools (pooling.py).
 
 A key holds three numbers of 21 bits: the first two identities of the sorted genotype, and the rest of it, which for a
 triple mutant is one identity and beyond that the text of several, numbered like an identity. So keys compare as the

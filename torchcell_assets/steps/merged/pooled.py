@@ -1,105 +1,84 @@
-"""One bucket of integer rows -> rows of MergedFitness, and the pairs of publications in it.
+"""One bucket of integer rows -> rows of MergedFitness, and how far publications agree in it.
 
-Belongs here: what goes into pooling.sql and replicates.sql, and the way back from numbers to texts. Does not: which rows
-make a bucket (runs.py), where the result is kept (fitness.py).
+Belongs here: what a bucket becomes, and the way back from numbers to texts. Does not: which rows make a bucket (runs.py), what is
+one measurement (measurements.py), how measurements are pooled (pooling.py), where the result is kept (fitness.py).
 """
 
-from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
 from torchcell_assets.schema.records import MergedFitness, polars_schema
+from torchcell_assets.steps.merged import pooling
+from torchcell_assets.steps.merged.between_publications import beside, cells
 from torchcell_assets.steps.merged.identities import DELETION, HAPLOID, starts_of, texts
-from torchcell_assets.steps.merged.runs import Survey
+from torchcell_assets.steps.merged.measurements import Measurements, measurements
+from torchcell_assets.steps.merged.runs import CONDITION, Survey
 
-_TINY = 1e-300
-"""An uncertainty of no more may become a standard error of zero."""
-
-POOLING = Path(__file__).with_name("pooling.sql")
-REPLICATES = Path(__file__).with_name("replicates.sql")
-PAIRS: dict[str, Any] = {
+_TYPES = polars_schema(MergedFitness)
+REPLICATES: dict[str, Any] = {
     "genotype": pl.String,
-    "temperature": pl.Float64,
+    **{name: _TYPES[name] for name in CONDITION},
     "x": pl.Float64,
     "y": pl.Float64,
     "x_publication": pl.String,
     "y_publication": pl.String,
 }
-"""Columns of the pairs of publications -> type."""
+"""Columns of the repeats in two publications -> type."""
 
 
-def pooled(bucket: pl.DataFrame, known: Survey, connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-    """The rows of a bucket, one per key and condition, with the columns of MergedFitness, in the order of its key.
+def places(bucket: pl.DataFrame) -> np.ndarray:
+    """The row of a bucket at which each genotype and condition begins."""
+    return starts_of(bucket["key"].to_numpy(), bucket["condition"].to_numpy())
 
-    bucket: what runs.py::buckets gives.
+
+def pooled(bucket: pl.DataFrame, known: Survey, variances: np.ndarray) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows of a bucket, one per key and condition, with the columns of MergedFitness, in the order of its key; and the
+    repeats in it, with those of REPLICATES.
+
+    bucket: what runs.py::buckets gives. variances: as Differences.variances gives, of the publications of `known`.
     """
-    keys, conditions = bucket["key"].to_numpy(), bucket["condition"].to_numpy()
-    starts = starts_of(keys, conditions)
-    counts = np.diff(starts, append=bucket.height)
-    place = np.repeat(np.arange(len(starts), dtype=np.int32), counts)
-    values = bucket["value"].to_numpy()
-    # of two records it is seen at once whether they say the same number; where there are more, SQL finds out
-    twice = counts > 2
-    two = counts == 2
-    twice[two] = values[starts[two]] == values[starts[two] + 1]
-    zero = np.logical_or.reduceat((bucket["uncertainty"] <= _TINY).fill_null(False).to_numpy(), starts)
-    rows = bucket.select(
-        "publication",
-        "value",
-        "uncertainty",
-        "uncertainty_type",
-        "samples",
-        place=pl.Series(place),
-        alone=pl.Series(np.repeat(counts == 1, counts)),
-        twice=pl.Series(np.repeat(twice, counts)),
-        zero=pl.Series(np.repeat(zero, counts)),
+    starts = places(bucket)
+    of = measurements(bucket, starts)
+    keys, conditions = bucket["key"].to_numpy()[starts], bucket["condition"].to_numpy()[starts]
+    named = pl.concat([texts(keys, known.identities), known.conditions[conditions]], how="horizontal")
+    table = pl.concat([named, pooling.numbers(of, variances)], how="horizontal").with_columns(
+        **_of_all_records(bucket, starts, known)
     )
-    numbers = _query(POOLING, rows, connection)
-    named = known.conditions[conditions[starts]]
+    return table.select(pl.col(name).cast(dtype) for name, dtype in _TYPES.items()), _replicates(of, named, known)
+
+
+def _of_all_records(bucket: pl.DataFrame, starts: np.ndarray, known: Survey) -> dict[str, pl.Series]:
+    """Columns that follow from the records of a place, whichever of them are one measurement."""
+    place = np.repeat(np.arange(len(starts)), np.diff(starts, append=bucket.height))
     flags = np.bitwise_and.reduceat(bucket["flags"].to_numpy(), starts)
-    listed = {
+    query = bucket["query"].to_numpy()
+    same = np.minimum.reduceat(query, starts) == np.maximum.reduceat(query, starts)
+    one = pl.Series(np.where(same, query[starts], -1), dtype=pl.Int64)
+    return {
         "deletions_only": pl.Series((flags & DELETION) > 0),
         "haploid": pl.Series((flags & HAPLOID) > 0),
+        "query": known.queries.gather(one.replace(-1, None)),
         "publications": _publications(place, bucket["publication"].to_numpy(), known.publications),
         "records": _lists(bucket["id"], starts),
     }
-    table = pl.concat([texts(keys[starts], known.identities), named, numbers], how="horizontal").with_columns(**listed)
-    return table.select(pl.col(name).cast(dtype) for name, dtype in polars_schema(MergedFitness).items())
 
 
-def replicates(bucket: pl.DataFrame, known: Survey, connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-    """Pairs of measurements of one genotype at one temperature in two publications, each the mean of its records.
-
-    Columns as in PAIRS. Two publications with one genotype at one temperature are one row.
-    """
-    publication = bucket["publication"].to_numpy()
-    starts = starts_of(bucket["key"].to_numpy())
-    counts = np.diff(starts, append=bucket.height)
-    shared = np.minimum.reduceat(publication, starts) < np.maximum.reduceat(publication, starts)
-    rows = bucket.filter(pl.Series(np.repeat(shared, counts)))
-    temperature = known.conditions["temperature"][rows["condition"]]
-    pairs = _query(REPLICATES, rows.select("key", "publication", "value", temperature=temperature), connection)
-    genotype = texts(pairs["key"].to_numpy(), known.identities)["genotype"]
-    return pairs.select(
-        genotype,
-        "temperature",
-        "x",
-        "y",
-        x_publication=known.publications[pairs["x_publication"]],
-        y_publication=known.publications[pairs["y_publication"]],
+def _replicates(of: Measurements, named: pl.DataFrame, known: Survey) -> pl.DataFrame:
+    """Each two publications of a place, with the mean of the measurements of each. named: genotype and condition by place."""
+    table, _ = cells(of.repeated())
+    first, second = beside(table.place)
+    mean = table.total / table.count
+    first, second = first[first < second], second[first < second]
+    return named[table.place[first]].select(
+        pl.col("genotype", *CONDITION),
+        x=pl.Series(mean[first], dtype=pl.Float64),
+        y=pl.Series(mean[second], dtype=pl.Float64),
+        x_publication=known.publications[table.publication[first]],
+        y_publication=known.publications[table.publication[second]],
     )
-
-
-def _query(path: Path, rows: pl.DataFrame, connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-    connection.register("selected", rows.to_arrow())
-    try:
-        return connection.sql(path.read_text()).pl()
-    finally:
-        connection.unregister("selected")
 
 
 def _publications(place: np.ndarray, publication: np.ndarray, names: pl.Series) -> pl.Series:

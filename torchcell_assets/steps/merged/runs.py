@@ -1,7 +1,7 @@
 """Pages -> runs of integer rows sorted by key -> buckets, each a range of keys that fits in memory.
 
 Belongs here: what keeps the memory of a merge bounded, whatever the number of records. Does not: how a genotype becomes a
-key (identities.py), what pools (pooling.sql).
+key (identities.py), what pools (pooling.py).
 
 Buckets are ranges and not hashes of the key, because buckets written one after the other are then the sorted table:
 nothing is sorted as a whole.
@@ -16,7 +16,7 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from torchcell_assets.schema.records import UNCERTAINTIES, MergedFitness, polars_schema
+from torchcell_assets.schema.records import MergedFitness, polars_schema
 from torchcell_assets.steps.merged.identities import Identities, MergeError, number, packed
 
 BUCKET = 1_000_000
@@ -28,22 +28,43 @@ SAMPLED = 64
 NO_TEMPERATURE = -1.0
 """Stands for `none` in the merge key, where a null would not be a key."""
 
-CONDITION = ("temperature", "medium_class", "reference", "evidence")
-_GENES_ONLY = dict(zip(CONDITION, (NO_TEMPERATURE, "SGA plate", "wild type", "measured"), strict=True))
-_READ = ("ordinal", "id", "publication", "value", "uncertainty", "uncertainty_type", "samples", *CONDITION)
+CONDITION = ("temperature", "medium_class", "assay", "reference", "evidence")
+_GENES_ONLY = dict(zip(CONDITION, (NO_TEMPERATURE, "SGA plate", "colony size", "wild type", "measured"), strict=True))
+_SOURCES = ("publication", "laboratory", "query")
+_ERRORS = ("uncertainty", "uncertainty_type", "query_error", "array_error", "samples")
+_READ = ("ordinal", "id", "value", *_ERRORS, *_SOURCES, *CONDITION)
+ALL = (
+    "key",
+    "condition",
+    "flags",
+    "value",
+    "uncertainty",
+    "standard_error",
+    "shared",
+    "samples",
+    "id",
+    *_SOURCES,
+)
+"""Columns of a run. uncertainty: as published, whatever it is; standard_error: where it is one; shared: what the standards of a
+cross add to it; the last three are numbers of the survey, -1 for no query."""
+WITHOUT_IDS = tuple(name for name in ALL if name not in ("id", "flags", "query"))
+"""What is read of a run for the differences between publications."""
 
 
 @dataclass(frozen=True)
 class Survey:
     """What the pages hold, before any row is read.
 
-    conditions: temperature, medium_class, reference, evidence as in MergedFitness, sorted; the row is the number.
-    publications: sorted; the place is the number. selected, censored: records, and those of them without a value.
+    conditions: temperature, medium_class, assay, reference, evidence as in MergedFitness, sorted; the row is the number.
+    publications, laboratories, queries: sorted; the place is the number. selected, censored: records, and those of them without a
+    value.
     """
 
     identities: Identities
     conditions: pl.DataFrame
     publications: pl.Series
+    laboratories: pl.Series
+    queries: pl.Series
     selected: int
     censored: int
 
@@ -60,14 +81,15 @@ class Runs:
 def survey(pages: Sequence[tuple[Path, Path]], genes_only: bool, connection: duckdb.DuckDBPyConnection) -> Survey:
     """Number the identities, conditions and publications in `pages`: pairs of a file of rows and one of edges."""
     query = f"""
-        SELECT {", ".join(CONDITION)}, publication, count(*) AS selected, count(*) - count(value) AS censored
+        SELECT {", ".join((*CONDITION, *_SOURCES))}, count(*) AS selected, count(*) - count(value) AS censored
         FROM read_parquet(?) GROUP BY ALL
     """
     found = connection.sql(query, params=[[str(rows) for rows, _ in pages]]).pl()
     conditions = _condition(found, genes_only).unique().sort(CONDITION)
     identities = number([edges for _, edges in pages], genes_only, connection)
     counts = found.select(pl.col("selected", "censored").sum().cast(pl.Int64)).row(0)
-    return Survey(identities, conditions, found["publication"].unique().sort(), *counts)
+    sources = (found[name].drop_nulls().unique().sort() for name in _SOURCES)
+    return Survey(identities, conditions, *sources, *counts)
 
 
 def write(pages: Sequence[tuple[Path, Path]], known: Survey, folder: Path) -> Runs:
@@ -83,8 +105,10 @@ def write(pages: Sequence[tuple[Path, Path]], known: Survey, folder: Path) -> Ru
     return Runs(files, rows, np.concatenate(samples) if samples else np.empty(0, dtype=np.int64))
 
 
-def buckets(runs: Runs) -> Iterator[pl.DataFrame]:
-    """The rows of all runs, in buckets of about BUCKET rows: sorted by key, condition and id, over all buckets."""
+def buckets(runs: Runs, columns: Sequence[str] = ALL) -> Iterator[pl.DataFrame]:
+    """The rows of all runs, in buckets of about BUCKET rows: sorted by key, condition and (if it is asked for) id, over all
+    buckets.
+    """
     if not runs.rows:
         return
     parts = -(-runs.rows // BUCKET)
@@ -92,12 +116,13 @@ def buckets(runs: Runs) -> Iterator[pl.DataFrame]:
     inner = np.unique(ordered[np.arange(1, parts) * len(ordered) // parts])
     bounds = [np.iinfo(np.int64).min, *inner.tolist(), np.iinfo(np.int64).max]
     for low, high in pairwise(bounds):
-        yield _bucket(runs, low, high)
+        yield _bucket(runs, low, high, columns)
 
 
-def _bucket(runs: Runs, low: int, high: int) -> pl.DataFrame:
+def _bucket(runs: Runs, low: int, high: int, columns: Sequence[str]) -> pl.DataFrame:
     here = (pl.col("key") >= low) & (pl.col("key") < high)
-    return pl.scan_parquet(runs.files).filter(here).collect().sort("key", "condition", "id")
+    by = [name for name in ("key", "condition", "id") if name in columns]
+    return pl.scan_parquet(runs.files).filter(here).select(columns).collect().sort(by)
 
 
 def _gathered(parts: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
@@ -126,17 +151,27 @@ def _encoded(rows: Path, edges: Path, known: Survey) -> pl.DataFrame:
     if joined["key"].null_count():
         stray = joined.filter(pl.col("key").is_null())["id"][0]
         raise MergeError(f"{joined['key'].null_count():,} selected records perturb no gene, such as {stray}.")
-    return joined.select(
-        "key",
-        "condition",
-        "flags",
-        "value",
-        "uncertainty",
-        pl.col("uncertainty_type").cast(pl.Enum(UNCERTAINTIES), strict=False),
-        "samples",
-        "id",
-        publication=pl.col("publication").cast(pl.Enum(known.publications)).to_physical().cast(pl.Int32),
-    )
+    numbers = {
+        name: pl.col(name).cast(pl.Enum(names)).to_physical().cast(pl.Int32)
+        for name, names in (("publication", known.publications), ("laboratory", known.laboratories))
+    }
+    query = pl.col("query").cast(pl.Enum(known.queries)).to_physical().cast(pl.Int32).fill_null(-1)
+    return joined.with_columns(**numbers, query=query, standard_error=_standard_error(), shared=_shared()).select(ALL)
+
+
+def _standard_error() -> pl.Expr:
+    """Of one record; null where what is published is none."""
+    kind, published = pl.col("uncertainty_type"), pl.col("uncertainty")
+    of_samples = published / pl.when(pl.col("samples") > 0).then(pl.col("samples").sqrt())
+    stated = pl.when(kind.is_in(["standard_error", "bootstrap_se"])).then(published)
+    return pl.when(kind == "sample_sd").then(of_samples).otherwise(stated)
+
+
+def _shared() -> pl.Expr:
+    """The standard error that a cross shares with others: of its query and its array standard, which are independent."""
+    query, array = pl.col("query_error"), pl.col("array_error")
+    both = (query.fill_null(0.0) ** 2 + array.fill_null(0.0) ** 2).sqrt()
+    return pl.when(query.is_not_null() | array.is_not_null()).then(both)
 
 
 def _condition(rows: pl.DataFrame, genes_only: bool) -> pl.DataFrame:

@@ -1,23 +1,32 @@
 """Nested samples of the merged table, and the split: one row per genotype at the standard condition of the study.
 
-Belongs here: which rows are eligible, their order, train / validation / test. Does not: pooling (fitness.py).
+Belongs here: which rows are eligible, their order, train / validation / test, the one test set of all sizes. Does not:
+pooling (fitness.py).
 
 Order and split follow SHA-256 of the seed and the sorted gene set, so they are the same on every machine, 1e3 is part
 of 1e4, and alleles of one gene never straddle two splits. The order uses the first half of the digest and the split
 the second: were they the same digits, the smallest sample would hold nothing but training genotypes.
+
+A genotype without conditional alleles that has no row at the temperature of the condition is taken from the first of the
+temperatures from which it may be assumed; its row keeps the temperature at which it was measured, and tells so. The temperature
+decides before the kind of evidence does: what was derived at the exact one is taken rather than what was measured at another.
+Rows whose measurements differ with a p-value below the condition's `consistency` are as if they were not there: another row of
+the genotype may take their place. One without a p-value (a single measurement) stays. Deletions of the genes in `without` are
+left out: those of strains that do not live (viability.py).
 
 DuckDB filters and sorts, within a bound of memory and on the disk beyond it; rows come out of it batch by batch, so
 that a table of any size passes through. Of a sample, only the rows that it needs are ever put together.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 
 import duckdb
 import polars as pl
 
 from torchcell_assets.errors import TorchcellError
+from torchcell_assets.schema.genotype import FIELD_SEPARATOR, GENE_SEPARATOR
 from torchcell_assets.schema.records import MergedFitness, polars_schema
 from torchcell_assets.staleness.stored import RowGroups
 from torchcell_assets.steps.merged.fitness import TABLE, MergeError
@@ -27,11 +36,16 @@ SPLITS = ("train", "validation", "test")
 VALIDATION_SHARE = TEST_SHARE = 0.1
 SHARES = {"test": TEST_SHARE, "validation": VALIDATION_SHARE}
 """Split -> its share of the gene sets; the rest is for training."""
+TEST_GENOTYPES = 20_000
+"""Rows of the test set at most: a correlation of 20,000 has an interval of +-0.01, and every model predicts them all."""
 
 ROWS = 131_072
 """Rows of a batch, and of a row group of the stored file; a multiple of DuckDB's 2,048."""
 MEMORY = "1GB"
 """What the sort may take; the rest goes to the disk."""
+
+CONDITIONAL = "temperature_sensitive"
+"""Kind of alleles whose effect is another at another temperature: what was measured there is assumed nowhere else."""
 
 SCHEMA = {**polars_schema(MergedFitness), "split": pl.String, "rank": pl.UInt32}
 
@@ -40,12 +54,11 @@ class SubsetError(TorchcellError):
     """A sample cannot be taken."""
 
 
-def available(path: Path, condition: Condition, *, scratch: Path | None = None) -> int:
-    """Number of haploid deletion genotypes at the standard condition."""
-    where, parameters = _eligible(condition, deletions_only=True)
+def available(path: Path, condition: Condition, *, without: Set[str] = frozenset(), scratch: Path | None = None) -> int:
+    """Number of haploid deletion genotypes at the standard condition. without: see `batches`."""
+    where, parameters = _eligible(condition, deletions_only=True, without=without)
     with _opened(path, scratch) as connection:
-        # one row per genotype and kind of evidence: with one kind there is nothing to be told apart
-        counted = "count(DISTINCT genotype)" if len(condition.evidence) > 1 else "count(*)"
+        counted = "count(DISTINCT genotype)" if _rows_of_one(condition) > 1 else "count(*)"
         return connection.sql(f"SELECT {counted} FROM {TABLE} WHERE {where}", params=parameters).fetchall()[0][0]
 
 
@@ -74,27 +87,29 @@ def batches(
     limit: int | None = None,
     deletions_only: bool = True,
     order: int | None = None,
+    without: Set[str] = frozenset(),
     scratch: Path | None = None,
 ) -> Iterator[pl.DataFrame]:
-    """One row per haploid genotype at the standard condition, measured before derived, with `rank` and `split`.
+    """One row per haploid genotype at the standard condition, the preferred one, with `rank` and `split`.
 
     path: a merged file. limit: the first so many; all by default. order: of genotypes with so many genes alone.
+    without: genes whose deletions are left out, alone and in crosses; other alleles of them stay.
     scratch: a folder for what does not fit into memory; by default DuckDB's own, beside the file.
     Gives tables of ROWS rows (the last one fewer, and it alone may be empty) in the order of `rank`, 0 first.
     Raises MergeError if `path` is no merged file.
     """
-    where, parameters = _eligible(condition, deletions_only, order)
-    preference = "list_position(?, CAST(evidence AS VARCHAR))"
-    keys = f"SELECT rowid AS at, sha256(? || ':' || genes) AS digest, {preference} AS preference"
-    filled = [str(seed), list(condition.evidence), *parameters]
-    sort = "ORDER BY digest, genotype, preference"
+    where, parameters = _eligible(condition, deletions_only, order, without)
+    preferred = "list_position(?, temperature) AS nearest, list_position(?, CAST(evidence AS VARCHAR)) AS preference"
+    keys = f"SELECT rowid AS at, sha256(? || ':' || genes) AS digest, {preferred}"
+    filled = [str(seed), _temperatures(condition), list(condition.evidence), *parameters]
+    sort = "ORDER BY digest, genotype, nearest, preference"
     if limit is None:
         columns = keys.replace("rowid AS at", f"{TABLE}.*")
         query = f"{columns} FROM {TABLE} WHERE {where} {sort}"
     else:
-        # a genotype has at most one row per kind of evidence, so these hold the first `limit` genotypes
-        first = f"{keys} FROM {TABLE} WHERE {where} {sort} LIMIT {limit * len(condition.evidence)}"
-        query = f"SELECT {TABLE}.*, digest FROM {TABLE} JOIN ({first}) AS first ON {TABLE}.rowid = first.at {sort}"
+        # of that many rows, the first `limit` genotypes are whole
+        first = f"{keys} FROM {TABLE} WHERE {where} {sort} LIMIT {limit * _rows_of_one(condition)}"
+        query = f"SELECT {TABLE}.*, first.* FROM {TABLE} JOIN ({first}) AS first ON {TABLE}.rowid = first.at {sort}"
     with _opened(path, scratch) as connection:
         found = connection.sql(query, params=filled).to_arrow_reader(ROWS)
         frames = (pl.from_arrow(batch) for batch in found)
@@ -102,16 +117,39 @@ def batches(
 
 
 def table(
-    path: Path, condition: Condition, seed: int, *, deletions_only: bool = True, order: int | None = None
+    path: Path,
+    condition: Condition,
+    seed: int,
+    *,
+    deletions_only: bool = True,
+    order: int | None = None,
+    without: Set[str] = frozenset(),
 ) -> pl.DataFrame:
     """What `batches` gives, as one table: for what is known to be small."""
-    return pl.concat(batches(path, condition, seed, deletions_only=deletions_only, order=order))
+    return pl.concat(batches(path, condition, seed, deletions_only=deletions_only, order=order, without=without))
 
 
-def singles(path: Path, condition: Condition, seed: int) -> pl.DataFrame:
-    """`gene`, `value`: the single deletions at the standard condition that are neither in validation nor in test."""
-    rows = table(path, condition, seed, order=1)
-    return rows.filter(pl.col("split") == "train").select(gene="genes", value="value")
+def test_set(path: Path, condition: Condition, seed: int, *, without: Set[str] = frozenset()) -> pl.DataFrame:
+    """What models of every size are scored on: the test genotypes of all that are eligible, at most TEST_GENOTYPES of them.
+
+    Rows as those of `batches`, ranked anew: where training genotypes come or go, nothing changes here. The split depends on
+    the gene set alone, so that no training split of any size holds one of these gene sets.
+    """
+    kept: list[pl.DataFrame] = []
+    for batch in batches(path, condition, seed, without=without):
+        kept.append(batch.filter(pl.col("split") == "test"))
+        if sum(part.height for part in kept) >= TEST_GENOTYPES:
+            break
+    return _numbered(pl.concat(kept).head(TEST_GENOTYPES).drop("rank"), 0)
+
+
+def singles(path: Path, condition: Condition, seed: int, *, without: Set[str] = frozenset()) -> pl.DataFrame:
+    """`gene`, `value`: the single deletions at the standard condition that are neither in validation nor in test.
+
+    One row per gene, in the order of rank. Of a gene that has strains of two parts it is their mean: none of them is the whole.
+    """
+    rows = table(path, condition, seed, order=1, without=without).filter(pl.col("split") == "train")
+    return rows.group_by(gene="genes", maintain_order=True).agg(pl.col("value").mean())
 
 
 def written(path: Path, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
@@ -123,13 +161,42 @@ def written(path: Path, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame
             yield frame
 
 
-def _eligible(condition: Condition, deletions_only: bool, order: int | None = None) -> tuple[str, list]:
+def _temperatures(condition: Condition) -> list[float]:
+    """Where a genotype may have been measured, the preferred first."""
+    return [condition.temperature, *condition.assumed_from]
+
+
+def _rows_of_one(condition: Condition) -> int:
+    """How many rows that meet the condition a genotype has at most: the merge key leaves it temperature and kind of evidence."""
+    return len(condition.evidence) * len(_temperatures(condition))
+
+
+def _eligible(
+    condition: Condition, deletions_only: bool, order: int | None = None, without: Set[str] = frozenset()
+) -> tuple[str, list]:
     """The condition of DuckDB that rows of the merged table have to meet, and its parameters."""
-    allowed = ", ".join("?" for _ in condition.evidence)
-    where = f"haploid AND medium_class = ? AND temperature = ? AND reference = ? AND evidence IN ({allowed})"
-    where += " AND deletions_only" if deletions_only else ""
-    where += "" if order is None else f' AND "order" = {order}'
-    return where, [condition.medium_class, condition.temperature, condition.reference, *condition.evidence]
+    same = {name: getattr(condition, name) for name in ("medium_class", "assay", "reference")}
+    where = ["haploid", *(f"{name} = ?" for name in same), f"evidence IN ({_marks(condition.evidence)})"]
+    where.append(f"temperature IN ({_marks(_temperatures(condition))})")
+    parameters = [*same.values(), *condition.evidence, *_temperatures(condition)]
+    if condition.consistency:
+        where.append("(consistency IS NULL OR consistency >= ?)")
+        parameters.append(condition.consistency)
+    if deletions_only:
+        where.append("deletions_only")
+    elif condition.assumed_from:
+        where.append("(temperature = ? OR NOT contains(genotype, ?))")
+        parameters += [condition.temperature, f"{FIELD_SEPARATOR}{CONDITIONAL}{FIELD_SEPARATOR}"]
+    if order is not None:
+        where.append(f'"order" = {order}')
+    if without:
+        where.append("NOT (deletions_only AND list_has_any(string_split(genes, ?), ?))")
+        parameters += [GENE_SEPARATOR, sorted(without)]
+    return " AND ".join(where), parameters
+
+
+def _marks(values: Sequence) -> str:
+    return ", ".join("?" for _ in values)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Random codes: the control that every other representation has to beat.
+"""Random codes: what a representation scores that only tells genes apart, by its dimension. Its control is permuted.py.
 
 Belongs here: numbers that carry no biology but tell genes apart. Does not: randomly initialised language models,
 which would be mistaken for embeddings.

@@ -10,7 +10,7 @@ import polars as pl
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 from torchcell_assets.partitions import GRID, SIZE, cell, keys_of
-from torchcell_assets.plots import picture, sentence
+from torchcell_assets.plots import drawn, picture
 from torchcell_assets.resources import DataRoot
 from torchcell_assets.schema import MergedFitness, Prediction, Score
 from torchcell_assets.staleness import Policy, content_hash, outdated, result, step
@@ -18,11 +18,23 @@ from torchcell_assets.staleness.provenance import LEFT_OUT_METADATA
 from torchcell_assets.staleness.publish import as_they_are, column_lineage, table_metadata
 from torchcell_assets.steps.merged import subsets
 from torchcell_assets.steps.merged.assets import ASSETS as MERGED
-from torchcell_assets.steps.merged.assets import FITNESS_KEY, SAMPLED, merged_path
+from torchcell_assets.steps.merged.assets import FITNESS_KEY, SAMPLED, SAMPLED_FROM, left_out, merged_path
 from torchcell_assets.steps.representations import table as representation_table
 from torchcell_assets.steps.representations.assets import ASSETS as REPRESENTATIONS
 from torchcell_assets.steps.trained import baselines as baseline_models
-from torchcell_assets.steps.trained import ceilings, estimators, families, figures, model_store, scoreboard, scores
+from torchcell_assets.steps.trained import (
+    ceilings,
+    estimators,
+    families,
+    figures,
+    model_store,
+    order_figure,
+    predictions,
+    repeats,
+    scoreboard,
+    scoreboard_figure,
+    scores,
+)
 from torchcell_assets.steps.trained.grids import GRIDS
 from torchcell_assets.steps.trained.scoreboard import BASELINES, Cell
 from torchcell_assets.storage import replacing_together
@@ -34,32 +46,34 @@ if TYPE_CHECKING:
 STUDY = current()
 GRID_OF_THE_STUDY = GRIDS[STUDY.grid]
 SUBSET_KEY = dg.AssetKey(["merged", "subset"])
+TEST_SET_KEY = dg.AssetKey(["merged", "test_set"])
 EMBEDDING_KEY = dg.AssetKey(["representations", "gene_embedding"])
 POOL = "training"
-SCORED = (
-    Policy("seed", STUDY.seed),
-    Policy("score_interval", scores.POLICY),
-    Policy("ceiling", ceilings.POLICY),
-)
-"""What baselines and models depend on alike."""
+SEED = Policy("seed", STUDY.seed)
 FROM_SUBSET = {
     **as_they_are(["genotype", "genes", "order", "standard_error"]),
     "observed": ["value"],
     "split": ["genes"],
     "predicted": ["genes", "value"],
 }
-"""Column of the predictions -> columns of the sample."""
+"""Column of the predictions -> columns of the sample, and of the test set."""
 
 
 def _threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def _rows(root: DataRoot, size: str) -> pl.DataFrame:
+    """What models of one size predict: its sample, and the test set of all sizes."""
+    subset = pl.read_parquet(root.table("merged/subset", size))
+    return predictions.rows_to_predict(subset, pl.read_parquet(root.place("merged", "test_set.parquet")))
+
+
 @step(
     # the measured single mutants come from the merged table by the same condition and split as the sample
-    uses=[MergedFitness, Prediction, Score, *SCORED, *SAMPLED, Policy("ridge", baseline_models.POLICY)],
-    logic="2",
-    deps=[SUBSET_KEY, FITNESS_KEY],
+    uses=[MergedFitness, Prediction, SEED, *SAMPLED, Policy("ridge", baseline_models.POLICY)],
+    logic="4",
+    deps=[SUBSET_KEY, TEST_SET_KEY, *SAMPLED_FROM],
     partitions_def=SIZE,
     kinds={"scikitlearn"},
     pool=POOL,
@@ -67,36 +81,25 @@ def _threads() -> int:
 def baselines(context: dg.AssetExecutionContext, root: DataRoot) -> dg.MaterializeResult:
     """One row is what one baseline says of one genotype; without them no score is shown.
 
-    The mean, the mean per order, the product of measured single mutants (gaps = 1), an additive log ridge and an
-    additive ridge on one-hot genes.
+    The mean; the mean per order; the mean of the query strain; that of the query strain times the single mutant of the array
+    gene; the product of measured single mutants (gaps = 1), of all sizes and of this one; an additive log ridge and an additive
+    ridge on one-hot genes.
     """
     size = context.partition_key
-    subset = pl.read_parquet(root.table("merged/subset", size))
-    singles = subsets.singles(merged_path(root), STUDY.condition, STUDY.seed)
-    made = baseline_models.fit_baselines(subset, singles, seed=STUDY.seed)
+    singles = subsets.singles(merged_path(root), STUDY.condition, STUDY.seed, without=left_out(root))
+    made = baseline_models.fit_baselines(_rows(root, size), singles, seed=STUDY.seed)
     where = Cell(root.place("trained"), BASELINES, size)
-    limits = ceilings.ceiling(subset)
-    board = scores.score(made.predictions, size, "none", limits)
-    limit = limits.get(("test", 0))
     metadata = {
         **table_metadata(Prediction, made.predictions),
-        **column_lineage((SUBSET_KEY, FROM_SUBSET), (FITNESS_KEY, {"predicted": ["genes", "value"]})),
-        **_test_scores(board),
+        **column_lineage(
+            (SUBSET_KEY, FROM_SUBSET), (TEST_SET_KEY, FROM_SUBSET), (FITNESS_KEY, {"predicted": ["genes", "value"]})
+        ),
+        **scores.of_test_set(made.predictions, "model"),
         "singles": singles.height,
         "notes": dg.MetadataValue.json(made.notes),
     }
-    if limit and limit.pearson:
-        metadata |= {"ceiling_pearson": limit.pearson, "ceiling_from_share": limit.fraction}
     version = content_hash(made.predictions, list(Prediction.primary_key()))
-    return _stored(where, version, metadata, _tables(where, made.predictions, board))
-
-
-def _tables(where: Cell, predictions: pl.DataFrame, board: pl.DataFrame) -> dict[Path, pl.DataFrame]:
-    """Path -> what is stored there of a cell, held against its record class."""
-    return {
-        where.predictions: Prediction.validate(predictions, cast=True),
-        where.scores: Score.validate(board, cast=True),
-    }
+    return _stored(where, version, metadata, {where.predictions: Prediction.validate(made.predictions, cast=True)})
 
 
 def _stored(
@@ -120,35 +123,35 @@ def _stored(
 
 def _family(name: str) -> dg.AssetsDefinition:
     family = families.FAMILIES[name]
-    tried = {"folds": GRID_OF_THE_STUDY.folds, "candidates": [dict(c) for c in GRID_OF_THE_STUDY.candidates[name]]}
+    grid = GRID_OF_THE_STUDY
+    tried = {"folds": grid.folds, "choose_by": grid.choose_by, "candidates": [dict(c) for c in grid.candidates[name]]}
 
     @step(
         name=name,
         uses=[
-            *(MergedFitness, Prediction, Score),
-            *SCORED,
+            *(MergedFitness, Prediction, SEED),
             Policy("grid", tried),
-            Policy("fit", {**estimators.POLICY, "aliases": families.ALIASES}),
+            Policy("fit", {**estimators.POLICY, "aliases": families.ALIASES, "samples": families.SAMPLES}),
             Policy("prediction_interval", model_store.POLICY),
         ],
-        logic="2",
-        deps=[SUBSET_KEY, EMBEDDING_KEY],
+        logic="3",
+        deps=[SUBSET_KEY, TEST_SET_KEY, EMBEDDING_KEY],
         partitions_def=GRID,
         kinds={"scikitlearn"},
         pool=POOL,
         description=f"One cell is {family.title} on one sample and one representation, in four aggregations.\n\n"
         f"Hyper-parameters are searched inside the training split by {GRID_OF_THE_STUDY.folds}-fold cross-validation "
-        f"(grid `{GRID_OF_THE_STUDY.name}`); the model file is skops, never a pickle. Predictions of training genotypes "
-        "are out of fold.",
+        f"(grid `{GRID_OF_THE_STUDY.name}`, by {GRID_OF_THE_STUDY.choose_by}); the model file is skops, never a pickle. "
+        "Predictions of training genotypes are out of fold. Beside them: what the same model says of the test set when it is "
+        f"fitted on each of {families.SAMPLES} smaller samples, and on vectors whose gene labels are permuted.",
     )
     def build(context: dg.AssetExecutionContext, root: DataRoot) -> dg.MaterializeResult:
         size, representation = keys_of(context)
-        subset = pl.read_parquet(root.table("merged/subset", size))
         embedding = representation_table.read(
             root.place("representations", "gene_embedding", f"{representation}.safetensors")
         )
         fitted = families.fit_aggregations(
-            subset,
+            _rows(root, size),
             embedding,
             name,
             GRID_OF_THE_STUDY,
@@ -157,56 +160,40 @@ def _family(name: str) -> dg.AssetsDefinition:
             tick=lambda done, total, text: context.log.debug(f"{done} of {total}: {text}"),
         )
         where = Cell(root.place("trained"), name, size, representation)
-        predictions = pl.concat([part.predictions for part in fitted])
+        own = pl.concat([part.predictions for part in fitted])
+        table = pl.concat([own, *(part.controls for part in fitted)])
         search = pl.concat(
             [part.search.select(pl.lit(part.aggregation).alias("aggregation"), pl.all()) for part in fitted],
             how="diagonal_relaxed",
         )
-        board = scores.score(predictions, size, representation, ceilings.ceiling(subset))
-        best = max(fitted, key=lambda part: _of(board, part.aggregation, "validation") or -1.0)
-        shown = predictions.filter(pl.col("aggregation") == best.aggregation)
+        best = min(fitted, key=lambda part: scores.error(part.predictions, "validation"))
         models = {
             where.model(part.aggregation): model_store.Model(
-                part.pipeline, model_store.manifest_of(part, embedding, size)
+                part.pipeline,
+                model_store.manifest_of(part, embedding, size, folds=GRID_OF_THE_STUDY.folds, seed=STUDY.seed),
             )
             for part in fitted
         }
         metadata = {
-            **table_metadata(Prediction, predictions),
-            **column_lineage((SUBSET_KEY, FROM_SUBSET), (EMBEDDING_KEY, {"predicted": ["gene", "vector"]})),
-            **_test_scores(board),
+            **table_metadata(Prediction, table),
+            **column_lineage(
+                (SUBSET_KEY, FROM_SUBSET),
+                (TEST_SET_KEY, FROM_SUBSET),
+                (EMBEDDING_KEY, {"predicted": ["gene", "vector"]}),
+            ),
+            **scores.of_test_set(own, "aggregation"),
             "chosen": dg.MetadataValue.json({part.aggregation: dict(part.parameters) for part in fitted}),
             "seconds": round(sum(part.seconds for part in fitted), 2),
             "genes_not_in_representation": len(fitted[0].missing),
-            "predicted_against_observed": picture(best.aggregation, lambda: figures.predicted_vs_observed(shown)),
+            "predicted_against_observed": picture(
+                best.aggregation, lambda: figures.predicted_vs_observed(best.predictions)
+            ),
         }
-        version = content_hash(predictions, list(Prediction.primary_key()))
-        tables = {where.search: search, **_tables(where, predictions, board)}
+        version = content_hash(table, list(Prediction.primary_key()))
+        tables = {where.predictions: Prediction.validate(table, cast=True), where.search: search}
         return _stored(where, version, metadata, tables, models)
 
     return build
-
-
-def _of(board: pl.DataFrame, aggregation: str, split: str, metric: str = "spearman") -> float | None:
-    text = pl.col("split", "metric").cast(pl.String)
-    rows = board.with_columns(text).filter(
-        (pl.col("aggregation") == aggregation)
-        & (pl.col("split") == split)
-        & (pl.col("metric") == metric)
-        & (pl.col("order") == 0)
-    )
-    return rows["value"][0] if rows.height else None
-
-
-def _test_scores(board: pl.DataFrame) -> dict[str, float]:
-    """Test scores over all orders as numbers, which the UI plots over time."""
-    rows = board.with_columns(pl.col("split", "metric").cast(pl.String)).filter(
-        (pl.col("split") == "test") & (pl.col("order") == 0) & pl.col("value").is_not_null()
-    )
-    return {
-        f"test_{row['metric']}_{row['model'] if row['aggregation'] == 'none' else row['aggregation']}": row["value"]
-        for row in rows.iter_rows(named=True)
-    }
 
 
 FAMILY_ASSETS = [_family(name) for name in families.FAMILIES]
@@ -214,19 +201,30 @@ FAMILY_ASSETS = [_family(name) for name in families.FAMILIES]
 
 @step(
     name="scoreboard",
-    uses=[Score],
-    deps=[baselines, *FAMILY_ASSETS],
+    uses=[
+        Score,
+        Policy("score_interval", scores.POLICY),
+        Policy("ceiling", ceilings.POLICY),
+        Policy("repeat", repeats.FEWEST),
+    ],
+    logic="2",
+    deps=[baselines, *FAMILY_ASSETS, TEST_SET_KEY, FITNESS_KEY],
     kinds={"matplotlib"},
 )
 def trained_scoreboard(context: dg.AssetExecutionContext, root: DataRoot) -> dg.MaterializeResult:
-    """One row is one score of one model, beside its baselines, its interval and its ceiling; and the figure of them all.
+    """One row is one score of one model, with its interval and its difference to the baselines; and the figures of them all.
 
-    A cell that was scored on other genotypes or other observed values than its baselines is refused. What is not trained yet,
-    and what is outdated, is left out and named.
+    All models of all sizes are scored on `merged/test_set`. Where other publications measured the same genotypes, they stand
+    beside. A cell that was scored on other genotypes or other observed values than its baselines is refused. What is not
+    trained yet, and what is outdated, is left out and named.
     """
     place = root.place("trained")
     wanted = list(scoreboard.cells(place, list(families.FAMILIES), list(STUDY.sizes), list(STUDY.representations)))
-    collected = scoreboard.collect(wanted, _outdated(context.instance, place))
+    test_set = pl.read_parquet(root.place("merged", "test_set.parquet"))
+    limits = ceilings.ceilings(test_set)
+    again = repeats.repeats(merged_path(root), test_set)
+    yardsticks = scores.Yardsticks(test_set.select("genotype", "query"), limits, again)
+    collected = scoreboard.collect(wanted, _outdated(context.instance, place), yardsticks)
     table = Score.validate(collected.board, cast=True)
     path = place / "scoreboard.parquet"
     sizes = [size for size in STUDY.sizes if size in set(table["size"])]
@@ -235,19 +233,18 @@ def trained_scoreboard(context: dg.AssetExecutionContext, root: DataRoot) -> dg.
     pictures: dict[Path, bytes] = {}
     shown = {}
     for size in sizes:
-        name = place / ("scoreboard" if size == sizes[0] else f"scoreboard_{size}")
 
-        def draw(size: str = size, name: Path = name) -> "Figure":
-            figure = figures.scoreboard_figure(table, size, STUDY.representations, note=note, outdated=old[size])
-            pictures[name.with_suffix(".png")] = figures.to_png(figure)
-            pictures[name.with_suffix(".svg")] = figures.to_svg(figure)
-            return figure
+        def board(size: str = size) -> "Figure":
+            return scoreboard_figure.scoreboard_figure(
+                table, size, STUDY.representations, note=note, outdated=old[size], ceiling=limits.get(0)
+            )
 
-        shown[f"figure_{size}"] = picture(f"scoreboard {size}", draw, dpi=65)
-        if name.with_suffix(".svg") not in pictures:  # the one that is there shows another table
-            instead = sentence(str(shown[f"figure_{size}"].value))
-            pictures[name.with_suffix(".png")] = figures.to_png(instead)
-            pictures[name.with_suffix(".svg")] = figures.to_svg(instead)
+        def by_order(size: str = size) -> "Figure":
+            return order_figure.order_figure(table, size, limits, note=note)
+
+        suffix = "" if size == sizes[0] else f"_{size}"
+        shown[f"figure_{size}"] = drawn(f"scoreboard {size}", board, place / f"scoreboard{suffix}", pictures)
+        shown[f"by_order_{size}"] = drawn(f"by order {size}", by_order, place / f"by_order{suffix}", pictures)
     metadata = {
         **shown,
         **table_metadata(Score, table),

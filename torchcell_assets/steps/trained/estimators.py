@@ -111,7 +111,8 @@ def _gamma(candidate: Candidate, X: Matrix) -> float:
 def _support_vector(candidate: Candidate, kernel: str, gamma: float) -> Any:
     from sklearn.svm import SVR
 
-    return SVR(kernel=kernel, gamma=gamma, C=candidate["C"], epsilon=candidate["epsilon"], cache_size=500)
+    C = candidate["C"] if "C" in candidate else candidate["relative_C"] / candidate["relative_gamma"]
+    return SVR(kernel=kernel, gamma=gamma, C=C, epsilon=candidate["epsilon"], cache_size=500)
 
 
 def squared_distances(X: Matrix, Z: Matrix) -> np.ndarray:

@@ -1,12 +1,11 @@
 """One cell of the grid: a family of models on one representation of one subset, in four aggregations.
 
-Belongs here: the list of families, choosing a candidate by cross-validation inside train, and what a fitted cell hands
-over. Does not: fitting a single candidate (estimators.py), the candidates (grids.py), scores with their intervals
-(scores.py), files (model_store.py).
+Belongs here: the list of families, cross-validation inside train, and what a fitted cell hands over. Does not: fitting a single
+candidate (estimators.py), the candidates (grids.py), which of them wins (search.py), scores (scores.py), files (model_store.py).
 """
 
 import contextlib
-import json
+import itertools
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -17,18 +16,13 @@ import numpy as np
 import polars as pl
 
 from torchcell_assets.errors import TorchcellError
+from torchcell_assets.steps.representations.permuted import has_control, permuted
 from torchcell_assets.steps.representations.table import GeneEmbedding, Matrix
 from torchcell_assets.steps.trained import estimators
 from torchcell_assets.steps.trained.features import AGGREGATIONS, aggregate, genes_of, incidence
 from torchcell_assets.steps.trained.grids import GRIDS, Candidate, Grid
-from torchcell_assets.steps.trained.predictions import (
-    check_subset,
-    pearson,
-    prediction_table,
-    rmse,
-    spearman,
-    split_mask,
-)
+from torchcell_assets.steps.trained.predictions import prediction_table, split_mask
+from torchcell_assets.steps.trained.search import choose
 from torchcell_assets.steps.trained.splits import fold_of
 
 Tick = Callable[[int, int, str], None]
@@ -36,6 +30,10 @@ Tick = Callable[[int, int, str], None]
 
 ALIASES = {"intact_sum": "pert_sum"}
 """Aggregations that are the same features up to sign and a constant (features.py)."""
+
+SAMPLES = 5
+"""Training samples beside the whole: each lacks one fifth of the gene sets. How far their scores differ tells how far a score
+depends on which genotypes were there to train on, at any size; samples without overlap would need six times the genotypes."""
 
 
 class TrainingError(TorchcellError):
@@ -97,8 +95,10 @@ class Fitted:
     pipeline: a scikit-learn Pipeline, fitted on all of train.
     parameters: the chosen candidate.
     predictions: columns of `Prediction`; `train` out of fold, by the chosen candidate.
+    controls: columns of `Prediction`: `test` by the same candidate, fitted on each of SAMPLES smaller training samples; and,
+        where the representation has one, all but `train` by its control, the permuted vectors.
     search: one row per candidate, mean over folds; undefined correlations are null.
-    missing: genes of the subset that the representation lacks; `genotypes_with_missing` counts their genotypes.
+    missing: genes of the rows that the representation lacks; `genotypes_with_missing` counts their rows.
     """
 
     family: str
@@ -107,6 +107,7 @@ class Fitted:
     pipeline: Any
     parameters: Candidate
     predictions: pl.DataFrame
+    controls: pl.DataFrame
     search: pl.DataFrame
     missing: list[str]
     genotypes_with_missing: int
@@ -114,7 +115,7 @@ class Fitted:
 
 
 def fit_aggregations(
-    subset: pl.DataFrame,
+    rows: pl.DataFrame,
     embedding: GeneEmbedding,
     family: str,
     grid: str | Grid,
@@ -136,14 +137,12 @@ def fit_aggregations(
             if tick:
                 tick(number * steps + step, len(aggregations) * steps, text)
 
-        done[aggregation] = fit_cell(
-            subset, embedding, family, grid, aggregation, seed=seed, threads=threads, tick=part
-        )
+        done[aggregation] = fit_cell(rows, embedding, family, grid, aggregation, seed=seed, threads=threads, tick=part)
     return list(done.values())
 
 
 def fit_cell(
-    subset: pl.DataFrame,
+    rows: pl.DataFrame,
     embedding: GeneEmbedding,
     family: str,
     grid: str | Grid,
@@ -153,59 +152,78 @@ def fit_cell(
     threads: int = 1,
     tick: Tick | None = None,
 ) -> Fitted:
-    """Choose a candidate by cross-validation inside train, refit it on train, predict every genotype.
+    """Choose a candidate by cross-validation inside train, refit it on train, predict every row; and fit its controls.
 
-    subset: MergedFitness with `rank` and `split`; one row per genotype.
+    rows: from `rows_to_predict`.
     family: a key of FAMILIES. grid: a key of GRIDS, or a grid. aggregation: one of AGGREGATIONS.
     threads: fits that run side by side; linear algebra stays on one thread, so that two levels of threads do not fight
         and the result is the same at any number.
-    The candidate with the best mean Spearman over the folds wins; ties go to Pearson, then to RMSE.
+    The candidate that is best by what the grid chooses by wins (search.py).
     """
-    from joblib import Parallel, delayed
-
     start = time.perf_counter()
     chosen_family, chosen_grid = _family(family), _grid(grid)
-    check_subset(subset)
     candidates = chosen_grid.candidates[family]
     where = f"{family} on {embedding.key}, {aggregation}"
-    with _calm():
-        lacking = incidence(genes_of(subset["genes"].to_list()), embedding.genes)
-        X = aggregate(lacking, embedding, aggregation)
-        train = split_mask(subset, "train")
-        y = subset["value"].to_numpy()[train]
-        XT = X[train]
-        folds = fold_of(subset["genes"].to_numpy()[train], chosen_grid.folds, seed)
-        if len(np.unique(folds)) < 2:
-            raise TrainingError(
-                f"{train.sum()} training genotypes are too few for cross-validation: take a larger size."
-            )
-        tasks = [(fold, group) for fold in np.unique(folds) for group in chosen_family.groups(candidates)]
+    lacking = incidence(genes_of(rows["genes"].to_list()), embedding.genes)
+    X, train = aggregate(lacking, embedding, aggregation), split_mask(rows, "train")
+    y, genes = rows["value"].to_numpy()[train], rows["genes"].to_numpy()[train]
+    XT, XR = X[train], X[~train]
+    folds, fifths = fold_of(genes, chosen_grid.folds, seed), fold_of(genes, SAMPLES, seed)
+    if len(np.unique(folds)) < 2:
+        raise TrainingError(f"{train.sum()} training genotypes are too few for cross-validation: take a larger size.")
+    tasks = [(fold, group) for fold in np.unique(folds) for group in chosen_family.groups(candidates)]
+    parts = [np.flatnonzero(fifths != fifth) for fifth in np.unique(fifths)]
+    shuffled = has_control(embedding.key)
+    total = len(tasks) + 1 + len(parts) + shuffled
+    step = itertools.count(1)
 
-        def scan(fold: int, group: list[int]) -> np.ndarray:
-            held = folds == fold
-            return chosen_family.scan([candidates[i] for i in group], XT[~held], y[~held], XT[held], seed)
+    def side_by_side(work: Callable[..., np.ndarray], each: Sequence[tuple]) -> Iterator[np.ndarray]:
+        from joblib import Parallel, delayed
 
-        held_out = np.full((len(y), len(candidates)), np.nan)
-        results = Parallel(n_jobs=threads, backend="threading", return_as="generator")(delayed(scan)(*t) for t in tasks)
-        for done, ((fold, group), predicted) in enumerate(zip(tasks, results, strict=True), start=1):
-            held_out[np.ix_(folds == fold, group)] = predicted
+        for made in Parallel(n_jobs=threads, backend="threading", return_as="generator")(
+            delayed(work)(*e) for e in each
+        ):
             if tick:
-                tick(done, len(tasks) + 1, where)
-        search, best = _choose(candidates, folds, y, held_out, chosen_grid.warnings.get(family))
-        pipeline = chosen_family.fit(candidates[best], XT, y, seed, threads)
-        predicted = np.empty(subset.height)
-        predicted[train] = held_out[:, best]
-        predicted[~train] = pipeline.predict(X[~train])
-    if tick:
-        tick(len(tasks) + 1, len(tasks) + 1, where)
+                tick(next(step), total, where)
+            yield made
+
+    def scan(fold: int, group: list[int]) -> np.ndarray:
+        held = folds == fold
+        return chosen_family.scan([candidates[i] for i in group], XT[~held], y[~held], XT[held], seed)
+
+    def predicted_by(XF: Matrix, y: np.ndarray, X: Matrix) -> np.ndarray:
+        return chosen_family.fit(best, XF, y, seed, 1).predict(X)
+
+    with _calm():
+        held_out = np.full((len(y), len(candidates)), np.nan)
+        for (fold, group), predicted in zip(tasks, side_by_side(scan, tasks), strict=True):
+            held_out[np.ix_(folds == fold, group)] = predicted
+        found = choose(
+            candidates, folds, y, held_out, by=chosen_grid.choose_by, warning=chosen_grid.warnings.get(family)
+        )
+        best = candidates[found.best]
+        pipeline = chosen_family.fit(best, XT, y, seed, threads)
+        everything = np.empty(rows.height)
+        everything[train], everything[~train] = held_out[:, found.best], pipeline.predict(XR)
+        if tick:
+            tick(next(step), total, where)
+        test, rest = rows.filter(split_mask(rows, "test")), rows.filter(~train)
+        XE = X[split_mask(rows, "test")]
+        samples = side_by_side(predicted_by, [(XT[part], y[part], XE) for part in parts])
+        controls = [prediction_table(test, p, family, aggregation, sample=i) for i, p in enumerate(samples, start=1)]
+        if shuffled:
+            XP = aggregate(lacking, permuted(embedding, seed), aggregation)
+            [predicted] = side_by_side(predicted_by, [(XP[train], y, XP[~train])])
+            controls.append(prediction_table(rest, predicted, family, aggregation, permuted=True))
     return Fitted(
         family=family,
         aggregation=aggregation,
         features=aggregation,
         pipeline=pipeline,
-        parameters=candidates[best],
-        predictions=prediction_table(subset, predicted, family, aggregation),
-        search=search,
+        parameters=best,
+        predictions=prediction_table(rows, everything, family, aggregation),
+        controls=pl.concat(controls),
+        search=found.table,
         missing=lacking.missing,
         genotypes_with_missing=lacking.genotypes_with_missing,
         seconds=time.perf_counter() - start,
@@ -214,10 +232,12 @@ def fit_cell(
 
 def alias_of(fitted: Fitted, aggregation: str) -> Fitted:
     """The same model under the name of an aggregation that is provably the same features to it."""
+    named = pl.lit(aggregation).alias("aggregation")
     return replace(
         fitted,
         aggregation=aggregation,
-        predictions=fitted.predictions.with_columns(pl.lit(aggregation).alias("aggregation")),
+        predictions=fitted.predictions.with_columns(named),
+        controls=fitted.controls.with_columns(named),
         search=fitted.search.with_columns(pl.lit(fitted.aggregation).alias("alias_of")),
         seconds=0.0,
     )
@@ -245,42 +265,6 @@ def _calm() -> Iterator[None]:
         warnings.showwarning = show  # type: ignore[assignment]
         warnings.simplefilter("ignore", ConvergenceWarning)
         yield
-
-
-def _choose(
-    candidates: Sequence[Candidate], folds: np.ndarray, y: np.ndarray, held_out: np.ndarray, warning: str | None
-) -> tuple[pl.DataFrame, int]:
-    """The search table and the index of the winner."""
-
-    def mean(measure: Callable[[np.ndarray, np.ndarray], float | None], column: np.ndarray) -> float | None:
-        values = [measure(column[folds == fold], y[folds == fold]) for fold in np.unique(folds)]
-        defined = [value for value in values if value is not None]
-        return float(np.mean(defined)) if len(defined) == len(values) else None
-
-    scores = [{m.__name__: mean(m, column) for m in (spearman, pearson, rmse)} for column in held_out.T]
-
-    def rank(index: int) -> tuple[float, float, float]:
-        def of(name: str) -> float:
-            value = scores[index][name]
-            return -np.inf if value is None else round(value, 9)  # beyond that it is the order of summation
-
-        return of("spearman"), of("pearson"), -of("rmse")
-
-    best = max(range(len(candidates)), key=rank)
-    types = {"candidate": pl.UInt32, "parameters": pl.String, "spearman": pl.Float64, "pearson": pl.Float64}
-    types |= {"rmse": pl.Float64, "chosen": pl.Boolean, "alias_of": pl.String, "warning": pl.String}
-    rows = [
-        {
-            "candidate": i,
-            "parameters": json.dumps(c),
-            **scores[i],
-            "chosen": i == best,
-            "alias_of": None,
-            "warning": warning,
-        }
-        for i, c in enumerate(candidates)
-    ]
-    return pl.DataFrame(rows, schema=types), best
 
 
 def _family(name: str) -> Family:

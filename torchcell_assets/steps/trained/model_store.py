@@ -1,7 +1,8 @@
 """Fitted models as files, and predictions from them.
 
 Belongs here: writing and reading one skops file per model with its manifest inside, and predicting genotypes nobody has
-measured. Does not: fitting (families.py), gene vectors (representations).
+measured. Does not: fitting (families.py), gene vectors (representations), how wide an
+interval is (intervals.py), what is known of a mutant beside the model (mutants.py).
 
 Never a pickle: reading a pickle runs whatever is in it. skops builds only the types that are listed here.
 """
@@ -14,11 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from torchcell_assets.errors import TorchcellError
+from torchcell_assets.schema.genotype import GENE_SEPARATOR
 from torchcell_assets.steps.representations.table import GeneEmbedding, content_hash, genes_hash
+from torchcell_assets.steps.trained import intervals
 from torchcell_assets.steps.trained.families import Fitted
 from torchcell_assets.steps.trained.features import aggregate, incidence
 from torchcell_assets.storage import replacing
@@ -38,12 +40,11 @@ TRUSTED: tuple[str, ...] = (
 )
 """Types a model file may hold, beside the numbers, arrays and containers that skops always trusts."""
 
-QUANTILES = (0.025, 0.975)
-FEWEST_RESIDUALS = 40
-"""Genotypes of one order below which the residuals of all orders give the interval: 2.5 % of 40 is one genotype."""
+FORMAT = 2
+"""Raised when the manifest says other things than before: a file of another format is refused."""
 
-POLICY = {"quantiles": list(QUANTILES), "fewest": FEWEST_RESIDUALS}
-"""What decides the interval of a prediction."""
+POLICY = {**intervals.POLICY, "format": FORMAT}
+"""What decides the interval of a prediction, and what is stored beside it."""
 
 
 class ModelFileError(TorchcellError):
@@ -58,16 +59,23 @@ class Model:
     manifest: dict[str, Any]
 
 
-def manifest_of(fitted: Fitted, embedding: GeneEmbedding, size: str) -> dict[str, Any]:
-    """What a model file says of itself and of the vectors that it was trained on; JSON-able."""
+def manifest_of(fitted: Fitted, embedding: GeneEmbedding, size: str, *, folds: int, seed: int) -> dict[str, Any]:
+    """What a model file says of itself, of the genotypes and of the vectors that it was trained on; JSON-able.
+
+    folds, seed: of the cross-validation that gave the out-of-fold predictions.
+    """
+    genes = intervals.training_genes(fitted.predictions)
     return {
+        "format": FORMAT,
         "family": fitted.family,
         "aggregation": fitted.aggregation,
         "features": fitted.features,
         **_vectors(embedding),
         "size": size,
         "parameters": fitted.parameters,
-        "residual_quantiles": residual_quantiles(fitted.predictions),
+        "residual_quantiles": intervals.quantiles_by_class(fitted.predictions, folds, seed),
+        "training_genes": genes,
+        "training_genes_hash": genes_hash(genes),
         "training_genotypes": fitted.predictions.filter(pl.col("split").cast(pl.String) == "train").height,
     }
 
@@ -93,19 +101,6 @@ def _refuse_other_vectors(said: dict[str, Any], embedding: GeneEmbedding) -> Non
         raise ModelFileError(f"The model was trained on {trained}, not on {given}: train that cell again.")
 
 
-def residual_quantiles(predictions: pl.DataFrame) -> dict[str, list[float]]:
-    """2.5 % and 97.5 % quantiles of observed - predicted, out of fold, by order; `0` is all orders together."""
-    train = predictions.filter(pl.col("split").cast(pl.String) == "train")
-    found = {}
-    for order in (0, *train["order"].unique().sort().to_list()):
-        part = train.filter(pl.col("order") == order) if order else train
-        if order and part.height < FEWEST_RESIDUALS:
-            continue
-        residuals = (part["observed"] - part["predicted"]).to_numpy()
-        found[str(order)] = np.quantile(residuals, QUANTILES).tolist()
-    return found
-
-
 def write(path: Path, model: Model) -> None:
     """Store pipeline and manifest in one file, in the place of what is there."""
     with replacing(path) as temporary:
@@ -123,14 +118,22 @@ def dump(temporary: Path, model: Model) -> None:
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """The manifest alone; builds no model."""
+    """The manifest alone; builds no model. Refuses one of another format than today's."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return dict(json.loads(archive.read(MANIFEST)))
+            manifest = dict(json.loads(archive.read(MANIFEST)))
     except FileNotFoundError as error:
         raise ModelFileError(f"There is no model at {path}: train that cell first.") from error
     except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
         raise ModelFileError(f"{path} is damaged or no model file of ours ({error}): train that cell again.") from error
+    if manifest.get("format") != FORMAT:
+        raise ModelFileError(
+            f"{path} was written in format {manifest.get('format', 1)} and format {FORMAT} is read, which knows the training "
+            "genes: train that cell again."
+        )
+    if manifest["training_genes_hash"] != genes_hash(manifest["training_genes"]):
+        raise ModelFileError(f"The training genes in {path} were changed after it was written: train that cell again.")
+    return manifest
 
 
 def read(path: Path) -> Model:
@@ -170,10 +173,9 @@ def predict(model: Model, embedding: GeneEmbedding, genotypes: Sequence[Sequence
     Raises:
         ModelFileError: other vectors than the model was trained on, of one recipe or not; a genotype without a gene.
 
-    Columns: `genes`, `order`, `predicted`, `low`, `high`, `genes_unknown` (those that the representation lacks; they
-    count as the mean gene). low and high are predicted + the 2.5 % and 97.5 % quantiles of the out-of-fold residuals of
-    the same order (of all orders where there were fewer than 40): they hold for genotypes like those of the training
-    set, and are too narrow for genes never seen in it.
+    Columns: `genes`, `order`, `predicted`, `low`, `high`, `genes_unseen` (no training genotype lacks them), `genes_unknown` (the
+    representation lacks them; they count as the mean gene). low and high are predicted + the 2.5 % and 97.5 % quantiles of the
+    out-of-fold residuals of like genotypes: see intervals.py.
     """
     said = model.manifest
     _refuse_other_vectors(said, embedding)
@@ -183,19 +185,23 @@ def predict(model: Model, embedding: GeneEmbedding, genotypes: Sequence[Sequence
     lacking = incidence(distinct, embedding.genes)
     predicted = model.pipeline.predict(aggregate(lacking, embedding, said["features"]))
     orders = [len(genotype) for genotype in distinct]
-    quantiles = said["residual_quantiles"]
-    limits = np.array([quantiles.get(str(order), quantiles["0"]) for order in orders])
-    missing = set(lacking.missing)
+    unseen = _others(distinct, set(said["training_genes"]))
+    limits = intervals.limits(said["residual_quantiles"], orders, [bool(genes) for genes in unseen])
     return pl.DataFrame(
         {
-            "genes": ["+".join(genotype) for genotype in distinct],
+            "genes": [GENE_SEPARATOR.join(genotype) for genotype in distinct],
             "order": pl.Series(orders, dtype=pl.UInt8),
             "predicted": predicted,
             "low": predicted + limits[:, 0],
             "high": predicted + limits[:, 1],
-            "genes_unknown": pl.Series([sorted(missing & set(g)) for g in distinct], dtype=pl.List(pl.String)),
+            "genes_unseen": pl.Series(unseen, dtype=pl.List(pl.String)),
+            "genes_unknown": pl.Series(_others(distinct, set(embedding.genes)), dtype=pl.List(pl.String)),
         }
     )
+
+
+def _others(genotypes: Sequence[Sequence[str]], known: set[str]) -> list[list[str]]:
+    return [[gene for gene in genotype if gene not in known] for genotype in genotypes]
 
 
 def _content(archive: zipfile.ZipFile) -> str:

@@ -1,6 +1,7 @@
 """The table of predictions that every model and every baseline hands over.
 
-Belongs here: its columns and the correlations of two columns of numbers. Does not: bootstrap and ceilings (scores.py).
+Belongs here: which rows are predicted, the columns, the correlations of two columns of numbers. Does not: bootstrap
+(resampling.py), ceilings (ceilings.py).
 """
 
 import numpy as np
@@ -9,7 +10,7 @@ import polars as pl
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.schema.records import Prediction, polars_schema
 
-NEEDED = ("genotype", "genes", "order", "value", "standard_error", "split")
+NEEDED = ("genotype", "genes", "order", "query", "value", "standard_error", "split")
 """Columns of a subset table that models read."""
 
 
@@ -17,38 +18,71 @@ class SubsetError(TorchcellError):
     """The subset table cannot be trained on."""
 
 
-def check_subset(subset: pl.DataFrame) -> None:
-    """Refuse a subset that lacks columns, repeats a genotype or has an empty split."""
-    lacking = [name for name in NEEDED if name not in subset.columns]
-    if lacking:
-        raise SubsetError(f"The subset has no column {lacking[0]!r}: materialize merged/subset again.")
-    if subset["genotype"].n_unique() != subset.height:
-        raise SubsetError("The subset has a genotype twice: one row per genotype is needed.")
-    present = set(subset["split"].cast(pl.String).unique())
+def rows_to_predict(subset: pl.DataFrame, test_set: pl.DataFrame) -> pl.DataFrame:
+    """What a model of one size predicts: the sample, and below it the test set of all sizes; columns NEEDED.
+
+    The split `test` of the sample becomes `test_of_size`, and `test` are the rows of the test set. A genotype may stand in
+    both.
+
+    Args:
+        subset: a sample, with `split`.
+        test_set: what merged/test_set holds.
+
+    Raises:
+        SubsetError: a column is missing, a genotype stands in one of them twice, a split is empty; or a gene set of the test
+            set is one that models are fitted on or chosen by.
+    """
+    for table, name in ((subset, "subset"), (test_set, "test_set")):
+        if lacking := [column for column in NEEDED if column not in table.columns]:
+            raise SubsetError(f"merged/{name} has no column {lacking[0]!r}: materialize it again.")
+        if table["genotype"].n_unique() != table.height:
+            raise SubsetError(f"merged/{name} has a genotype twice: one row per genotype is needed.")
+    own = pl.col("split").cast(pl.String).replace("test", "test_of_size")
+    rows = pl.concat(
+        [subset.select(NEEDED).with_columns(split=own), test_set.select(NEEDED).with_columns(split=pl.lit("test"))]
+    )
+    present = set(rows["split"])
     for split in ("train", "validation", "test"):
         if split not in present:
             raise SubsetError(
                 f"The subset of {subset.height} genotypes has none in the split {split!r}: take a larger size."
             )
+    known = rows.filter(pl.col("split").is_in(["train", "validation"]))["genes"]
+    seen = test_set.filter(pl.col("genes").is_in(known.implode()))
+    if seen.height:
+        raise SubsetError(
+            f"{seen['genes'][0]} and {seen.height - 1} more of merged/test_set are trained on: materialize it and "
+            "merged/subset again."
+        )
+    return rows
 
 
-def split_mask(subset: pl.DataFrame, split: str) -> np.ndarray:
+def split_mask(rows: pl.DataFrame, split: str) -> np.ndarray:
     """Which rows belong to a split, as booleans."""
-    return (subset["split"].cast(pl.String) == split).to_numpy()
+    return (rows["split"].cast(pl.String) == split).to_numpy()
 
 
 def prediction_table(
-    subset: pl.DataFrame, predicted: np.ndarray, model: str, aggregation: str = "none"
+    rows: pl.DataFrame,
+    predicted: np.ndarray,
+    model: str,
+    aggregation: str = "none",
+    *,
+    permuted: bool = False,
+    sample: int = 0,
 ) -> pl.DataFrame:
-    """Columns of `Prediction`, one row per row of `subset`, in its order.
+    """Columns of `Prediction`, one row per row of `rows`, in its order.
 
-    predicted: fitness; of a training genotype the out-of-fold prediction.
+    predicted: fitness; of a training genotype the out-of-fold prediction. permuted, sample: `permuted` and
+        `training_sample` of `Prediction`.
     """
     types = polars_schema(Prediction)
-    return subset.select(
+    return rows.select(
         "genotype",
         pl.lit(model).alias("model"),
         pl.lit(aggregation).alias("aggregation"),
+        pl.lit(permuted).alias("permuted"),
+        pl.lit(sample).alias("training_sample"),
         pl.col("split").cast(pl.String),
         "genes",
         "order",

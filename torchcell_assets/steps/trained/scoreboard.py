@@ -11,16 +11,18 @@ from pathlib import Path
 
 import polars as pl
 
+from torchcell_assets.schema.records import Score, polars_schema
 from torchcell_assets.steps.trained import scores
+from torchcell_assets.steps.trained.baselines import ADDITIVE
 
 SUMMARY_COLUMNS = (
     "model",
-    "representation",
-    "aggregation",
-    "CV Spearman",
+    "features",
+    "CV RMSE",
     "test Spearman",
-    "test Pearson",
-    "genotypes",
+    "- additive ridge",
+    "spread",
+    "RMSE",
 )
 BASELINES = "baselines"
 _OUTDATED = "outdated"  # in the metadata of the stored board
@@ -28,8 +30,8 @@ _OUTDATED = "outdated"  # in the metadata of the stored board
 
 @dataclass(frozen=True)
 class Cell:
-    """One trained cell on disk: a folder with `predictions.parquet`, `scores.parquet`, `search.parquet` and a model per
-    aggregation (`<aggregation>.skops`).
+    """One trained cell on disk: a folder with `predictions.parquet`, `search.parquet` and a model per aggregation
+    (`<aggregation>.skops`).
     """
 
     root: Path
@@ -51,11 +53,6 @@ class Cell:
     def predictions(self) -> Path:
         """All predictions of the cell."""
         return self.folder / "predictions.parquet"
-
-    @property
-    def scores(self) -> Path:
-        """All scores of the cell."""
-        return self.folder / "scores.parquet"
 
     @property
     def search(self) -> Path:
@@ -80,8 +77,8 @@ def cells(root: Path, families: list[str], sizes: list[str], representations: li
 class Collected:
     """What stands on the board and what does not.
 
-    board: rows of `Score`. not_trained: cells without scores, and those whose size has no baselines. outdated: cells that have
-    scores which are left out -> why.
+    board: rows of `Score`. not_trained: cells without predictions, and those whose size has no baselines. outdated: cells that
+    have predictions which are left out -> why.
     """
 
     board: pl.DataFrame
@@ -89,31 +86,72 @@ class Collected:
     outdated: dict[Cell, str]
 
 
-def collect(wanted: Sequence[Cell], outdated: Mapping[Cell, str]) -> Collected:
-    """The board of all cells that have scores and are not outdated; the others by name.
+def collect(wanted: Sequence[Cell], outdated: Mapping[Cell, str], yardsticks: scores.Yardsticks) -> Collected:
+    """The board of all cells that have predictions and are not outdated; the others by name.
 
     A cell of a size whose baselines do not stand on the board is left out with them: no score stands alone.
 
     Args:
         wanted: from `cells`.
         outdated: cells that today's code and inputs would not give -> why; others than those of `wanted` do not matter.
+        yardsticks: what scores of the test set are held against.
 
     Raises:
         ScoreboardMismatch: nothing is left for the board, or two cells were scored on different things.
     """
-    stored = [cell for cell in wanted if cell.scores.is_file()]
+    stored = [cell for cell in wanted if cell.predictions.is_file()]
     old = {cell: outdated[cell] for cell in stored if cell in outdated}
     without = {cell.size for cell in old if cell.family == BASELINES}
     old |= {cell: "its baselines are outdated" for cell in stored if cell.size in without and cell not in old}
-    sizes = {cell.size for cell in stored if cell.family == BASELINES}
+    sizes = list(dict.fromkeys(cell.size for cell in stored if cell.family == BASELINES))
     shown = [cell for cell in stored if cell.size in sizes and cell not in old]
-    if old and not shown:
+    if not shown:
         raise scores.ScoreboardMismatch(
             f"All {len(old)} trained cells are outdated, and none can be shown: make them again with `make rebuild`. "
             f"The first is {next(iter(old)).name}: {next(iter(old.values()))}."
+            if old
+            else "There are no scores yet: train baselines and a model first."
         )
-    board = scores.scoreboard([pl.read_parquet(cell.scores) for cell in shown])
+    boards = [
+        _of_size(size, cells, yardsticks) for size in sizes if (cells := [cell for cell in shown if cell.size == size])
+    ]
+    board = pl.concat(boards).sort(*Score.primary_key())
     return Collected(board, [cell for cell in wanted if cell not in shown and cell not in old], old)
+
+
+def _of_size(size: str, shown: Sequence[Cell], yardsticks: scores.Yardsticks) -> pl.DataFrame:
+    board = scores.score(pl.concat(map(read_predictions, shown)), size, yardsticks)
+    edges = [edges_of(cell) for cell in shown if cell.representation]
+    if not edges:
+        return board
+    text = board.with_columns(pl.col("kind").cast(pl.String)).drop("at_edge")
+    keys = ["kind", "model", "representation", "aggregation"]
+    types = polars_schema(Score)
+    joined = text.join(pl.concat(edges), on=keys, how="left")
+    return joined.select(pl.col(name).cast(dtype) for name, dtype in types.items())
+
+
+def read_predictions(cell: Cell) -> pl.DataFrame:
+    """The stored predictions of a cell, with what a score is told apart by: `kind` and `representation`."""
+    kind = (
+        pl.when("permuted").then(pl.lit("permuted")).otherwise(pl.lit("model" if cell.representation else "baseline"))
+    )
+    return pl.read_parquet(cell.predictions).with_columns(
+        kind=kind, representation=pl.lit(cell.representation or "none")
+    )
+
+
+def edges_of(cell: Cell) -> pl.DataFrame:
+    """Which chosen hyper-parameters of a cell are the last ones tried: `at_edge`, null where none is."""
+    chosen = pl.read_parquet(cell.search).filter("chosen")
+    edge = pl.when(pl.col("at_edge") != "").then("at_edge")
+    return chosen.select(
+        pl.lit("model").alias("kind"),
+        pl.lit(cell.family).alias("model"),
+        pl.lit(cell.representation).alias("representation"),
+        "aggregation",
+        edge,
+    )
 
 
 def write(path: Path, collected: Collected) -> None:
@@ -131,42 +169,46 @@ def summary(path: Path, rows: int) -> list[tuple[str, ...]]:
     """The models that cross-validation prefers, as text, best first: their test scores over all orders, beside every
     baseline. Sorted by cross-validation, because the best of many test scores is too good to be true.
     """
-    table = pl.read_parquet(path).with_columns(pl.col("split", "metric").cast(pl.String))
-    keys = ["model", "representation", "aggregation", "size"]
+    text = pl.col("split", "metric", "kind").cast(pl.String)
+    table = (
+        pl.read_parquet(path)
+        .with_columns(text)
+        .filter((pl.col("order") == 0) & pl.col("kind").is_in(["model", "baseline"]))
+    )
+    keys = ["kind", "model", "representation", "aggregation", "size"]
 
     def scored(split: str, metric: str, *columns: pl.Expr) -> pl.DataFrame:
-        chosen = (pl.col("split") == split) & (pl.col("metric") == metric) & (pl.col("order") == 0)
-        return table.filter(chosen).select(*keys, *columns)
+        return table.filter(split=split, metric=metric).select(*keys, *columns)
 
+    paired = pl.col("minus_additive", "minus_additive_low", "minus_additive_high")
     wide = (
-        scored("test", "spearman", pl.col("value", "low", "high", "ceiling", "genotypes"))
-        .join(scored("test", "pearson", pl.col("value").alias("pearson")), on=keys)
-        .join(scored("train", "spearman", pl.col("value").alias("cross_validation")), on=keys, how="left")
-        .sort("cross_validation", "value", descending=True, nulls_last=True)
+        scored("test", "spearman", pl.col("value", "low", "high", "spread", "at_edge"), paired)
+        .join(scored("test", "rmse", pl.col("value").alias("rmse")), on=keys)
+        .join(scored("train", "rmse", pl.col("value").alias("cross_validation")), on=keys, how="left")
+        .sort("cross_validation", "value", "aggregation", descending=[False, True, True], nulls_last=True)
     )
-    is_baseline = pl.col("representation") == "none"
-    same = ["model", "representation", "cross_validation", "value"]
+    is_baseline = pl.col("kind") == "baseline"
+    same = ["model", "representation", "size", "cross_validation", "value"]
     best = wide.filter(~is_baseline).unique(same, keep="first", maintain_order=True).head(rows)
-    shown = pl.concat([best, wide.filter(is_baseline)]).sort("cross_validation", descending=True, nulls_last=True)
-    lines = [_line(row) for row in shown.iter_rows(named=True)]
-    ceiling = wide["ceiling"].drop_nulls()
-    if len(ceiling):
-        lines.append(("noise ceiling", "", "", "", f"at most {ceiling[0]:.3f}", "", ""))
-    return lines
+    shown = pl.concat([best, wide.filter(is_baseline)]).sort("cross_validation", nulls_last=True)
+    return [_line(row) for row in shown.iter_rows(named=True)]
 
 
 def _line(row: dict) -> tuple[str, ...]:
-    def number(value: float | None) -> str:
-        return "undefined" if value is None else f"{value:.3f}"
+    def number(value: float | None, digits: str = ".3f") -> str:
+        return "none" if value is None else format(value, digits)
 
-    interval = "" if row["low"] is None else f" ({row['low']:.2f} to {row['high']:.2f})"
-    baseline = row["representation"] == "none"
+    def between(low: float | None, high: float | None) -> str:
+        return "" if low is None else f" ({low:.2f}, {high:.2f})"
+
+    baseline = row["kind"] == "baseline"
+    difference = number(row["minus_additive"], "+.2f") + between(row["minus_additive_low"], row["minus_additive_high"])
     return (
         row["model"],
-        "(baseline)" if baseline else row["representation"],
-        "" if baseline else row["aggregation"],
-        number(row["cross_validation"]),
-        number(row["value"]) + interval,
-        number(row["pearson"]),
-        f"{row['genotypes']:,}",
+        "(baseline)" if baseline else f"{row['representation']}, {row['aggregation']}",
+        number(row["cross_validation"]) + ("*" if row["at_edge"] else ""),
+        number(row["value"], ".2f") + between(row["low"], row["high"]),
+        "" if row["model"] == ADDITIVE or row["minus_additive"] is None else difference,
+        "" if row["spread"] is None else f"{row['spread']:.3f}",
+        number(row["rmse"]),
     )

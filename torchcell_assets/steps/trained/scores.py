@@ -1,95 +1,134 @@
-"""Scores with their intervals, and the board on which they stand side by side.
+"""Scores with their intervals, and each held against the baselines on the same genotypes.
 
-Belongs here: Spearman, Pearson and RMSE from stored predictions, bootstrap intervals, and the refusal to compare what
-was scored on different genotypes or on other observed values of them. Does not: ceilings (ceilings.py), drawing (figures.py).
+Belongs here: Spearman, Pearson and RMSE from stored predictions, paired differences, and the refusal to compare what was
+predicted for different genotypes or with other observed values of them. Does not: the draws (resampling.py), what the noise
+leaves (ceilings.py), drawing.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.schema.records import Score, polars_schema
-from torchcell_assets.steps.trained.ceilings import Ceiling, ceiling
+from torchcell_assets.steps.trained import resampling
+from torchcell_assets.steps.trained.baselines import ADDITIVE
+from torchcell_assets.steps.trained.ceilings import Ceilings
 from torchcell_assets.steps.trained.predictions import pearson, rmse, spearman
-
-__all__ = ["METRICS", "ScoreboardMismatch", "ceiling", "observations_hash", "score", "scoreboard"]
 
 METRICS: dict[str, Callable[[np.ndarray, np.ndarray], float | None]] = {
     "spearman": spearman,
     "pearson": pearson,
     "rmse": rmse,
 }
-DRAWS = 1000
-INTERVAL = (2.5, 97.5)
-FEWEST = 10
-"""Genotypes below which no interval is given: a bootstrap of fewer says little."""
+FEWEST = 100
+"""Genotypes below which no interval is given: of 32, the 95 % interval of Spearman holds the truth in 78 to 94 %."""
+FEWEST_QUERIES = 5
+"""Query strains below which none is given over them."""
+RESAMPLED = ("test", "test_of_size")
+"""Splits whose scores have intervals: nothing was fitted to or chosen by them."""
 
-POLICY = {"draws": DRAWS, "interval": list(INTERVAL), "fewest": FEWEST}
+POLICY = {
+    "draws": resampling.DRAWS,
+    "interval": list(resampling.INTERVAL),
+    "fewest": FEWEST,
+    "fewest_queries": FEWEST_QUERIES,
+    "resampled": list(RESAMPLED),
+}
 """What decides the intervals of a score."""
 
-_AT_ONCE = 4_000_000  # numbers in one block of draws: bounds the memory
+NAME = ("kind", "model", "representation", "aggregation")
+"""Columns that name what was scored."""
+Row = dict[str, Any]
 
 
 class ScoreboardMismatch(TorchcellError):
-    """Two rows of the board were scored on different genotypes, or on other observed values of them."""
+    """Two models were to be compared on different genotypes, or on other observed values of them."""
+
+
+@dataclass(frozen=True)
+class Yardsticks:
+    """What scores of the test set are held against, beside baselines.
+
+    queries: `genotype`, `query`: query strain of each test genotype. ceilings: by order. repeats: from `repeats.repeats`.
+    """
+
+    queries: pl.DataFrame
+    ceilings: Ceilings = field(default_factory=dict)
+    repeats: pl.DataFrame | None = None
 
 
 def score(
-    predictions: pl.DataFrame,
-    size: str,
-    representation: str,
-    ceilings: Mapping[tuple[str, int], Ceiling],
-    *,
-    draws: int = DRAWS,
-    seed: int = 0,
+    predictions: pl.DataFrame, size: str, yardsticks: Yardsticks, *, draws: int = resampling.DRAWS, seed: int = 0
 ) -> pl.DataFrame:
-    """Rows of `Score` for every model and aggregation in `predictions`, per split and per order (0: all orders).
+    """Rows of `Score` for everything in `predictions`, per split and per order (0: all orders).
 
-    predictions: columns of `Prediction`; several models may stand in it.
-    ceilings: from `ceiling(subset)`; empty gives none.
-    The 95 % intervals are percentiles of a bootstrap over genotypes. All models of one split and order see the same
-    draws, so that their intervals compare.
+    Args:
+        predictions: columns of `Prediction`, with `kind` and `representation`: all models and baselines of one size.
+        size: partition of the subset.
+        yardsticks: what scores of the test set are held against.
+        draws: of the bootstrap.
+        seed: of the bootstrap.
+
+    Raises:
+        ScoreboardMismatch: there are no baselines, or something was predicted for other genotypes or with other observed
+            values than they.
     """
-    rows: list[dict[str, object]] = []
-    labels = ["model", "aggregation"]
-    for (split,), part in predictions.with_columns(pl.col("split").cast(pl.String)).group_by(
-        "split", maintain_order=True
-    ):
-        for order in (0, *part["order"].unique().sort().to_list()):
-            these = part.filter(pl.col("order") == order) if order else part
-            models = these.sort("genotype").partition_by(labels, as_dict=True, maintain_order=True)
-            limit = ceilings.get((str(split), order))
-            for observations, group in _alike(models).items():
-                predicted = np.stack([models[name]["predicted"].to_numpy() for name in group])
-                truth = models[group[0]]["observed"].to_numpy()
-                intervals = _intervals(predicted, truth, draws, seed)
-                for i, name in enumerate(group):
-                    for metric, measure in METRICS.items():
-                        value = measure(predicted[i], truth)
-                        low, high = intervals[metric][i] if value is not None else (None, None)
-                        rows.append(
-                            {
-                                **dict(zip(labels, name, strict=True)),
-                                "representation": representation,
-                                "size": size,
-                                "split": split,
-                                "metric": metric,
-                                "order": order,
-                                "value": value,
-                                "low": low,
-                                "high": high,
-                                "ceiling": getattr(limit, metric, None),
-                                "genotypes": len(truth),
-                                "scored_on": observations,
-                            }
-                        )
+    whole = predictions.filter(pl.col("training_sample") == 0).with_columns(pl.col("split", "model").cast(pl.String))
+    best = best_baseline(whole, size)
+    smaller = predictions.filter(pl.col("training_sample") > 0)
+    rows: list[Row] = []
+    for (split,), of_split in whole.group_by("split", maintain_order=True):
+        for order in (0, *of_split["order"].unique().sort().to_list()):
+            wide = _side_by_side(of_split, order, size)
+            spread = _spread(smaller, order) if split == "test" else {}
+            limit = yardsticks.ceilings.get(order) if split == "test" else None
+            band = {"ceiling_low": limit and limit.low, "ceiling_high": limit and limit.high}
+            for row in _rows(wide, best, yardsticks.queries, draws, seed):
+                more = band if row["metric"] == "pearson" else {}
+                rows.append({**row, **more, "order": order, "spread": spread.get((*_name(row), row["metric"]))})
+    if yardsticks.repeats is not None:
+        rows += _repeated(yardsticks.repeats, draws, seed)
     types = polars_schema(Score)
-    return pl.DataFrame(rows, infer_schema_length=None).select(
-        pl.col(name).cast(dtype) for name, dtype in types.items()
-    )
+    table = pl.DataFrame([{**dict.fromkeys(types), **row, "size": size} for row in rows], infer_schema_length=None)
+    return table.select(pl.col(name).cast(dtype) for name, dtype in types.items())
+
+
+def best_baseline(predictions: pl.DataFrame, size: str) -> str:
+    """The baseline with the least RMSE in cross-validation: chosen before anything is known of the test genotypes."""
+    rows = predictions.filter(kind="baseline", split="train")
+    if not rows.height:
+        models = predictions.filter(pl.col("kind") != "baseline")
+        first = _title(models.select(NAME).row(0, named=True)) if models.height else "nothing"
+        raise ScoreboardMismatch(
+            f"{first} (size {size}) has no baselines to stand beside: train the baselines of that size first."
+        )
+    error = (pl.col("predicted") - pl.col("observed")).pow(2).mean()
+    return str(rows.group_by("model").agg(error).sort("predicted", "model")["model"][0])
+
+
+def of_test_set(predictions: pl.DataFrame, name: str) -> dict[str, float]:
+    """`test_<metric>_<name>` -> score on the test set, all orders together; undefined ones are left out.
+
+    predictions: columns of `Prediction`. name: the column that tells them apart.
+    """
+    found: dict[str, float] = {}
+    test = predictions.filter(pl.col("split").cast(pl.String) == "test")
+    for (one,), rows in test.group_by(name, maintain_order=True):
+        for metric, measure in METRICS.items():
+            value = measure(rows["predicted"].to_numpy(), rows["observed"].to_numpy())
+            found |= {} if value is None else {f"test_{metric}_{one}": value}
+    return found
+
+
+def error(predictions: pl.DataFrame, split: str) -> float:
+    """RMSE of one model in one split, in units of fitness."""
+    rows = predictions.filter(pl.col("split").cast(pl.String) == split)
+    return rmse(rows["predicted"].to_numpy(), rows["observed"].to_numpy()) or 0.0
 
 
 def observations_hash(rows: pl.DataFrame) -> str:
@@ -105,105 +144,143 @@ def observations_hash(rows: pl.DataFrame) -> str:
     return found.hexdigest()[:16]
 
 
-def scoreboard(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """All score tables as one.
+@dataclass(frozen=True)
+class _SideBySide:
+    """Predictions of one split and order. predicted: models x genotypes, the rows named by `names`."""
 
-    Args:
-        tables: from `score`; those of the baselines have the representation `none`.
+    split: str
+    names: list[tuple[str, ...]]
+    genotypes: pl.Series
+    observed: np.ndarray
+    predicted: np.ndarray
+    scored_on: str
 
-    Raises:
-        ScoreboardMismatch: a row was scored on other genotypes or other observed values than the baselines of its size, or
-            that size has no baselines; the sentence names both.
-    """
-    if not tables:
-        raise ScoreboardMismatch("There are no scores yet: train baselines and a model first.")
-    board = pl.concat(tables)
-    place = ["size", "split", "order"]
-    is_baseline = pl.col("representation") == "none"
-    baselines = (
-        board.filter(is_baseline)
-        .sort("model")
-        .unique(place, keep="first", maintain_order=True)
-        .select(*place, baseline="model", expected="scored_on")
-    )
-    wrong = (
-        board.join(baselines, on=place, how="left")
-        .filter(pl.col("expected").is_null() | (pl.col("expected") != pl.col("scored_on")))
-        .sort("size", "representation", "model", "split", "order")
-    )
-    if wrong.height:
-        row = wrong.row(0, named=True)
-        cell = f"{row['model']} on {row['representation']} (size {row['size']}, {row['split']})"
-        if row["expected"] is None:
+    def baseline(self, name: str) -> int:
+        return next(i for i, (kind, model, *_) in enumerate(self.names) if kind == "baseline" and model == name)
+
+
+def _side_by_side(predictions: pl.DataFrame, order: int, size: str) -> _SideBySide:
+    rows = predictions.filter(pl.col("order") == order) if order else predictions
+    tables = rows.sort("genotype").partition_by(NAME, as_dict=True, maintain_order=True)
+    names = sorted(tables)  # baselines first
+    first = tables[names[0]]
+    expected = observations_hash(first)
+    for name in names[1:]:
+        found = observations_hash(tables[name])
+        if found != expected:
+            one, other = (_title(dict(zip(NAME, n, strict=True))) for n in (name, names[0]))
             raise ScoreboardMismatch(
-                f"{cell} has no baselines to stand beside: train the baselines of that size first."
+                f"{one} (size {size}, {first['split'][0]}) was scored on other genotypes or other observed values "
+                f"({found}) than its baseline {other} ({expected}): train both again on the same subset."
             )
-        raise ScoreboardMismatch(
-            f"{cell} was scored on other genotypes or other observed values ({row['scored_on']}) than its baseline "
-            f"{row['baseline']} ({row['expected']}): train both again on the same subset."
-        )
-    return board.sort("size", "representation", "model", "aggregation", "split", "metric", "order")
+    predicted = np.stack([tables[name]["predicted"].to_numpy() for name in names])
+    return _SideBySide(
+        str(first["split"][0]), names, first["genotype"], first["observed"].to_numpy(), predicted, expected
+    )
 
 
-def _alike(models: Mapping[tuple[object, ...], pl.DataFrame]) -> dict[str, list[tuple]]:
-    """Models by the hash of what they were scored on: usually one group."""
-    groups: dict[str, list[tuple]] = {}
-    for name, table in models.items():
-        groups.setdefault(observations_hash(table), []).append(name)
-    return groups
+def _rows(wide: _SideBySide, best: str, queries: pl.DataFrame, draws: int, seed: int) -> Iterator[Row]:
+    intervals = _Intervals.of(wide, queries, draws, seed)
+    against = {"minus_best": wide.baseline(best), "minus_additive": wide.baseline(ADDITIVE)}
+    for metric, measure in METRICS.items():
+        values = [measure(predicted, wide.observed) for predicted in wide.predicted]
+        for i, name in enumerate(wide.names):
+            row: Row = {**dict(zip(NAME, name, strict=True)), "split": wide.split, "metric": metric}
+            row["value"] = values[i]
+            row |= intervals.limits(metric, "", i) if values[i] is not None else {}
+            for column, j in against.items():
+                if values[i] is not None and values[j] is not None:
+                    row |= {column: values[i] - values[j], **intervals.limits(metric, f"{column}_", i, j)}  # type: ignore[operator]
+            yield {**row, "best_baseline": best, "genotypes": len(wide.observed), "scored_on": wide.scored_on}
 
 
-def _intervals(predicted: np.ndarray, observed: np.ndarray, draws: int, seed: int) -> dict[str, list[tuple]]:
-    """Low and high of each metric for each model (models x genotypes), from the same draws of genotypes."""
-    models, n = predicted.shape
-    if n < FEWEST:
-        return {metric: [(None, None)] * models for metric in METRICS}
-    random = np.random.default_rng(seed)
-    block = max(1, _AT_ONCE // n)
-    found: dict[str, list[np.ndarray]] = {metric: [] for metric in METRICS}
-    y = observed - observed.mean()
-    X = predicted - predicted.mean(axis=1, keepdims=True)
-    for start in range(0, draws, block):
-        size = min(block, draws - start)
-        drawn = random.integers(n, size=(size, n)) + n * np.arange(size)[:, None]
-        times = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n).astype(np.float64)
-        ranks = _ranks(y, times)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            found["rmse"].append(np.sqrt(times @ np.square(predicted - observed).T / n).T)
-            found["pearson"].append(np.stack([_correlation(times, x, y) for x in X]))
-            found["spearman"].append(np.stack([_correlation(times, _ranks(x, times), ranks) for x in X]))
-    intervals = {}
-    for metric, blocks in found.items():
-        values = np.concatenate(blocks, axis=1)
-        usable = np.isfinite(values).mean(axis=1) > 0.5
-        limits = [
-            tuple(np.nanpercentile(row, INTERVAL).tolist()) if good else (None, None)
-            for row, good in zip(values, usable, strict=True)
-        ]
-        intervals[metric] = limits
-    return intervals
+@dataclass(frozen=True)
+class _Intervals:
+    """by_unit: suffix of the columns (over what was resampled) -> metric -> distinct predictions x draws.
+
+    place: model -> its row in these.
+    """
+
+    by_unit: dict[str, dict[str, np.ndarray]]
+    place: np.ndarray
+
+    @classmethod
+    def of(cls, wide: _SideBySide, queries: pl.DataFrame, draws: int, seed: int) -> "_Intervals":
+        """Draws of genotypes and, on the test set, of query strains; none where there are too few of them."""
+        # models that predict the same, such as pert_sum and intact_sum of a linear one, are looked at once
+        distinct, place = np.unique(wide.predicted, axis=0, return_inverse=True)
+        units: dict[str, np.ndarray] = {}
+        if wide.split in RESAMPLED and len(wide.observed) >= FEWEST:
+            units[""] = np.arange(len(wide.observed))
+            by_query = _queries(wide.genotypes, queries) if wide.split == "test" else None
+            if by_query is not None:
+                units["_queries"] = by_query
+        by_unit = {
+            suffix: resampling.resampled(distinct, wide.observed, of_genotype, draws=draws, seed=seed)
+            for suffix, of_genotype in units.items()
+        }
+        return cls(by_unit, place.ravel())
+
+    def limits(self, metric: str, prefix: str, model: int, minus: int | None = None) -> Row:
+        """Low and high of a model's score, or of its difference to another's, as columns."""
+        row: Row = {}
+        for suffix, values in self.by_unit.items():
+            drawn = values[metric][self.place[model]]
+            drawn = drawn if minus is None else drawn - values[metric][self.place[minus]]
+            row[f"{prefix}low{suffix}"], row[f"{prefix}high{suffix}"] = resampling.interval(drawn)
+        return row
 
 
-def _ranks(values: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Centred mid-ranks of the values in each draw, draws x genotypes; `times` counts the copies that a draw holds."""
-    order = np.argsort(values, kind="stable")
-    new = np.concatenate([[True], np.diff(values[order]) > 0])
-    tie = np.cumsum(new) - 1
-    ends = np.cumsum(np.add.reduceat(times[:, order], np.flatnonzero(new), axis=1), axis=1)
-    middle = (ends + np.concatenate([np.zeros((len(times), 1)), ends[:, :-1]], axis=1) - len(values)) / 2
-    ranks = np.empty_like(times)
-    ranks[:, order] = middle[:, tie]
-    return ranks
+def _queries(genotypes: pl.Series, queries: pl.DataFrame) -> np.ndarray | None:
+    """Number of the query strain of each genotype, one without being a unit of its own; None where there are too few of them."""
+    found = pl.DataFrame({"genotype": genotypes}).join(queries, on="genotype", how="left", maintain_order="left")
+    if found["query"].drop_nulls().n_unique() < FEWEST_QUERIES:
+        return None
+    named = pl.coalesce(pl.lit("query ") + pl.col("query"), "genotype")
+    return found.select(named.rank("dense") - 1).to_series().to_numpy().astype(np.int64)
 
 
-def _correlation(times: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Pearson correlation in each draw; x and y are one vector, or one per draw."""
-    n = times.shape[1]
+def _spread(smaller: pl.DataFrame, order: int) -> dict[tuple[str, ...], float]:
+    """Standard error of each score by the choice of training genotypes: (name, metric) -> spread.
 
-    def moment(a: np.ndarray) -> np.ndarray:
-        return (times * a).sum(axis=1) / n
+    smaller: test predictions of models that were each fitted without one group of the training gene sets. From g of them, by
+    the delete-a-group jackknife: sqrt((g - 1) / g * sum of squared deviations); their own SD would be too small, as they share
+    most of their genotypes.
+    """
+    rows = smaller.filter(pl.col("order") == order) if order else smaller
+    found: dict[tuple[str, ...], float] = {}
+    for name, table in rows.partition_by(NAME, as_dict=True).items():
+        parts = [(t["predicted"].to_numpy(), t["observed"].to_numpy()) for t in table.partition_by("training_sample")]
+        for metric, measure in METRICS.items():
+            values = [value for part in parts if (value := measure(*part)) is not None]
+            if len(values) == len(parts) > 1:
+                g = len(values)
+                found[(*name, metric)] = float(
+                    np.sqrt((g - 1) / g * np.square(np.subtract(values, np.mean(values))).sum())
+                )
+    return found
 
-    mx, my = moment(x), moment(y)
-    vx, vy = moment(x * x) - mx**2, moment(y * y) - my**2
-    spread = np.where((vx > 1e-24) & (vy > 1e-24), vx * vy, np.nan)
-    return (moment(x * y) - mx * my) / np.sqrt(spread)
+
+def _repeated(repeats: pl.DataFrame, draws: int, seed: int) -> Iterable[Row]:
+    """Scores of other measurements, each on the test genotypes that it has; RMSE is left out, as scales differ."""
+    for (who,), of_one in repeats.group_by("who", maintain_order=True):
+        for order in (0, *of_one["order"].unique().sort().to_list()):
+            rows = of_one.filter(pl.col("order") == order) if order else of_one
+            x, y = rows["repeated"].to_numpy(), rows["observed"].to_numpy()
+            few = len(y) < FEWEST
+            drawn = None if few else resampling.resampled(x[None], y, np.arange(len(y)), draws=draws, seed=seed)
+            for metric in ("spearman", "pearson"):
+                low, high = resampling.interval(drawn[metric][0]) if drawn else (None, None)
+                yield {
+                    **{"kind": "repeat", "model": who, "representation": "none", "aggregation": "none"},
+                    **{"split": "test", "metric": metric, "order": order, "value": METRICS[metric](x, y)},
+                    **{"low": low, "high": high, "genotypes": len(y), "scored_on": observations_hash(rows)},
+                }
+
+
+def _name(row: Row) -> Sequence[str]:
+    return tuple(row[column] for column in NAME)
+
+
+def _title(row: Row) -> str:
+    return f"{row['model']} on {row['representation']}" if row["kind"] != "baseline" else str(row["model"])

@@ -68,6 +68,6 @@ def test_the_garbled_call_is_quarantined(read):
     assert read(VIABILITY).kept.height + read(VIABILITY).blank + quarantined.height == 5_922
 
 
-def test_genes_that_the_annotation_has_by_no_name_of_one_locus_are_kept(read, genes):
-    assert len(read(FITNESS).genes - set(genes["gene"])) == 55
-    assert len(read(VIABILITY).genes - set(genes["gene"])) == 54
+def test_genes_that_the_annotation_has_by_no_name_are_kept(read, genes):
+    assert len(read(FITNESS).genes - set(genes["gene"])) == 24
+    assert len(read(VIABILITY).genes - set(genes["gene"])) == 24

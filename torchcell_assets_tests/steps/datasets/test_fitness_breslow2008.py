@@ -39,5 +39,5 @@ def test_what_the_table_does_not_state_is_marked_inferred(kept):
     assert "not stated" in kept["medium"][0]
 
 
-def test_genes_that_the_annotation_has_by_no_name_of_one_locus_are_kept(read, genes):
-    assert len(read(DATASET).genes - set(genes["gene"])) == 49
+def test_genes_that_the_annotation_has_by_no_name_are_kept(read, genes):
+    assert len(read(DATASET).genes - set(genes["gene"])) == 22

@@ -1,4 +1,4 @@
-"""A printed systematic name becomes the gene of today, once, and only where it is the same deletion."""
+"""A printed systematic name becomes the gene of today, and the allele where it is a part of that gene."""
 
 import dataclasses
 
@@ -14,7 +14,8 @@ from torchcell_assets.steps.datasets import (
     fitness_costanzo2016,
     viability_deletion_project,
 )
-from torchcell_assets.steps.datasets.retired_names import SOURCES, RetiredNames, resolve
+from torchcell_assets.steps.datasets.retired_names import SOURCES, Found, RetiredNames, resolve
+from torchcell_assets.study import load
 
 PERTURBATIONS = pl.List(pl.Struct(polars_schema(Perturbation)))
 
@@ -50,14 +51,14 @@ def test_sixty_retired_names_of_the_deletion_collection_belong_to_living_genes(r
     found = viability_deletion_project.DATASET
     printed = read(found).kept
     assert printed.height == found.published_records
-    resolved = printed.filter(pl.col("strain") != pl.col("genes"))
-    assert resolved.height == 25
-    apart = read(found).names.kept_apart
-    assert len(apart) == 35 and set(printed["genes"]) >= {*apart}
+    names = read(found).names
+    assert (len(names.renamed), len(names.merged), len(names.outside)) == (25, 35, 25)
+    changed = printed.filter(pl.col("strain") != pl.col("genes")).select("strain", "genes").rows()
+    assert dict(changed) == {**names.renamed, **names.merged}
 
 
 @pytest.mark.parametrize(
-    ("dataset", "resolved", "apart"),
+    ("dataset", "renamed", "merged"),
     [
         ("fitness_baryshnikova2010", 10, 32),
         ("fitness_breslow2008", 16, 27),
@@ -68,9 +69,9 @@ def test_sixty_retired_names_of_the_deletion_collection_belong_to_living_genes(r
         ("viability_deutschbauer2005", 16, 30),
     ],
 )
-def test_what_each_dataset_has_of_retired_names(read, dataset, resolved, apart):
+def test_what_each_dataset_has_of_retired_names(read, dataset, renamed, merged):
     [found] = [read(one).names for one in DATASETS if one.name == dataset]
-    assert (len(found.resolved), len(found.kept_apart)) == (resolved, apart)
+    assert (len(found.renamed), len(found.merged)) == (renamed, merged)
 
 
 def test_a_pure_rename_is_one_genotype_in_both_publications(read):
@@ -88,32 +89,65 @@ def test_a_pure_rename_is_one_genotype_in_both_publications(read):
 
 def test_nine_pairs_on_plates_at_30_degrees_become_one_genotype_each(read):
     old = read(fitness_baryshnikova2010.DATASET).kept
-    renamed = old.filter(pl.col("strain") != pl.col("genes"), pl.col("strain").str.contains(r"^Y\w+-[A-Z]$"))
+    renamed = old.filter(pl.col("strain").is_in(list(read(fitness_baryshnikova2010.DATASET).names.renamed)))
     new = read(fitness_costanzo2016.DATASET).kept.filter(pl.col("temperature") == 30)
     assert (renamed.height, renamed.join(new, on="genotype", how="semi").height) == (10, 9)
 
 
-def test_two_loci_of_the_collection_are_kept_apart_in_every_dataset(retired):
+def test_two_parts_of_one_gene_are_two_genotypes_of_it_in_every_publication(read):
+    """Costanzo and Baryshnikova have strains of both, and the strains of each pool with each other."""
+    for dataset in (fitness_costanzo2016.DATASET, fitness_baryshnikova2010.DATASET):
+        both = read(dataset).kept.filter(pl.col("genes") == "YBR074W")
+        assert set(both["genotype"]) == {"YBR074W:deletion:delta:haploid", "YBR074W:deletion:ybr075w:haploid"}
+        old = both.filter(pl.col("genotype").str.contains("ybr075w"))["perturbations"].explode()
+        assert old.struct.field("name").str.contains("(?i)^ybr075w").all()
+
+
+def test_no_retired_name_of_a_living_gene_is_left_as_a_gene(read, retired):
+    for dataset in (one for one in DATASETS if one.name in load("screens").datasets):
+        assert not read(dataset).genes & retired.gene_of.keys(), dataset.name
+
+
+def test_two_loci_of_the_collection_are_parts_of_one_gene_in_every_dataset(retired):
     """YBR075W lies in YBR074W today, and the deletion collection has a strain for each."""
     assert {"YBR075W", "YFL035C", "YFL035C-A"} <= retired.two_loci
     both = records([("YBR075W", "deletion", None)], [("YAL001C", "deletion", None)])
     found = retired.of(both)
-    assert (found.resolved, found.kept_apart) == ({}, {"YBR075W": "YBR074W"})
+    assert (found.renamed, found.merged) == ({}, {"YBR075W": "YBR074W"})
 
 
-def test_two_names_of_one_gene_in_one_dataset_are_kept_apart(retired):
+def test_two_names_of_one_gene_in_one_dataset_are_two_mutants(retired):
     alone = records([("YAL058C-A", "deletion", None)])
     both = records([("YAL058C-A", "deletion", None)], [("YAL056C-A", "deletion", None)])
-    assert retired.of(alone).resolved == {"YAL058C-A": "YAL056C-A"}
-    assert (retired.of(both).resolved, retired.of(both).kept_apart) == ({}, {"YAL058C-A": "YAL056C-A"})
+    assert retired.of(alone).renamed == {"YAL058C-A": "YAL056C-A"}
+    assert (retired.of(both).renamed, retired.of(both).merged) == ({}, {"YAL058C-A": "YAL056C-A"})
     # a batch does not know the others
-    assert retired.of(both, whole=False).resolved == {"YAL058C-A": "YAL056C-A"}
+    assert retired.of(both, whole=False).renamed == {"YAL058C-A": "YAL056C-A"}
 
 
-def test_two_retired_names_of_one_gene_are_kept_apart(retired):
+def test_two_retired_names_of_one_gene_are_two_mutants(retired):
     names = dataclasses.replace(retired, gene_of={"YAL900W": "YAL001C", "YAL901W": "YAL001C"}, two_loci=frozenset())
     both = records([("YAL900W", "deletion", None)], [("YAL901W", "deletion", None)])
-    assert (names.of(both).resolved, len(names.of(both).kept_apart)) == ({}, 2)
+    assert (names.of(both).renamed, len(names.of(both).merged)) == ({}, 2)
+    told = resolve(both, names.of(both))
+    assert told["genotype"].to_list() == ["YAL001C:deletion:yal900w:haploid", "YAL001C:deletion:yal901w:haploid"]
+    assert told.select("genes", "order").unique().rows() == [("YAL001C", 1)]
+
+
+def test_a_part_of_a_gene_names_a_deletion_and_no_other_allele():
+    rows = records(
+        [("YBR075W", "deletion", None), ("YBR074W", "deletion", None)],
+        [("YBR075W", "damp", "x")],
+        [("YBR074W", "deletion", None)],
+    )
+    told = resolve(rows, Found(merged={"YBR075W": "YBR074W"}))
+    assert told["genotype"].to_list() == [
+        "YBR074W:deletion:delta:haploid + YBR074W:deletion:ybr075w:haploid",
+        "YBR074W:damp:delta:haploid",
+        "YBR074W:deletion:delta:haploid",
+    ]
+    assert told.select("genes", "order").unique().rows() == [("YBR074W", 1)]
+    assert [p["name"] for p in told["perturbations"].explode()] == [None, "YBR075W", "YBR075W, x", None]
 
 
 def test_a_name_of_no_orf_is_told_and_what_is_no_name_is_left_to_the_rules(retired):
@@ -130,7 +164,7 @@ def test_the_printed_name_stands_in_front_of_the_one_beside_it():
         [("YAL058C-A", "deletion", "yal058c-a")],
         [("YAL001C", "deletion", "tfc3")],
     )
-    told = resolve(rows, {"YAL058C-A": "YAL056C-A"})
+    told = resolve(rows, Found(renamed={"YAL058C-A": "YAL056C-A"}))
     assert [(p["gene"], p["name"], p["marker"]) for [p] in told["perturbations"]] == [
         ("YAL056C-A", "YAL058C-A", "KanMX"),
         ("YAL056C-A", "YAL058C-A, cne9", "KanMX"),
@@ -145,7 +179,7 @@ def test_rows_keep_their_order_and_all_that_is_made_of_the_gene_is_made_anew():
         [("YAL058C", "deletion", None), ("YAL057C", "deletion", None)],
         [("YAL056C-A", "damp", "x"), ("YAL058C-A", "deletion", None)],
     )
-    told = resolve(rows, {"YAL058C-A": "YPR100W"})
+    told = resolve(rows, Found(renamed={"YAL058C-A": "YPR100W"}))
     assert told["row"].to_list() == [0, 1, 2]
     assert told["genes"].to_list() == ["YPL153C+YPR100W", "YAL057C+YAL058C", "YAL056C-A+YPR100W"]
     assert told.drop("perturbations").row(1) == rows.drop("perturbations").row(1)
@@ -153,12 +187,12 @@ def test_rows_keep_their_order_and_all_that_is_made_of_the_gene_is_made_anew():
     assert made.select("genotype", "genes", "order", "perturbations").equals(
         told.select("genotype", "genes", "order", "perturbations")
     )
-    assert resolve(rows, {}).equals(rows)
+    assert resolve(rows, Found()).equals(rows)
 
 
 def test_two_alleles_of_one_gene_by_two_names_are_of_order_one():
     rows = records([("YAL058C-A", "deletion", None), ("YAL056C-A", "damp", "x")])
-    told = resolve(rows, {"YAL058C-A": "YAL056C-A"})
+    told = resolve(rows, Found(renamed={"YAL058C-A": "YAL056C-A"}))
     assert told.select("genes", "order").row(0) == ("YAL056C-A", 1)
 
 

@@ -146,7 +146,9 @@ def test_a_store_that_serves_another_build_is_refused_and_both_are_named():
 def test_a_query_that_lacks_columns_is_refused_with_their_names(empty_graph, tmp_path):
     query = tmp_path / "mine.cypher"
     query.write_text("MATCH (e:Experiment {build: $build}) RETURN e.id AS id, e.value AS value")
-    with pytest.raises(read.QueryError, match=r"does not return ordinal, dataset, publication, laboratory, query, assay, reference"):
+    with pytest.raises(
+        read.QueryError, match=r"does not return ordinal, dataset, publication, laboratory, query, assay, reference"
+    ):
         read.select(empty_graph, DATABASE, query, [("x", 1)], tmp_path / "pages")
     query.write_text("MATCH (e:Experiment RETURN e")
     with pytest.raises(read.QueryError, match="is refused by the server"):

@@ -5,12 +5,13 @@ import duckdb
 import pytest
 
 from torchcell_assets.resources import DataRoot
-from torchcell_assets.steps.merged import fitness
-from torchcell_assets.steps.merged.assets import FITNESS_KEY, merged_path
-from torchcell_assets.steps.merged.checks import every_record_accounted_for
+from torchcell_assets.steps.merged import fitness, subsets
+from torchcell_assets.steps.merged.assets import FITNESS_KEY, left_out, merged_path
+from torchcell_assets.steps.merged.checks import every_record_accounted_for, what_is_measured_lives
 from torchcell_assets_tests.mirror import QUIET
 from torchcell_assets_tests.steps.merged.reference import pages
 from torchcell_assets_tests.steps.merged.test_fitness import A, B, measured, selection
+from torchcell_assets_tests.steps.merged.test_viability import stored
 
 COUNTS = {"loaded": 4, "selected": 4, "pooled": 3, "excluded": dg.MetadataValue.json({"censored": 1})}
 
@@ -25,9 +26,11 @@ def root(tmp_path) -> DataRoot:
     return root
 
 
-def evaluated(root: DataRoot, **counts: object) -> dg.AssetCheckEvaluation:
+def evaluated(
+    root: DataRoot, check: dg.AssetChecksDefinition = every_record_accounted_for, **counts: object
+) -> dg.AssetCheckEvaluation:
     job = dg.Definitions(
-        assets=[dg.AssetSpec(FITNESS_KEY)], asset_checks=[every_record_accounted_for], resources={"root": root}
+        assets=[dg.AssetSpec(FITNESS_KEY)], asset_checks=[check], resources={"root": root}
     ).resolve_implicit_global_asset_job_def()
     with dg.DagsterInstance.ephemeral() as instance:
         instance.report_runless_asset_event(dg.AssetMaterialization(FITNESS_KEY, metadata={**COUNTS, **counts}))
@@ -67,3 +70,32 @@ def test_a_record_behind_two_rows_is_told(root):
 def test_a_table_that_is_gone_fails(root):
     merged_path(root).unlink()
     assert "is not there: materialize merged/fitness first" in evaluated(root).description
+
+
+def call(root: DataRoot, dataset: str, viable: bool) -> None:
+    path = root.table("datasets", dataset)
+    path.parent.mkdir(exist_ok=True)
+    stored(path, (viable, [("YAL001C", "deletion", "haploid")]))
+
+
+def test_a_fitness_without_an_essential_gene_is_listed_and_blocks_nothing(root):
+    assert evaluated(root, what_is_measured_lives).passed  # no dataset says anything
+    call(root, "viability_deletion_project", viable=True)
+    assert evaluated(root, what_is_measured_lives).passed
+    call(root, "viability_deutschbauer2005", viable=False)
+    found = evaluated(root, what_is_measured_lives)
+    assert (found.passed, found.severity, found.blocking) == (False, dg.AssetCheckSeverity.WARN, False)
+    assert found.description == (
+        "1 genotypes with a fitness lack a gene that is called essential; the viability datasets disagree on 1 genes"
+    )
+    shown = found.metadata["essential_and_measured"].value  # long texts are cut
+    assert "YAL001C:deletion:delta:haploid" in shown and "YBR160W" not in shown
+    assert "YAL001C: essential in viability_deutschbauer2005" in shown
+    assert "YAL001C | essential in viability_deutschbauer2005" in found.metadata["disputed"].value
+
+
+def test_what_does_not_live_is_in_no_sample_and_without_records_of_it_there_is_none(root):
+    with pytest.raises(subsets.SubsetError, match="is `viable_only`, and no dataset says which genes are essential"):
+        left_out(root)
+    call(root, "viability_deletion_project", viable=False)
+    assert left_out(root) == {"YAL001C"}

@@ -6,36 +6,63 @@ import polars as pl
 import pytest
 
 from torchcell_assets.steps.merged import figures
+from torchcell_assets.steps.merged.pooled import REPLICATES
+
+CONDITION = {
+    "temperature": 30.0, "medium_class": "SGA plate", "assay": "colony size", "reference": "wild type", "evidence": "measured",
+}  # fmt: skip
 
 
 def pairs(publications: int) -> pl.DataFrame:
     """Every pair of so many publications, with more genotypes the later it comes."""
     found = list(itertools.combinations(range(publications), 2))
     rows = [
-        {"x_publication": f"p{x}", "y_publication": f"p{y}", "x": 0.01 * at, "y": 0.02 * at}
+        {
+            **CONDITION,
+            "genotype": f"g{at}",
+            "x_publication": f"p{x}",
+            "y_publication": f"p{y}",
+            "x": 0.01 * at,
+            "y": 0.02 * at,
+        }
         for n, (x, y) in enumerate(found)
         for at in range(n + 1)
     ]
-    types = {"x_publication": pl.String, "y_publication": pl.String, "x": pl.Float64, "y": pl.Float64}
-    return pl.DataFrame(rows, schema=types)
+    return pl.DataFrame(rows, schema=REPLICATES)
 
 
 @pytest.mark.parametrize("publications", [0, 2, 4, 5, 10])
-def test_every_pair_of_publications_is_drawn_and_the_largest_are_named(publications):
+def test_every_pair_of_publications_has_a_panel_that_names_it_and_holds_all_of_it(publications):
     table = pairs(publications)
-    axes = figures.replicate_scatter(table, {"p0": "first"}).axes[0]
-    drawn = sum(len(points.get_offsets()) for points in axes.collections)
-    assert drawn == table.height
     many = publications * (publications - 1) // 2
-    named = [] if axes.get_legend() is None else [text.get_text() for text in axes.get_legend().get_texts()]
-    rest = [f"and {many - figures.NAMED} more pairs of publications"] if many > figures.NAMED else []
-    assert len(named) == min(many, figures.NAMED) + len(rest)
-    assert named[len(named) - len(rest) :] == rest
-    if publications == 2:
-        assert named == ["first against p1: no r, n = 1"]
-    if many > 2:
-        assert any(f"n = {many}" in text for text in named), "the largest"
-        assert any("r = 1.00" in text for text in named)
+    drawn = [axes for axes in figures.replicate_scatter(table, {"p0": "first"}).axes if axes.collections]
+    assert [len(axes.collections[0].get_offsets()) for axes in drawn] == list(range(many, 0, -1))
+    named = {(axes.get_xlabel(), axes.get_ylabel()) for axes in drawn}
+    names = ["first", *(f"p{at}" for at in range(1, publications))]
+    assert named == set(itertools.combinations(names, 2))
+    for axes in drawn:
+        n = len(axes.collections[0].get_offsets())
+        r = "r = 1.00" if n >= 3 else "no r"
+        assert axes.get_title().endswith(f"{r}, n = {n}")
+
+
+def test_two_conditions_of_one_pair_are_two_panels_and_two_rows():
+    """Pooled, they would agree: each is the other way round, and far from the other."""
+    down = (
+        pairs(3).filter(pl.col("y_publication") == "p2", pl.col("x_publication") == "p1").with_columns(y=-pl.col("y"))
+    )
+    warm = down.with_columns(pl.col("x", "y") + 5, temperature=pl.lit(37.0))
+    both = pl.concat([down, warm])
+    assert figures.pearson(both) > 0.9
+    told = figures.agreement(both)
+    assert told["temperature"].to_list() == [30.0, 37.0]
+    assert told["r"].to_list() == pytest.approx([-1.0, -1.0])
+    drawn = [axes for axes in figures.replicate_scatter(both, {}).axes if axes.collections]
+    assert [axes.get_title() for axes in drawn] == [
+        f"colony size, SGA plate, {warmth} C\nwild type, measured\nr = -1.00, n = 3" for warmth in (30, 37)
+    ]
+    for axes, part in zip(drawn, (down, warm), strict=True):
+        assert axes.collections[0].get_offsets().tolist() == part.select("x", "y").to_numpy().tolist()
 
 
 @pytest.mark.parametrize("orders", [0, 1, 6, 7, 12])

@@ -4,6 +4,7 @@ import math
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from polars.testing import assert_frame_equal
 from torchcell_assets.schema import MergedFitness
 from torchcell_assets.staleness import content_hash
 from torchcell_assets.steps.graph.read import SELECTION
-from torchcell_assets.steps.merged import fitness, identities, runs
+from torchcell_assets.steps.merged import between_publications, fitness, identities, runs
 from torchcell_assets_tests.steps.merged import reference
 from torchcell_assets_tests.steps.merged.reference import pages
 
@@ -24,8 +25,10 @@ def deletion(gene: str, zygosity: str = "haploid") -> list[str]:
 
 def measured(*perturbations: list[str], value: float | None, **other) -> dict:
     row = {
-        "dataset": "d", "publication": "10.1/a", "reference": "wild type", "medium_class": "SGA plate", "temperature": 26.0,
-        "evidence": "measured", "upper_bound": None, "uncertainty": 0.05, "uncertainty_type": "standard_error", "samples": 4,
+        "dataset": "d", "publication": "10.1/a", "laboratory": "a", "query": None, "assay": "colony size",
+        "reference": "wild type", "medium_class": "SGA plate", "temperature": 26.0, "evidence": "measured",
+        "upper_bound": None, "uncertainty": 0.05, "uncertainty_type": "standard_error", "query_error": None,
+        "array_error": None, "samples": 4,
     }  # fmt: skip
     return {**row, "value": value, "perturbations": list(perturbations), **other}
 
@@ -75,10 +78,21 @@ A, B = deletion("YAL001C"), deletion("YBR160W")
         (measured(A, value=0.5), measured(A, value=0.7, reference="diploid wild type")),
         (measured(A, value=0.5), measured(A, value=0.7, medium_class="YPD liquid")),
         (measured(A, value=0.5), measured(A, value=0.7, evidence="derived")),
+        (measured(A, value=0.5), measured(A, value=0.7, assay="culture growth")),
         (measured(A, value=0.5), measured(["YAL001C", "suppressor", "x-supp1", "haploid"], value=0.7)),
         (measured(A, value=0.5, temperature=None), measured(A, value=0.7)),
     ],
-    ids=["ts alleles", "temperatures", "zygosities", "references", "media", "evidence", "suppressor", "no temperature"],
+    ids=[
+        "ts alleles",
+        "temperatures",
+        "zygosities",
+        "references",
+        "media",
+        "evidence",
+        "assays",
+        "suppressor",
+        "no temperature",
+    ],
 )
 def test_what_differs_in_the_merge_key_never_pools(one, other):
     assert sorted(merged(one, other)["value"].to_list()) == [0.5, 0.7]
@@ -97,34 +111,135 @@ def test_the_same_number_under_two_strain_codes_counts_once():
     assert row["value"] == pytest.approx(0.75)
 
 
-def test_equal_numbers_of_two_publications_are_two_measurements():
-    assert merged(measured(A, value=0.9), measured(A, value=0.9, publication="10.1/b"))["measurements"].item() == 2
+def test_equal_numbers_in_two_papers_of_one_laboratory_are_one_measurement_and_of_two_laboratories_are_two():
+    again = measured(A, value=0.9, publication="10.1/b")
+    one, two = merged(measured(A, value=0.9), again), merged(measured(A, value=0.9), {**again, "laboratory": "b"})
+    assert (one["measurements"].item(), one["laboratories"].item(), one["pooling"].item()) == (1, 1, "single")
+    assert (two["measurements"].item(), two["laboratories"].item()) == (2, 2)
+    assert one["publications"].to_list() == two["publications"].to_list() == [["10.1/a", "10.1/b"]]
 
 
-def test_pooling_is_by_inverse_variance_and_typed():
+def test_of_records_that_are_one_measurement_the_best_is_known():
     row = merged(
-        measured(A, value=0.8, uncertainty=0.1, uncertainty_type="sample_sd", samples=4),  # SE 0.05
-        measured(A, value=0.6, uncertainty=0.1, uncertainty_type="bootstrap_se", samples=17),  # SE 0.1
+        measured(A, value=0.9, uncertainty=0.1, uncertainty_type="unspecified", samples=None, publication="10.1/b"),
+        measured(A, value=0.9, uncertainty=0.1, uncertainty_type="sample_sd", samples=4, array_error=0.03),
+        measured(A, value=0.9, uncertainty=0.1, uncertainty_type="sample_sd", samples=16, array_error=0.02),
     ).row(0, named=True)
-    weights = [1 / 0.05**2, 1 / 0.1**2]
-    assert row["value"] == pytest.approx((0.8 * weights[0] + 0.6 * weights[1]) / sum(weights))
-    assert row["standard_error"] == pytest.approx(math.sqrt(1 / sum(weights)))
-    assert row["heterogeneity"] == pytest.approx(0.1 * math.sqrt(2))
-    assert (row["pooling"], row["samples"]) == ("inverse_variance", 21)
+    assert row["standard_error"] == pytest.approx(math.hypot(0.1 / 4, 0.03))
+    assert (row["samples"], row["measurements"]) == (16, 1)
 
 
-def test_without_a_standard_error_the_samples_are_the_weights_and_it_is_said():
-    row = merged(
-        measured(A, value=0.8, uncertainty=None, uncertainty_type="none", samples=3), measured(A, value=0.4, samples=1)
-    ).row(0, named=True)
-    assert row["value"] == pytest.approx(0.7)
-    assert (row["pooling"], row["standard_error"]) == ("sample_weighted", None)
+PLAIN = {"uncertainty": None, "uncertainty_type": "none"}
 
 
-def test_a_standard_error_of_zero_is_not_infinite_weight():
-    row = merged(measured(A, value=0.8, uncertainty=0.0), measured(A, value=0.4, uncertainty=0.1)).row(0, named=True)
-    assert row["value"] == pytest.approx(0.6)
-    assert row["pooling"] == "sample_weighted"
+def both(gene: int, one: float, other: float, **of_other) -> list[dict]:
+    """One deletion in two publications of two laboratories."""
+    mutant = deletion(f"YAL{gene:03d}C")
+    return [
+        measured(mutant, value=one),
+        measured(mutant, value=other, publication="10.1/b", laboratory="b", **of_other),
+    ]
+
+
+def test_what_publications_differ_by_beyond_what_they_state_goes_into_every_weight():
+    """30 genotypes differ by 0.2: the variance of the difference is 0.04 - 0.05^2 - 0.1^2, and half of it is each one's."""
+    rows = [row for gene in range(30) for row in both(gene, 0.9, 0.7, uncertainty=0.1)]
+    table = merged(*rows)
+    between = (0.2**2 - 0.05**2 - 0.1**2) / 2
+    weights = [1 / (0.05**2 + between), 1 / (0.1**2 + between)]
+    value = (0.9 * weights[0] + 0.7 * weights[1]) / sum(weights)
+    assert table["value"].to_list() == pytest.approx([value] * 30)
+    assert set(table["pooling"]) == {"random_effects"}
+    # here what is seen between two is more than the model says: |d| / 2
+    assert table["standard_error"].to_list() == pytest.approx([max(math.sqrt(1 / sum(weights)), 0.1)] * 30)
+    q = weights[0] * (0.9 - value) ** 2 + weights[1] * (0.7 - value) ** 2
+    assert table["consistency"].to_list() == pytest.approx([math.erfc(math.sqrt(q / 2))] * 30)
+
+
+@pytest.mark.parametrize(
+    "plain", [PLAIN, {"uncertainty": 1e-6, "uncertainty_type": "unspecified"}, {"uncertainty": 0.0}]
+)
+def test_where_one_has_no_standard_error_all_weigh_alike_and_the_variance_between_holds_its_error(plain):
+    rows = [
+        row for gene in range(40) for row in both(gene, 0.9, 0.9 + (0.1 if gene % 2 else -0.1), **plain, samples=99)
+    ]
+    table = merged(*rows)
+    assert table["value"].to_list() == pytest.approx([0.95 if gene % 2 else 0.85 for gene in range(40)])
+    # variance of the difference 0.01, so that of the mean is 0.01 / 4
+    assert table["standard_error"].to_list() == pytest.approx([0.05] * 40)
+    assert set(table["pooling"]) == {"equal_weights"}
+    between = (0.1**2 - 0.05**2) / 2
+    q = 0.05**2 / (0.05**2 + between) + 0.05**2 / between
+    assert table["consistency"].to_list() == pytest.approx([math.erfc(math.sqrt(q / 2))] * 40)
+
+
+def test_a_pair_of_publications_with_fewer_than_30_shared_measurements_takes_the_variance_of_all(tmp_path):
+    many = [row for gene in range(30) for row in both(gene, 0.9, 0.8, **PLAIN)]
+    few = [
+        {**row, "publication": row["publication"] + "2"}
+        for gene in range(40, 69)
+        for row in both(gene, 0.9, 0.5, **PLAIN)
+    ]
+    path = tmp_path / "fitness.duckdb"
+    fitness.merge(pages(tmp_path / "pages", selection(*many, *few)), path)
+    table = fitness.between_publications(path)
+    own, of_all = 0.01 - 0.05**2, (30 * 0.01 + 29 * 0.16) / 59 - 0.05**2
+    assert table.drop("r").rows() == [
+        ("10.1/a", "10.1/b", 30, pytest.approx(own), False),
+        ("10.1/a2", "10.1/b2", 29, pytest.approx(of_all), True),
+    ]
+
+
+def test_two_strains_in_one_paper_have_a_variance_of_their_own_and_correlate(tmp_path):
+    values = [(0.5 + 0.01 * gene, 0.6 + 0.01 * gene) for gene in range(40)]
+    rows = [measured(deletion(f"YAL{gene:03d}C"), value=v, **PLAIN) for gene, pair in enumerate(values) for v in pair]
+    path = tmp_path / "fitness.duckdb"
+    fitness.merge(pages(tmp_path / "pages", selection(*rows)), path)
+    [(_, _, shared, variance, of_all, r)] = fitness.between_publications(path).rows()
+    assert (shared, variance, of_all) == (40, pytest.approx(0.01), False)
+    doubled = [pair for x, y in values for pair in ((x, y), (y, x))]
+    assert r == pytest.approx(np.corrcoef(*zip(*doubled, strict=True))[0, 1])
+    assert fitness.replicates(path).is_empty()
+
+
+def test_equal_values_are_consistent_however_they_are_rounded():
+    rows = [measured(A, value=0.1 + 0.2, publication=p, laboratory=p, **PLAIN) for p in "abc"]
+    row = merged(*rows).row(0, named=True)
+    assert (row["heterogeneity"], row["consistency"], row["standard_error"], row["measurements"]) == (0.0, 1.0, 0.0, 3)
+
+
+def test_what_differs_where_nothing_differs_is_inconsistent():
+    rows = [row for gene in range(30) for row in both(gene, 0.9, 0.9, **PLAIN)]
+    first = merged(
+        *rows, measured(deletion("YBR999C"), value=0.9, **PLAIN), measured(deletion("YBR999C"), value=0.8, **PLAIN)
+    )
+    assert first.filter(pl.col("consistency") < 0.5)["genes"].to_list() == ["YBR999C"]
+
+
+def test_what_a_standard_adds_is_shared_and_no_mean_makes_it_smaller():
+    rows = [
+        measured(A, B, value=0.8, uncertainty=0.03, query_error=0.03, array_error=0.04, query="q1"),
+        measured(A, B, value=0.8, uncertainty=0.03, query_error=0.03, array_error=0.04, query="q1", laboratory="b"),
+    ]
+    alone, two = merged(rows[0]).row(0, named=True), merged(*rows).row(0, named=True)
+    assert alone["shared_error"] == two["shared_error"] == pytest.approx(0.05)
+    assert alone["standard_error"] == pytest.approx(math.hypot(0.03, 0.05))
+    assert two["standard_error"] == pytest.approx(math.hypot(0.03 / math.sqrt(2), 0.05))
+    assert alone["query"] == two["query"] == "q1"
+
+
+def test_a_single_value_without_a_standard_error_has_none_whatever_it_shares():
+    row = merged(measured(A, B, value=0.8, uncertainty=0.03, uncertainty_type="unspecified", array_error=0.04)).row(
+        0, named=True
+    )
+    assert (row["standard_error"], row["shared_error"], row["consistency"]) == (None, 0.04, None)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "told"), [("q", "q", "q"), ("q", "r", None), ("q", None, None), (None, None, None)]
+)
+def test_a_query_is_told_where_all_records_have_the_same(one, other, told):
+    assert merged(measured(A, value=0.5, query=one), measured(A, value=0.7, query=other))["query"].to_list() == [told]
 
 
 def test_a_censored_value_is_excluded_and_counted():
@@ -154,11 +269,16 @@ ALLELES = [
 records = st.builds(
     lambda alleles, **row: measured(*alleles, **row),
     st.lists(st.sampled_from(ALLELES), min_size=1, max_size=5, unique_by=tuple),
-    value=st.one_of(st.none(), st.sampled_from([0.9, 1.1]), st.floats(-0.5, 5.0, allow_subnormal=False)),
+    value=st.one_of(st.none(), st.sampled_from([0.9, 1.1]), st.floats(-0.5, 5.0).map(lambda v: round(v, 6))),
     uncertainty=st.one_of(st.none(), st.sampled_from([0.0, 0.05]), st.floats(1e-4, 0.5)),
-    uncertainty_type=st.sampled_from(["sample_sd", "standard_error", "bootstrap_se", "none"]),
+    uncertainty_type=st.sampled_from(["sample_sd", "standard_error", "bootstrap_se", "unspecified", "none"]),
     samples=st.one_of(st.none(), st.integers(1, 2**32 - 1)),
+    query_error=st.one_of(st.none(), st.sampled_from([0.0, 0.02])),
+    array_error=st.one_of(st.none(), st.floats(1e-4, 0.1)),
     publication=st.sampled_from(["10.1/a", "10.1/b", "10.1/c"]),
+    laboratory=st.sampled_from(["a", "b"]),
+    query=st.sampled_from([None, "q1", "q2"]),
+    assay=st.sampled_from(["colony size", "culture growth"]),
     temperature=st.sampled_from([None, 26.0, 30.0]),
     medium_class=st.sampled_from(["YPD plate", "minimal liquid", "SGA plate"]),
     evidence=st.sampled_from(["measured", "derived"]),
@@ -167,12 +287,16 @@ KEY = list(MergedFitness.primary_key())
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(records, max_size=25), st.sampled_from(fitness.KEYS), st.randoms())
-def test_the_merge_is_what_the_rules_say_and_to_the_bit_the_same_whatever_order_threads_and_buckets(rows, key, random):
+@given(st.lists(records, max_size=25), st.sampled_from(fitness.KEYS), st.sampled_from([1, 3, 30]), st.randoms())
+def test_the_merge_is_what_the_rules_say_and_to_the_bit_the_same_whatever_order_threads_and_buckets(
+    rows, key, enough, random
+):
     table = selection(*rows)
-    expected = reference.merged(table, key)
     shuffled = table[random.sample(range(table.height), table.height)]
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reference, "FEW", enough)
+        patch.setattr(between_publications, "ENOUGH", enough)
+        expected = reference.merged(table, key)
         counts, found, content = merge(table, key, threads=1)
         patch.setattr(runs, "BUCKET", 3)
         patch.setattr(runs, "SAMPLED", 1)
@@ -222,14 +346,35 @@ def test_a_merged_file_reads_back_and_a_foreign_one_is_refused(tmp_path):
         fitness.read(tmp_path / "nothing")
 
 
-def test_replicates_pair_publications_and_not_records_of_one(tmp_path):
+def test_repeats_pair_publications_under_one_condition_and_not_records_of_one(tmp_path):
+    other = {"publication": "10.1/b", "laboratory": "b"}
     rows = selection(
         measured(A, value=0.5),
         measured(A, value=0.7),
-        measured(A, value=0.9, publication="10.1/b", medium_class="YPD liquid"),
-        measured(B, value=1.0, publication="10.1/b"),
+        measured(A, value=0.9, **other),
+        measured(B, value=0.8),
+        *(
+            measured(B, value=1.0, **other, **condition)
+            for condition in (
+                {"medium_class": "YPD liquid"},
+                {"temperature": 30.0},
+                {"assay": "culture growth"},
+                {"evidence": "derived"},
+                {"reference": "diploid wild type"},
+            )
+        ),
     )
     path = tmp_path / "fitness.duckdb"
     fitness.merge(pages(tmp_path / "pages", rows), path)
-    found = fitness.replicates(path)
-    assert found.rows() == [("YAL001C:deletion:delta:haploid", 26.0, pytest.approx(0.6), 0.9, "10.1/a", "10.1/b")]
+    condition = (26.0, "SGA plate", "colony size", "wild type", "measured")
+    [row] = fitness.replicates(path).rows()
+    assert row == ("YAL001C:deletion:delta:haploid", *condition, pytest.approx(0.6), 0.9, "10.1/a", "10.1/b")
+
+
+def test_the_least_consistent_rows_come_first_and_each_rule_is_counted(tmp_path):
+    rows = [row for gene in range(60) for row in both(gene, 0.9, 0.9 + (0.02 if gene % 2 else -0.02))]
+    rows += [*both(100, 0.9, 0.1), *both(101, 0.9, 0.4), measured(B, value=0.5), *both(102, 0.9, 0.88, **PLAIN)]
+    path = tmp_path / "fitness.duckdb"
+    fitness.merge(pages(tmp_path / "pages", selection(*rows)), path)
+    assert fitness.least_consistent(path, 2)["genotype"].str.slice(0, 7).to_list() == ["YAL100C", "YAL101C"]
+    assert fitness.rules(path) == {"single": (1, 0), "random_effects": (62, 2), "equal_weights": (1, 0)}

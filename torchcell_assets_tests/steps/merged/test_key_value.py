@@ -1,9 +1,11 @@
 """What is stored of a genotype comes back bit by bit, from any process, and a damaged store is refused in one sentence."""
 
+import json
 import math
 import multiprocessing
 import pickle
 from concurrent.futures import ProcessPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 
 import lmdb
@@ -214,3 +216,200 @@ def test_a_sample_out_of_order_and_a_number_that_does_not_fit_are_refused(tmp_pa
         store(tmp_path / "a.lmdb", rows.reverse())
     with pytest.raises(KeyValueError, match="A genotype with 70,000 measurements does not fit"):
         store(tmp_path / "b.lmdb", rows.with_columns(measurements=pl.lit(70_000, dtype=pl.UInt32)))
+
+
+# ---- to the letter ----------------------------------------------------------------------------------------------------------
+def refusal(make, kind=KeyValueError) -> str:
+    with pytest.raises(kind) as refused:
+        make()
+    return str(refused.value)
+
+
+def test_what_is_written_is_told_and_what_codes_stand_for_lies_beside_it(tmp_path):
+    rows = table(
+        [genotype("YBR160W:damp:b:haploid"), genotype("YAL001C:deletion:delta:haploid", "YBR160W:damp:a:haploid")]
+    )
+    told = key_value.write(tmp_path / "a.lmdb", [rows], "V")
+    found = KeyValueStore(tmp_path / "a.lmdb")
+    assert (told.records, told.version, told.genes, told.alleles) == (2, found.content, 2, 3)
+    assert len(told.version) == 16 and int(told.version, 16)
+    assert found.metadata == {
+        "format": {
+            "name": "torchcell genotypes",
+            "version": 1,
+            "key": ">u4",
+            "header": ["version u1", "order u1", "perturbations u1", "split u1", "evidence u1", "pooling u1", "measurements <u2",
+                       "value <f8", "standard_error <f8"],
+            "perturbation": ["gene <u2", "kind u1", "zygosity u1", "allele <u4"],
+        },
+        "records": 2, "subset_version": "V", "content": told.version,
+        "splits": ["train", "validation", "test"], "evidences": EVIDENCES, "poolings": key_value.POOLINGS, "kinds": KINDS,
+        "zygosities": ZYGOSITIES, "genes": ["YBR160W", "YAL001C"], "alleles": ["b", "delta", "a"],
+    }  # fmt: skip
+    assert (found.genes, found.alleles, found.splits) == (
+        ["YBR160W", "YAL001C"],
+        ["b", "delta", "a"],
+        [*subsets.SPLITS],
+    )
+    assert (found.path, len(found)) == (tmp_path / "a.lmdb", 2)
+
+
+def test_the_hash_is_taken_of_the_records_and_of_what_codes_stand_for(tmp_path):
+    rows = [deletions("YAL001C", "YBR160W"), genotype("YBR160W:damp:a:haploid")]
+    found = store(tmp_path / "a.lmdb", table(rows), 1)
+    with copied(found.path) as environment, environment.begin() as reading:
+        records = b"".join(reading.get(rank.to_bytes(4, "big")) for rank in (0, 1))
+        told = json.loads(reading.get(b"metadata"))
+        assert {split: reading.get(f"ranks {split}".encode()) for split in subsets.SPLITS} == {
+            "train": np.array([0, 1], "<u4").tobytes(), "validation": b"", "test": b"",
+        }  # fmt: skip
+    beside = {name: said for name, said in told.items() if name != "content"} | {"subset_version": ""}
+    assert told["content"] == sha256(records + json.dumps(beside, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def test_every_field_of_a_record_comes_from_columns_of_the_sample():
+    fields = {name for name, *_ in key_value.HEADER_FIELDS + key_value.PERTURBATION_FIELDS}
+    assert key_value.COLUMNS_FROM.keys() == fields - {"version"}
+    assert {column for columns in key_value.COLUMNS_FROM.values() for column in columns} <= set(key_value.READ)
+
+
+def test_the_hash_of_the_content_follows_codes_and_records_and_not_the_version_of_the_sample(tmp_path):
+    rows = [table([deletions(gene)]) for gene in ("YAL001C", "YBR160W")]
+    versions = [
+        key_value.write(tmp_path / f"{at}.lmdb", [rows[which]], version).version
+        for at, (which, version) in enumerate([(0, "a"), (0, "b"), (1, "a")])  # both records are the same bytes
+    ]
+    assert versions[0] == versions[1] != versions[2]
+
+
+def test_records_take_as_much_room_as_they_need(tmp_path):
+    plain = table([deletions("YAL001C", "YBR160W", "YLR113W")])
+    count = 160_000
+    rows = pl.concat([plain] * count).with_columns(rank=pl.int_range(pl.len(), dtype=pl.UInt32))
+    found = store(tmp_path / "many.lmdb", rows, count)
+    assert len(found) == count and len(found.ranks("train")) == count
+    assert found.path.stat().st_size > 10 * 2**20, "more than the room that LMDB gives by itself"
+
+
+def test_a_stored_sample_is_read_in_batches_of_what_is_encoded(tmp_path, monkeypatch):
+    monkeypatch.setattr(key_value, "_ROWS", 4)
+    rows = table([deletions(GENES[i % 5]) for i in range(10)])
+    rows.with_columns(samples=pl.lit(1)).write_parquet(tmp_path / "sample.parquet")
+    found = list(key_value.batches_of(tmp_path / "sample.parquet"))
+    assert [part.height for part in found] == [4, 4, 2]
+    assert set(found[0].columns) == set(key_value.READ)
+    assert_frame_equal(pl.concat(found).select(rows.columns), rows, check_column_order=False)
+
+
+def test_the_largest_numbers_fit_and_one_more_is_refused_by_name(tmp_path):
+    rows = table([deletions("YAL001C")])
+    most = rows.with_columns(measurements=pl.lit(65_535, dtype=pl.UInt32))
+    assert store(tmp_path / "a.lmdb", most)[0].headers["measurements"] == 65_535
+    more = rows.with_columns(measurements=pl.lit(65_536, dtype=pl.UInt32))
+    assert refusal(lambda: store(tmp_path / "b.lmdb", more)) == (
+        "A genotype with 65,536 measurements does not fit into a record of the key-value store."
+    )
+    many = [f"YAL001C:damp:{at:03d}:haploid" for at in range(256)]
+    assert len(store(tmp_path / "c.lmdb", table([genotype(*many[:255])]))[0].perturbations) == 255
+    assert refusal(lambda: store(tmp_path / "d.lmdb", table([genotype(*many)]))) == (
+        "A genotype with 256 perturbations does not fit into a record of the key-value store."
+    )
+
+
+def test_a_store_has_codes_for_so_many_genes_and_names_the_one_that_is_too_many():
+    codes = key_value.Codes(genes={f"G{at}": at for at in range(65_535)})
+    word = codes.encode(pl.Series(["LAST:deletion:delta:haploid"])).view(key_value.PERTURBATION)
+    assert word["gene"].tolist() == [65_535]
+    assert refusal(lambda: codes.encode(pl.Series(["MORE:deletion:delta:haploid"]))) == (
+        "The key-value store has codes for 65,536 genes, and MORE is one more."
+    )
+
+
+def test_every_refusal_is_one_sentence_that_says_what_to_do(thousand, tmp_path):
+    rows = table([deletions("YAL001C"), deletions("YBR160W")])
+    out_of_order = "The sample is not in the order of its ranks: materialize merged/subset again."
+    assert refusal(lambda: store(tmp_path / "a.lmdb", rows.reverse())) == out_of_order
+    assert refusal(lambda: store(tmp_path / "b.lmdb", rows.tail(1))) == out_of_order
+    assert refusal(lambda: thousand.ranks("all")) == "There is no split 'all': use one of train, validation, test."
+    assert refusal(lambda: thousand.read([5, 1000]), IndexError) == f"{thousand.path} holds the ranks 0 to 999."
+    assert refusal(lambda: thousand.read([5, -1]), IndexError) == f"{thousand.path} holds the ranks 0 to 999."
+    path = tmp_path / "c.lmdb"
+    assert refusal(lambda: KeyValueStore(path)) == f"{path} is not there: materialize merged/key_value first."
+    whole = thousand.path.read_bytes()
+    path.write_bytes(whole[:-1])
+    assert refusal(lambda: KeyValueStore(path)) == (
+        f"{path} is cut off, with {len(whole) - 1:,} of {len(whole):,} bytes: materialize merged/key_value again."
+    )
+    path.write_bytes(whole[:8191])
+    assert refusal(lambda: KeyValueStore(path)) == (
+        f"{path} is no key-value store of genotypes: materialize merged/key_value again."
+    )
+
+
+def edited(path: Path, key: bytes, value: bytes | None) -> Path:
+    """A copy of a store in which one record is another, or gone."""
+    with copied(path) as environment, environment.begin(write=True) as writing:
+        writing.delete(key) if value is None else writing.put(key, value)
+    return path.with_suffix(".copy")
+
+
+def test_a_record_of_another_format_is_refused_when_it_is_read(tmp_path):
+    found = store(tmp_path / "a.lmdb", table([deletions("YAL001C"), deletions("YBR160W")]))
+    with copied(found.path) as environment, environment.begin() as reading:
+        record = reading.get((1).to_bytes(4, "big"))
+    other = KeyValueStore(edited(found.path, (1).to_bytes(4, "big"), b"\x02" + record[1:]))
+    assert len(other[0]) == 1
+    told = f"{other.path} holds a record that is not of format 1: materialize merged/key_value again."
+    assert refusal(lambda: other[1]) == refusal(lambda: other.read([0, 1])) == told
+
+
+def test_a_store_that_lacks_a_genotype_and_holds_another_in_its_place_is_refused_when_it_is_read(tmp_path):
+    found = store(tmp_path / "a.lmdb", table([deletions("YAL001C"), deletions("YBR160W")]))
+    edited(found.path, (1).to_bytes(4, "big"), None)
+    path = found.path.with_suffix(".copy")
+    with lmdb.open(str(path), subdir=False, lock=False) as environment, environment.begin(write=True) as writing:
+        writing.put((7).to_bytes(4, "big"), writing.get((0).to_bytes(4, "big")))
+    other = KeyValueStore(path)
+    assert refusal(lambda: other.read([0, 1])) == f"{path} lacks a genotype: materialize merged/key_value again."
+
+
+@pytest.mark.parametrize("text", [None, b"{", b"[]", b"{}", b'{"format": {"name": "torchcell genotypes"}}'])
+def test_a_store_without_metadata_is_none(thousand, tmp_path, text):
+    path = tmp_path / "a.lmdb"
+    path.write_bytes(thousand.path.read_bytes())
+    other = edited(path, b"metadata", text)
+    assert refusal(lambda: KeyValueStore(other)) == (
+        f"{other} is no key-value store of genotypes: materialize merged/key_value again."
+    )
+    # nothing of it stays open: once it is whole again it is read
+    other.write_bytes(path.read_bytes())
+    assert len(KeyValueStore(other)) == 1000
+
+
+def test_genotypes_are_taken_apart_by_their_offsets(tmp_path):
+    rows = [deletions("YAL001C"), deletions("YAL001C", "YBR160W", "YLR113W"), deletions("YBR160W", "YLR113W")]
+    found = store(tmp_path / "a.lmdb", table(rows)).read(np.array([2, 1, 0, 2]))
+    assert len(found) == 4 and found.rank.tolist() == [2, 1, 0, 2]
+    assert found.offsets.tolist() == [0, 2, 5, 6, 8] and found.offsets.dtype == np.int64
+    assert found.perturbations["gene"].tolist() == [1, 2, 0, 1, 2, 0, 1, 2]
+    assert found.headers["perturbations"].tolist() == [2, 3, 1, 2]
+
+
+def test_a_store_is_opened_for_reading_alone_and_fetches_no_neighbours(thousand):
+    flags = thousand._held.environment.flags()
+    assert (flags["readonly"], flags["lock"], flags["readahead"]) == (True, False, False)
+
+
+def test_all_stores_of_one_file_read_through_one_opening_until_it_is_closed(thousand, tmp_path):
+    path = tmp_path / "a.lmdb"
+    path.write_bytes(thousand.path.read_bytes())
+    one, other = KeyValueStore(path), KeyValueStore(path)
+    assert one._held is other._held
+    (link := tmp_path / "link.lmdb").symlink_to(path)
+    assert KeyValueStore(link)._held is one._held
+    one.close()
+    assert other[5].headers["value"] == one[5].headers["value"] == 0.005  # opened again
+    assert other._held is one._held
+    back = pickle.loads(pickle.dumps(one))
+    assert back._held is None and back[5].headers["value"] == 0.005
+    back.close(), pickle.loads(pickle.dumps(one)).close()  # one that never read has nothing to let go of

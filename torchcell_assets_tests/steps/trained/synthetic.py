@@ -5,6 +5,7 @@ import polars as pl
 
 from torchcell_assets.schema.records import MergedFitness, polars_schema
 from torchcell_assets.steps.representations.table import GeneEmbedding
+from torchcell_assets.steps.trained.predictions import rows_to_predict
 from torchcell_assets.steps.trained.splits import fold_of
 
 TYPES = polars_schema(MergedFitness)
@@ -32,21 +33,36 @@ def screen(genotypes: int, *, genes: int = 300, seed: int = 1, noise: float = 0.
     return table(keys, value, error)
 
 
-def table(genes: list[str], value, error=None, split=None) -> pl.DataFrame:
-    """A subset table from gene sets and values; the split is that of the platform's kind, 80/10/10 by hash."""
+def table(genes: list[str], value, error=None, split=None, queries=None) -> pl.DataFrame:
+    """A subset table from gene sets and values; the split is that of the platform's kind, 80/10/10 by hash.
+
+    queries: query strain of each, or None.
+    """
     bucket = fold_of(genes, 10, seed=99)
     split = split or [("validation" if b == 8 else "test" if b == 9 else "train") for b in bucket]
     columns = {
         "genotype": [" + ".join(f"{gene}:deletion:delta:haploid" for gene in name.split("+")) for name in genes],
         "genes": genes,
         "order": pl.Series([name.count("+") + 1 for name in genes], dtype=pl.UInt8),
+        "query": queries or [None] * len(genes),
         "value": np.asarray(value, dtype=float),
         "standard_error": pl.Series(error, dtype=pl.Float64) if error is not None else [None] * len(genes),
         "split": split,
         "rank": pl.Series(range(len(genes)), dtype=pl.UInt32),
     }
-    frame = pl.DataFrame(columns)
+    frame = pl.DataFrame(columns, schema_overrides={"query": pl.String})
     return frame.with_columns(pl.col(name).cast(TYPES[name]) for name in frame.columns if name in TYPES)
+
+
+def rows(genotypes: int, more: int = 0, **how) -> pl.DataFrame:
+    """What models predict: a screen of so many genotypes, and a test set with those of so many more of the same truth."""
+    every = screen(genotypes + more, **how)
+    return rows_of(every.head(genotypes), every)
+
+
+def rows_of(sample: pl.DataFrame, every: pl.DataFrame | None = None) -> pl.DataFrame:
+    """What models predict: a sample and the test split of `every`; by default its own."""
+    return rows_to_predict(sample, (sample if every is None else every).filter(pl.col("split") == "test"))
 
 
 def random_embedding(names: list[str], dimension: int, seed: int = 0) -> GeneEmbedding:

@@ -19,9 +19,10 @@ from torchcell_assets.steps.merged import fitness
 from torchcell_assets.steps.merged.assets import ASSETS as MERGED
 from torchcell_assets.steps.representations import table
 from torchcell_assets.steps.representations.assets import ASSETS as REPRESENTATIONS
-from torchcell_assets.steps.trained import assets, families, model_store, scoreboard
+from torchcell_assets.steps.trained import assets, baselines, families, model_store, scoreboard, scores
 from torchcell_assets.storage import replacing
 from torchcell_assets_tests.mirror import QUIET
+from torchcell_assets_tests.steps.merged.test_viability import stored
 from torchcell_assets_tests.steps.trained.synthetic import gene_names, one_hot_embedding, random_embedding, screen
 from torchcell_assets_tests.steps.trained.test_families import SMALL
 
@@ -54,9 +55,9 @@ class Root:
         event = self.instance.get_latest_materialization_event(dg.AssetKey(name.split("/")))
         return {key: value.value for key, value in event.asset_materialization.metadata.items()}
 
-    def standing(self, name: str) -> list[str]:
+    def standing(self, name: str, partition: str | None = None) -> list[str]:
         graph = AssetGraph.from_assets(ALL)
-        found = outdated(self.instance, graph, {dg.AssetKey(name.split("/")): [None]}, root=self.root.folder)
+        found = outdated(self.instance, graph, {dg.AssetKey(name.split("/")): [partition]}, root=self.root.folder)
         return [one.why for one in found]
 
 
@@ -72,10 +73,22 @@ def made(tmp_path_factory) -> Path:
     made = opened(folder)
     path = made.root.table("merged/subset", "1e3")
     path.parent.mkdir(parents=True)
-    screen(200, genes=len(NAMES)).write_parquet(path)
+    every = screen(500, genes=len(NAMES)).with_columns(
+        shared_error=pl.lit(0.0), reference=pl.lit("wild type"), evidence=pl.lit("measured"), temperature=pl.lit(26.0),
+        publications=pl.Series([["10.1126/science.aaf1420"]] * 500),
+    )  # fmt: skip
+    types = polars_schema(MergedFitness)
+    every = every.with_columns(pl.col(name).cast(types[name]) for name in every.columns if name in types)
+    every.head(200).write_parquet(path)
+    every.filter(pl.col("split") == "test").write_parquet(made.root.place("merged", "test_set.parquet"))
+    made.stored("merged/test_set", None, "A")
     fitness.write(made.root.place("merged", "fitness.duckdb"), pl.DataFrame(schema=polars_schema(MergedFitness)))
     made.stored(*SUBSET, "A")
     made.stored("merged/fitness", None, "A")
+    made.root.table("datasets", "x").parent.mkdir()
+    for name in ("viability_deletion_project", "viability_deutschbauer2005"):
+        stored(made.root.table("datasets", name), (False, [("YPR204W", "deletion", "haploid")]))
+        made.stored(f"datasets/{name}", None, "A")
     for embedding in (one_hot_embedding(NAMES), random_embedding(NAMES, 10)):
         with replacing(
             made.root.place("representations", "gene_embedding", f"{embedding.key}.safetensors")
@@ -138,10 +151,10 @@ def test_a_board_of_outdated_cells_alone_is_refused_and_the_one_before_stays(roo
 
 
 def test_all_files_of_a_cell_are_replaced_as_one(root, monkeypatch):
-    """Interrupted at the second of seven new files: all old ones are back."""
+    """Interrupted at the second of six new files: all old ones are back."""
     folder = root.trained / "elastic_net" / "1e3" / "one_hot"
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    assert set(before) == {"predictions.parquet", "scores.parquet", "search.parquet"} | {
+    assert set(before) == {"predictions.parquet", "search.parquet"} | {
         f"{name}.skops" for name in ("pert_sum", "pert_mean", "intact_sum", "intact_mean")
     }
     moves = []
@@ -149,7 +162,7 @@ def test_all_files_of_a_cell_are_replaced_as_one(root, monkeypatch):
 
     def killed(self: Path, target: Path) -> Path:
         moves.append(target)
-        if len(moves) == 9:  # the seven old parts are gone, and one new one has come
+        if len(moves) == 8:  # the six old parts are gone, and one new one has come
             raise KeyboardInterrupt
         return really(self, target)
 
@@ -158,7 +171,7 @@ def test_all_files_of_a_cell_are_replaced_as_one(root, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         root.make("trained/elastic_net", cell("1e3", "one_hot"))
     monkeypatch.undo()
-    assert len(moves) > 9
+    assert len(moves) > 8
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
@@ -171,13 +184,15 @@ def _other_sample() -> bytes:
 def test_a_figure_that_cannot_be_drawn_fails_no_scoreboard_and_leaves_no_figure_of_another_table(root, monkeypatch):
     root.make("trained/scoreboard")
     before = {suffix: (root.trained / f"scoreboard.{suffix}").read_bytes() for suffix in ("png", "svg")}
-    monkeypatch.setattr(assets.figures, "scoreboard_figure", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(assets.scoreboard_figure, "scoreboard_figure", lambda *_, **__: 1 / 0)
     root.make("trained/scoreboard")
     why = "The picture 'scoreboard 1e3' could not be drawn (ZeroDivisionError: division by zero); the data are stored."
     assert root.told("trained/scoreboard")["figure_1e3"] == why
     for suffix, old in before.items():
         assert (root.trained / f"scoreboard.{suffix}").read_bytes() != old
     assert "could not be drawn" in (root.trained / "scoreboard.svg").read_text()
+    assert root.told("trained/scoreboard")["by_order_1e3"].startswith("![by order 1e3]")
+    assert "could not be drawn" not in (root.trained / "by_order.svg").read_text()
 
 
 def test_a_figure_that_cannot_be_drawn_fails_no_cell(root, monkeypatch):
@@ -189,17 +204,72 @@ def test_a_figure_that_cannot_be_drawn_fails_no_cell(root, monkeypatch):
 def test_the_cell_with_the_best_validation_is_pictured_and_the_test_scores_are_told(root):
     told = root.told("trained/elastic_net")
     folder = root.trained / "elastic_net" / "1e3" / "random_10"
-    scores = pl.read_parquet(folder / "scores.parquet").with_columns(pl.col("split", "metric").cast(pl.String))
-    of_all = scores.filter(order=0, metric="spearman")
-    best = of_all.filter(split="validation").sort("value", descending=True)
-    alike = best.filter(pl.col("value") == best["value"][0])["aggregation"]
+    own = pl.read_parquet(folder / "predictions.parquet").filter(pl.col("training_sample") == 0, ~pl.col("permuted"))
+    by_name = {name: part for (name,), part in own.group_by("aggregation")}
+    errors = {name: scores.error(part, "validation") for name, part in by_name.items()}
+    alike = [name for name, error in errors.items() if error == min(errors.values())]
     assert any(told["predicted_against_observed"].startswith(f"![{name}]") for name in alike)
-    for row in of_all.filter(split="test").iter_rows(named=True):
-        assert told[f"test_spearman_{row['aggregation']}"] == row["value"]
+    for name, part in by_name.items():
+        assert told[f"test_rmse_{name}"] == scores.error(part, "test")
     search = pl.read_parquet(folder / "search.parquet").filter("chosen")
     assert dict(search.select("aggregation", "parameters").iter_rows()).keys() == told["chosen"].keys()
     for name in ("pert_sum", "intact_mean"):
         assert model_store.read(folder / f"{name}.skops").manifest["parameters"] == told["chosen"][name]
+
+
+def test_all_sizes_are_scored_on_the_one_test_set(root):
+    root.make("trained/scoreboard")
+    board = pl.read_parquet(root.trained / "scoreboard.parquet").with_columns(pl.col("split", "kind").cast(pl.String))
+    test_set = pl.read_parquet(root.root.place("merged", "test_set.parquet"))
+    counts = board.filter(order=0).group_by("split").agg(pl.col("genotypes").unique())
+    sizes = dict(counts.select("split", pl.col("genotypes").list.get(0)).iter_rows())
+    assert counts["genotypes"].list.len().to_list() == [1] * 4
+    assert sizes["test"] == test_set.height > 2 * sizes["test_of_size"] > 0
+    # SMALL tries two values of every parameter, of which none can be an edge
+    assert board["at_edge"].null_count() == board.height
+
+
+def test_a_winner_at_the_edge_of_its_grid_is_told_on_the_board(root):
+    """Of the models on one_hot; neither the baselines nor other representations."""
+    wanted = list(scoreboard.cells(root.trained, ["elastic_net"], ["1e3"], ["one_hot", "random_10"]))
+    search = pl.read_parquet(wanted[1].search)
+    search.with_columns(at_edge=pl.when(pl.col("chosen")).then(pl.lit("C"))).write_parquet(wanted[1].search)
+    test_set = pl.read_parquet(root.root.place("merged", "test_set.parquet"))
+    by = scores.Yardsticks(test_set.select("genotype", "query"))
+    edges = scoreboard.collect(wanted, {}, by).board.filter(pl.col("at_edge") == "C")
+    assert set(edges.select("kind", "model", "representation").cast(pl.String).iter_rows()) == {
+        ("model", "elastic_net", "one_hot")
+    }
+    assert set(edges["aggregation"]) == {"pert_sum", "pert_mean", "intact_sum", "intact_mean"}
+
+
+def test_another_test_set_outdates_cells_and_baselines_alike(root):
+    assert root.standing("trained/elastic_net", cell("1e3", "one_hot")) == []
+    root.stored("merged/test_set", None, "B")
+    why = ["merged/test_set has other data"]
+    assert root.standing("trained/elastic_net", cell("1e3", "one_hot")) == why
+    assert root.standing("trained/baselines", "1e3") == why
+
+
+def test_the_terminal_shows_the_best_by_cross_validation_and_every_baseline(root):
+    root.make("trained/scoreboard")
+    lines = scoreboard.summary(root.trained / "scoreboard.parquet", rows=1)
+    assert {len(line) for line in lines} == {len(scoreboard.SUMMARY_COLUMNS)}
+    [model] = [line for line in lines if line[1] != "(baseline)"]
+    board = pl.read_parquet(root.trained / "scoreboard.parquet").filter(
+        order=0, model=model[0], representation=model[1].split(", ")[0], aggregation=model[1].split(", ")[1]
+    )
+    value = {(r["split"], r["metric"]): r for r in board.iter_rows(named=True) if r["kind"] == "model"}
+    assert model[2] == f"{value['train', 'rmse']['value']:.3f}"
+    models = pl.read_parquet(root.trained / "scoreboard.parquet").filter(
+        order=0, kind="model", split="train", metric="rmse"
+    )
+    assert value["train", "rmse"]["value"] == models["value"].min()
+    row = value["test", "spearman"]
+    assert model[3].startswith(f"{row['value']:.2f}") and model[4].startswith(f"{row['minus_additive']:+.2f}")
+    assert model[5] == f"{row['spread']:.3f}" and model[6] == f"{value['test', 'rmse']['value']:.3f}"
+    assert sorted(line[0] for line in lines if line[1] == "(baseline)") == sorted(baselines.BASELINES)
+    assert [line[4] for line in lines if line[0] == "additive_ridge"] == [""]
 
 
 def test_cells_are_collected_with_their_baselines_and_none_without(tmp_path):

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -6,17 +7,21 @@ import pytest
 
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.schema.records import Prediction
+from torchcell_assets.steps.representations.permuted import permuted
+from torchcell_assets.steps.representations.table import GeneEmbedding
 from torchcell_assets.steps.trained import families, features
 from torchcell_assets.steps.trained.baselines import fit_baselines
 from torchcell_assets.steps.trained.estimators import alpha_max
 from torchcell_assets.steps.trained.families import FAMILIES, fit_aggregations, fit_cell
 from torchcell_assets.steps.trained.grids import GRIDS, Grid
-from torchcell_assets.steps.trained.predictions import spearman
+from torchcell_assets.steps.trained.predictions import prediction_table, rmse, rows_to_predict, spearman, split_mask
 from torchcell_assets.steps.trained.splits import fold_of
 from torchcell_assets_tests.steps.trained.synthetic import (
     gene_names,
     one_hot_embedding,
     random_embedding,
+    rows,
+    rows_of,
     screen,
     table,
 )
@@ -34,6 +39,10 @@ SMALL = Grid(
 )
 
 
+STEPS = 3 * 1 + 1 + families.SAMPLES
+"""Of one aggregation of an elastic net: folds, the fit on all, the smaller samples."""
+
+
 def correlation(table: pl.DataFrame, split: str) -> float | None:
     part = table.filter(pl.col("split").cast(pl.String) == split)
     return spearman(part["predicted"].to_numpy(), part["observed"].to_numpy())
@@ -42,7 +51,7 @@ def correlation(table: pl.DataFrame, split: str) -> float | None:
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("embedding", [random_embedding(NAMES, 8), one_hot_embedding(NAMES)], ids=lambda e: e.key)
 def test_a_cell_predicts_every_genotype_once(family, embedding):
-    subset = screen(200)
+    subset = rows(200)
     fitted = fit_cell(subset, embedding, family, SMALL, "pert_sum", seed=1)
     Prediction.validate(fitted.predictions)
     assert fitted.predictions["genotype"].to_list() == subset["genotype"].to_list()
@@ -54,7 +63,7 @@ def test_a_cell_predicts_every_genotype_once(family, embedding):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_result_is_the_same_at_one_and_two_threads(family):
-    subset, embedding = screen(200), random_embedding(NAMES, 8)
+    subset, embedding = rows(200), random_embedding(NAMES, 8)
     one, two = (fit_cell(subset, embedding, family, SMALL, "pert_mean", seed=1, threads=n) for n in (1, 2))
     assert one.predictions.equals(two.predictions)
     assert one.search.equals(two.search)
@@ -63,7 +72,7 @@ def test_the_result_is_the_same_at_one_and_two_threads(family):
 @pytest.mark.parametrize("family", ["elastic_net", "support_vector"])
 @pytest.mark.parametrize("wide", [False, True], ids=["dense", "sparse"])
 def test_the_alias_predicts_what_fitting_intact_sum_predicts(family, wide):
-    subset = screen(250)
+    subset = rows(250)
     embedding = one_hot_embedding(NAMES) if wide else random_embedding(NAMES, 8)
     fitted = {f.aggregation: f for f in fit_aggregations(subset, embedding, family, SMALL, seed=1)}
     assert list(fitted) == list(features.AGGREGATIONS)
@@ -78,28 +87,26 @@ def test_the_alias_predicts_what_fitting_intact_sum_predicts(family, wide):
 
 
 def test_forests_are_fitted_on_every_aggregation():
-    fitted = fit_aggregations(screen(150), random_embedding(NAMES, 3), "random_forest", SMALL)
+    fitted = fit_aggregations(rows(150), random_embedding(NAMES, 3), "random_forest", SMALL)
     assert [f.features for f in fitted] == [f.aggregation for f in fitted] == list(features.AGGREGATIONS)
 
 
 def test_progress_is_told_to_the_end():
     seen = []
-    fit_aggregations(
-        screen(150), random_embedding(NAMES, 3), "elastic_net", SMALL, tick=lambda *step: seen.append(step)
-    )
+    fit_aggregations(rows(150), random_embedding(NAMES, 3), "elastic_net", SMALL, tick=lambda *step: seen.append(step))
     assert [done for done, _, _ in seen] == sorted(done for done, _, _ in seen)
     assert all(done <= total for done, total, _ in seen)
     assert "elastic_net on random_3, pert_sum" in seen[0][2]
     # intact_sum is an alias and takes no time: the last step of intact_mean is the end
-    assert seen[-1][0] == seen[-1][1] == 4 * (3 * 1 + 1)
-    assert len(seen) == 3 * 4 and [text.split(", ")[1] for _, _, text in seen][::4] == [
+    assert seen[-1][0] == seen[-1][1] == 4 * STEPS
+    assert len(seen) == 3 * STEPS and [text.split(", ")[1] for _, _, text in seen][::STEPS] == [
         "pert_sum", "pert_mean", "intact_mean",
     ]  # fmt: skip
 
 
 def test_the_published_elastic_net_grid_knows_no_gene_on_one_hot_genes():
     names = gene_names(3000)
-    subset, embedding = screen(800, names=names), one_hot_embedding(names)
+    subset, embedding = rows(800, names=names), one_hot_embedding(names)
     fitted = fit_cell(subset, embedding, "elastic_net", "paper", "pert_sum")
     assert not fitted.pipeline["model"].coef_[:-1].any()  # at most the number of deletions is left
     assert fitted.search["spearman"].null_count() >= 8
@@ -121,12 +128,12 @@ def test_alpha_max_is_the_smallest_alpha_of_an_empty_net():
 def test_grids_name_every_family_and_quick_is_quick():
     for grid in GRIDS.values():
         assert grid.candidates.keys() == FAMILIES.keys()
-    assert max(len(candidates) for candidates in GRIDS["quick"].candidates.values()) <= 6
+    assert [len(GRIDS["quick"].candidates[family]) for family in FAMILIES] == [14, 50, 5]
     assert [len(GRIDS["paper"].candidates[family]) for family in FAMILIES] == [9, 36, 27]
 
 
 def test_shuffled_labels_are_not_predicted():
-    subset = screen(1200, seed=3)
+    subset = rows(1200, seed=3)
     shuffled = subset.with_columns(value=pl.Series(np.random.default_rng(7).permutation(subset["value"].to_numpy())))
     embeddings = [random_embedding(NAMES, 8), one_hot_embedding(NAMES)]
     found = [
@@ -141,7 +148,7 @@ def test_shuffled_labels_are_not_predicted():
 def test_one_hot_knows_nothing_of_genes_it_has_never_seen():
     seen, unseen = screen(500, names=NAMES[:200], seed=4), screen(300, names=NAMES[200:], seed=5)
     parts = [seen.with_columns(split=pl.lit("train")), unseen[:50].with_columns(split=pl.lit("validation"))]
-    subset = pl.concat([*parts, unseen[50:].with_columns(split=pl.lit("test"))])
+    subset = rows_of(pl.concat([*parts, unseen[50:].with_columns(split=pl.lit("test"))]))
     baselines = fit_baselines(subset, subset.filter((pl.col("order") == 1) & (pl.col("split") == "train")).select(
         gene="genes", value="value"))  # fmt: skip
     per_order = correlation(baselines.predictions.filter(model="mean_per_order"), "test")
@@ -155,48 +162,8 @@ def test_one_hot_knows_nothing_of_genes_it_has_never_seen():
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_models_learn_what_is_there(family):
-    fitted = fit_cell(screen(600, genes=60), one_hot_embedding(gene_names(60)), family, "quick", "pert_sum", seed=1)
+    fitted = fit_cell(rows(600, genes=60), one_hot_embedding(gene_names(60)), family, "quick", "pert_sum", seed=1)
     assert (correlation(fitted.predictions, "test") or 0.0) > 0.6
-
-
-# ---- which candidate wins ------------------------------------------------------------------------------------------
-FOLDS = np.repeat([0, 1], 4)
-TRUTH = np.array([1.0, 2.0, 3.0, 4.0, 1.0, 2.0, 3.0, 4.0])
-TURNED = np.array([4.0, 3.0, 2.0, 1.0, 4.0, 3.0, 2.0, 1.0])
-BENT = np.array([1.0, 2.0, 3.0, 9.0, 1.0, 2.0, 3.0, 9.0])  # Spearman 1, Pearson less
-SHIFTED = TRUTH + 1.0  # both 1, RMSE 1
-HALF = np.where(FOLDS == 0, TRUTH, 5.0)  # constant in the second fold: undefined
-SWAPPED = np.array([1.0, 3.0, 2.0, 4.0, 1.0, 2.0, 3.0, 4.0])  # one swap in one fold
-
-
-@pytest.mark.parametrize(
-    ("columns", "best"),
-    [
-        ([TURNED, SWAPPED, TRUTH], 2),
-        ([TRUTH, TURNED], 0),
-        ([SWAPPED, BENT], 1),  # Spearman goes first: BENT has the lower Pearson
-        ([BENT, SHIFTED], 1),  # a tie goes to Pearson, although its RMSE is
-        ([BENT * 0.3, SHIFTED * 9], 1),  # larger
-        ([SHIFTED, TRUTH, TRUTH], 1),  # then to RMSE, then to the first
-        ([HALF, SWAPPED], 1),  # undefined in one fold is no score
-        ([HALF, TURNED], 1),
-        ([TRUTH * (1 + 1e-13), TRUTH], 0),  # what summation leaves in the last digits is no difference
-    ],
-)
-def test_the_candidate_with_the_best_mean_over_the_folds_wins(columns, best):
-    candidates = [{"C": at} for at in range(len(columns))]
-    search, found = families._choose(candidates, FOLDS, TRUTH, np.column_stack(columns), "mind")
-    assert found == best
-    assert search.filter("chosen")["candidate"].to_list() == [best]
-    assert search["parameters"].to_list() == [json.dumps(one) for one in candidates]
-    assert set(search["warning"]) == {"mind"} and search["alias_of"].null_count() == search.height
-
-
-def test_the_search_table_holds_the_mean_over_the_folds():
-    search, _ = families._choose([{}, {}, {}], FOLDS, TRUTH, np.column_stack([SWAPPED, HALF, SHIFTED]), None)
-    assert search["spearman"].to_list() == pytest.approx([(0.8 + 1.0) / 2, None, 1.0])
-    assert search["pearson"].to_list() == pytest.approx([(0.8 + 1.0) / 2, None, 1.0])
-    assert search["rmse"].to_list() == pytest.approx([np.sqrt(0.5) / 2, np.sqrt((16 + 9 + 4 + 1) / 4) / 2, 1.0])
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -216,37 +183,34 @@ def test_a_candidate_that_can_learn_wins_over_one_that_cannot_wherever_it_stands
     }
     good, bad = pairs[family]
     grid = Grid("pair", 2, {family: (good, bad) if place == 0 else (bad, good)}, "")
-    fitted = fit_cell(screen(400, genes=30), one_hot_embedding(gene_names(30)), family, grid, "pert_sum", seed=1)
+    fitted = fit_cell(rows(400, genes=30), one_hot_embedding(gene_names(30)), family, grid, "pert_sum", seed=1)
     assert fitted.parameters == good
-    scores = fitted.search["spearman"].fill_null(-1.0).to_list()
-    assert scores[place] > 0.5 and scores[place] > scores[1 - place] + 0.1
+    scores = fitted.search["rmse"].to_list()
+    assert scores[place] < 0.9 * scores[1 - place]
     # the predictions of train are those of the winner, out of fold
     train = fitted.predictions.filter(pl.col("split").cast(pl.String) == "train")
     folds = fold_of(train["genes"].to_list(), 2, 1)
-    of_folds = [spearman(*(train.filter(folds == f)[c].to_numpy() for c in ("predicted", "observed"))) for f in (0, 1)]
+    of_folds = [rmse(*(train.filter(folds == f)[c].to_numpy() for c in ("predicted", "observed"))) for f in (0, 1)]
     assert np.mean(of_folds) == pytest.approx(scores[place])
 
 
 def test_what_cannot_be_trained_is_refused_in_a_sentence():
     embedding = random_embedding(NAMES, 3)
-    subset = screen(100)
+    subset = rows(100)
     for wrong, words in [
         ({"family": "lasso"}, "no model family 'lasso'"),
         ({"grid": "huge"}, "no grid 'huge'"),
-        ({"subset": subset.drop("split")}, "no column 'split'"),
-        ({"subset": pl.concat([subset, subset])}, "a genotype twice"),
-        ({"subset": subset.filter(pl.col("split") != "test")}, "none in the split 'test'"),
     ]:
-        arguments = {"subset": subset, "embedding": embedding, "family": "elastic_net", "grid": "quick", **wrong}
+        arguments = {"rows": subset, "embedding": embedding, "family": "elastic_net", "grid": "quick", **wrong}
         with pytest.raises(TorchcellError, match=words):
             fit_cell(**arguments, aggregation="pert_sum")
-    tiny = table(NAMES[:4], [1, 1, 1, 1], split=["train", "validation", "test", "test"])
+    tiny = rows_of(table(NAMES[:4], [1, 1, 1, 1], split=["train", "validation", "test", "test"]))
     with pytest.raises(TorchcellError, match="1 training genotypes are too few"):
         fit_cell(tiny, embedding, "elastic_net", "quick", "pert_sum")
 
 
 def test_genes_without_a_vector_are_counted():
-    subset, gone = screen(200), NAMES[50:80]
+    subset, gone = rows(200), NAMES[50:80]
     fitted = fit_cell(subset, random_embedding(sorted(set(NAMES) - set(gone)), 5), "elastic_net", SMALL, "pert_sum")
     hit = [set(genes.split("+")) & set(gone) for genes in subset["genes"]]
     assert fitted.missing == sorted(set().union(*hit)) and fitted.genotypes_with_missing == sum(map(bool, hit)) > 0
@@ -256,6 +220,87 @@ def test_training_on_threads_leaves_the_warning_filters_as_they_were(recwarn):
     import warnings
 
     before = list(warnings.filters)
-    fit_cell(screen(200), random_embedding(NAMES, 8), "random_forest", SMALL, "pert_sum", threads=4)
+    fit_cell(rows(200), random_embedding(NAMES, 8), "random_forest", SMALL, "pert_sum", threads=4)
     assert warnings.filters == before
     assert not [str(w.message) for w in recwarn if "sklearn.utils.parallel" in str(w.message)]
+
+
+# ---- controls ------------------------------------------------------------------------------------------------------
+def described(dimension: int = 6) -> GeneEmbedding:
+    """Vectors that would have a control, under the key of a representation that says something of genes."""
+    return replace(random_embedding(NAMES, dimension), key="codon_frequency")
+
+
+def refitted(
+    family: str, subset: pl.DataFrame, embedding: GeneEmbedding, parameters: dict, part: np.ndarray
+) -> np.ndarray:
+    """What a model says of every row that was fitted on these rows alone, by the plain parts of this module."""
+    X = features.aggregate(
+        features.incidence(features.genes_of(subset["genes"].to_list()), embedding.genes), embedding, "pert_mean"
+    )
+    return FAMILIES[family].fit(parameters, X[part], subset["value"].to_numpy()[part], 1, 1).predict(X)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_controls_are_the_chosen_candidate_on_four_fifths_of_train_and_on_permuted_vectors(family):
+    subset, embedding = rows(220, more=150), described()
+    fitted = fit_cell(subset, embedding, family, SMALL, "pert_mean", seed=1)
+    Prediction.validate(pl.concat([fitted.predictions, fitted.controls]))
+    train, test = split_mask(subset, "train"), split_mask(subset, "test")
+    fifth = fold_of(subset["genes"], families.SAMPLES, 1)
+    samples = fitted.controls.filter(~pl.col("permuted"))
+    assert samples["training_sample"].unique().sort().to_list() == [1, 2, 3, 4, 5]
+    for number in range(1, 6):
+        expected = refitted(family, subset, embedding, fitted.parameters, train & (fifth != number - 1))[test]
+        found = samples.filter(training_sample=number)
+        assert found["genotype"].to_list() == subset.filter(test)["genotype"].to_list()
+        np.testing.assert_allclose(found["predicted"], expected, atol=1e-9)
+    expected = refitted(family, subset, permuted(embedding, 1), fitted.parameters, train)[~train]
+    control = fitted.controls.filter("permuted")
+    assert set(control["training_sample"]) == {0}
+    assert control["split"].cast(pl.String).to_list() == subset.filter(~train)["split"].to_list()
+    np.testing.assert_allclose(control["predicted"], expected, atol=1e-9)
+
+
+def test_codes_that_only_tell_genes_apart_have_no_control():
+    for embedding in (random_embedding(NAMES, 6), one_hot_embedding(NAMES)):
+        assert not fit_cell(rows(150), embedding, "elastic_net", SMALL, "pert_sum").controls["permuted"].any()
+
+
+def test_an_alias_hands_over_its_controls_under_its_name():
+    fitted = {f.aggregation: f for f in fit_aggregations(rows(150), described(), "elastic_net", SMALL)}
+    assert set(fitted["intact_sum"].controls["aggregation"]) == {"intact_sum"}
+    assert fitted["intact_sum"].controls["predicted"].equals(fitted["pert_sum"].controls["predicted"])
+
+
+# ---- which rows are predicted --------------------------------------------------------------------------------------
+def test_the_sample_is_predicted_with_its_own_test_genotypes_and_those_of_the_test_set():
+    every = screen(400)
+    found = rows_of(every.head(200), every)
+    counts = dict(found["split"].value_counts().iter_rows())
+    own = dict(every.head(200)["split"].value_counts().iter_rows())
+    assert counts["train"] == own["train"] and counts["validation"] == own["validation"]
+    assert counts["test_of_size"] == own["test"] < counts["test"] == (every["split"] == "test").sum()
+    both = prediction_table(found, np.zeros(found.height), "m")
+    Prediction.validate(both)  # one genotype may stand in both
+
+
+def test_rows_that_cannot_be_predicted_are_refused_by_name():
+    every = screen(200)
+    test = every.filter(pl.col("split") == "test")
+    for sample, tested, words in [
+        (every.drop("query"), test, "merged/subset has no column 'query'"),
+        (every, test.drop("value"), "merged/test_set has no column 'value'"),
+        (pl.concat([every, every]), test, "merged/subset has a genotype twice"),
+        (every, pl.concat([test, test]), "merged/test_set has a genotype twice"),
+        (every, test.clear(), "none in the split 'test'"),
+        (every.filter(pl.col("split") != "validation"), test, "none in the split 'validation'"),
+        (
+            every,
+            pl.concat([test, every.filter(pl.col("split") == "train").head(2)]),
+            "and 1 more of merged/test_set are trained",
+        ),
+        (every, every.filter(pl.col("split") == "validation"), "of merged/test_set are trained on"),
+    ]:
+        with pytest.raises(TorchcellError, match=words):
+            rows_to_predict(sample, tested)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from torchcell_assets.errors import TorchcellError
-from torchcell_assets.steps.trained.features import AGGREGATIONS, aggregate, incidence
+from torchcell_assets.steps.trained.features import AGGREGATIONS, aggregate, genes_of, incidence
 from torchcell_assets.steps.trained.splits import fold_of
 from torchcell_assets_tests.steps.trained.synthetic import gene_names, one_hot_embedding, random_embedding
 
@@ -71,17 +71,48 @@ def test_a_gene_without_a_vector_counts_as_the_mean_gene_and_is_listed():
     np.testing.assert_array_equal(sparse.toarray()[0], np.append(np.eye(len(NAMES))[0], 2))
 
 
+def test_columns_are_the_genes_asked_for_and_then_the_others_in_the_order_of_their_names():
+    lacking = incidence([["YB", "YZ", "YY", "YX", "YW"], ["YA"], ["YV", "YA"]], ["YB", "YA"])
+    assert lacking.missing == ["YV", "YW", "YX", "YY", "YZ"] and lacking.genes == ["YB", "YA", *lacking.missing]
+    np.testing.assert_array_equal(
+        lacking.matrix.toarray(), [[1, 0, 0, 1, 1, 1, 1], [0, 1, 0, 0, 0, 0, 0], [0, 1, 1, 0, 0, 0, 0]]
+    )
+    assert lacking.genotypes_with_missing == 2
+    assert lacking.matrix.dtype == np.float64
+
+
+def test_genes_of_a_row_are_summed_in_the_order_of_their_names_in_every_process():
+    row = incidence([NAMES[::-1]], NAMES).matrix
+    np.testing.assert_array_equal(row.indices, np.arange(len(NAMES)))
+
+
+def test_the_genes_of_a_table_are_taken_apart():
+    assert genes_of(["YAL001C+YBL007C", "Q0045"]) == [["YAL001C", "YBL007C"], ["Q0045"]]
+
+
+def test_sparse_features_have_the_indices_that_scikit_learn_accepts():
+    X = aggregate(incidence([NAMES[:2]], NAMES), one_hot_embedding(NAMES), "intact_mean")
+    assert (X.format, X.dtype, X.indices.dtype, X.indptr.dtype) == ("csr", np.float64, np.int32, np.int32)
+
+
 def test_a_gene_named_twice_counts_once():
     assert incidence([[NAMES[0], NAMES[0]]], NAMES).matrix.sum() == 1
 
 
 def test_what_makes_no_sense_is_refused():
     embedding = random_embedding(NAMES, 2)
-    with pytest.raises(TorchcellError, match="no aggregation 'sum'"):
+    with pytest.raises(TorchcellError) as refused:
         aggregate(incidence([[NAMES[0]]], NAMES), embedding, "sum")
-    with pytest.raises(TorchcellError, match="wild type"):
-        aggregate(incidence([[]], NAMES), embedding, "pert_sum")
-    with pytest.raises(TorchcellError, match="gene list"):
+    assert str(refused.value) == (
+        "There is no aggregation 'sum': use one of pert_sum, pert_mean, intact_sum, intact_mean."
+    )
+    with pytest.raises(
+        TorchcellError, match=r"^A genotype without a deleted gene has no features: leave the wild type out\.$"
+    ):
+        aggregate(incidence([[NAMES[0]], []], NAMES), embedding, "pert_sum")
+    with pytest.raises(
+        TorchcellError, match=r"^The genotypes were not laid out over the genes of 'random_2': use its gene list\.$"
+    ):
         aggregate(incidence([[NAMES[0]]], NAMES[::-1]), embedding, "pert_sum")
 
 
@@ -91,3 +122,8 @@ def test_folds_depend_on_the_gene_set_alone():
     np.testing.assert_array_equal(fold_of(genes[::-1], 3, seed=1), folds[::-1])
     assert np.bincount(folds).min() > len(genes) / 6
     assert (fold_of(genes, 3, seed=2) != folds).any()
+
+
+def test_folds_are_the_same_on_every_machine():
+    folds = fold_of(["YAL001C", "YAL001C+YBL007C", "Q0045", "YBR160W"], 1000, seed=1)
+    assert (folds.tolist(), folds.dtype) == ([823, 42, 689, 187], np.int64)

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import pickle
 import re
@@ -12,16 +13,18 @@ from torchcell_assets.errors import TorchcellError
 from torchcell_assets.steps.representations import table
 from torchcell_assets.steps.trained import model_store
 from torchcell_assets.steps.trained.families import FAMILIES, alias_of, fit_cell
-from torchcell_assets_tests.steps.trained.synthetic import gene_names, one_hot_embedding, random_embedding, screen
+from torchcell_assets_tests.steps.trained.synthetic import gene_names, one_hot_embedding, random_embedding, rows
 from torchcell_assets_tests.steps.trained.test_families import SMALL
 
 NAMES = gene_names(300)
+CV = {"folds": SMALL.folds, "seed": 0}
+"""The cross-validation of `fit_cell`."""
 
 
 def store(path, family="elastic_net", embedding=None, aggregation="pert_sum"):
     embedding = embedding or random_embedding(NAMES, 6)
-    fitted = fit_cell(screen(250), embedding, family, SMALL, aggregation)
-    model = model_store.Model(fitted.pipeline, model_store.manifest_of(fitted, embedding, "1e3"))
+    fitted = fit_cell(rows(250), embedding, family, SMALL, aggregation)
+    model = model_store.Model(fitted.pipeline, model_store.manifest_of(fitted, embedding, "1e3", **CV))
     model_store.write(path, model)
     return fitted, embedding
 
@@ -59,17 +62,6 @@ def test_no_pickle_is_written(tmp_path):
                 pickle.loads(archive.read(name))
 
 
-def test_the_interval_holds_for_about_95_percent(tmp_path):
-    path = tmp_path / "model.skops"
-    embedding = one_hot_embedding(gene_names(60))
-    fitted = fit_cell(screen(1500, genes=60), embedding, "elastic_net", SMALL, "pert_sum")
-    model_store.write(path, model_store.Model(fitted.pipeline, model_store.manifest_of(fitted, embedding, "1e3")))
-    test = fitted.predictions.filter(pl.col("split").cast(pl.String) == "test")
-    found = model_store.predict(model_store.read(path), embedding, [genes.split("+") for genes in test["genes"]])
-    assert (found["low"] < found["predicted"]).all() and (found["predicted"] < found["high"]).all()
-    assert 0.88 < test["observed"].is_between(found["low"], found["high"]).mean() <= 1.0
-
-
 def test_genes_in_any_order_and_unknown_genes(tmp_path):
     path = tmp_path / "model.skops"
     _, embedding = store(path)
@@ -86,7 +78,7 @@ def test_an_alias_is_stored_with_the_features_it_reads(tmp_path):
     fitted, embedding = store(tmp_path / "pert.skops")
     alias = alias_of(fitted, "intact_sum")
     path = tmp_path / "intact.skops"
-    model_store.write(path, model_store.Model(alias.pipeline, model_store.manifest_of(alias, embedding, "1e3")))
+    model_store.write(path, model_store.Model(alias.pipeline, model_store.manifest_of(alias, embedding, "1e3", **CV)))
     model = model_store.read(path)
     assert (model.manifest["aggregation"], model.manifest["features"]) == ("intact_sum", "pert_sum")
     one, two = (
@@ -188,32 +180,82 @@ def test_a_truncated_file_is_refused(tmp_path):
         model_store.read(path)
 
 
-def residuals(counts: dict[int, int], spread: dict[int, float]) -> pl.DataFrame:
-    """Predictions of train whose residuals of each order are evenly spread between - and + that."""
-    parts = [
-        pl.DataFrame({"split": "train", "order": order, "observed": np.linspace(-spread[order], spread[order], count)})
-        for order, count in counts.items()
-    ]
-    other = pl.DataFrame({"split": ["test"], "order": [1], "observed": [1e6]})
-    return pl.concat([*parts, other], how="vertical_relaxed").with_columns(predicted=pl.lit(0.0))
+def test_a_gene_of_no_training_genotype_is_told_and_one_of_the_test_split_is_no_training_gene(tmp_path):
+    path = tmp_path / "model.skops"
+    fitted, embedding = store(path)
+    train = fitted.predictions.filter(pl.col("split").cast(pl.String) == "train")
+    known = {gene for genes in train["genes"] for gene in genes.split("+")}
+    others = {gene for genes in fitted.predictions["genes"] for gene in genes.split("+")} - known
+    seen, unseen = min(known), min(others)
+    model = model_store.read(path)
+    assert model.manifest["training_genes"] == sorted(known)
+    found = model_store.predict(model, embedding, [[unseen, seen], [seen], ["YZZ999W"]])
+    assert found["genes_unseen"].to_list() == [[unseen], [], ["YZZ999W"]]
+    assert found["genes_unknown"].to_list() == [[], [], ["YZZ999W"]]
 
 
-def test_the_interval_is_that_of_the_residuals_of_the_same_order():
-    quantiles = model_store.residual_quantiles(residuals({1: 401, 2: 401, 3: 39}, {1: 0.1, 2: 1.0, 3: 9.0}))
-    assert quantiles["1"] == pytest.approx([-0.095, 0.095])
-    assert quantiles["2"] == pytest.approx([-0.95, 0.95])
-    assert set(quantiles) == {"0", "1", "2"}  # 39 residuals are too few
-    assert set(model_store.residual_quantiles(residuals({1: 401, 3: 40}, {1: 0.1, 3: 9.0}))) == {"0", "1", "3"}
-    embedding = one_hot_embedding(NAMES)
-    fitted = fit_cell(screen(250), embedding, "elastic_net", SMALL, "pert_sum")
-    manifest = model_store.manifest_of(fitted, embedding, "1e3") | {"residual_quantiles": quantiles}
-    genotypes = [NAMES[:1], NAMES[:2], NAMES[:3]]
-    found = model_store.predict(model_store.Model(fitted.pipeline, manifest), embedding, genotypes)
-    for row, key in zip(found.iter_rows(named=True), ("1", "2", "0"), strict=True):
-        low, high = quantiles[key]
-        assert (row["low"] - row["predicted"], row["high"] - row["predicted"]) == pytest.approx((low, high))
+def test_a_file_whose_model_cannot_be_built_is_refused_with_one_sentence(tmp_path):
+    path = tmp_path / "model.skops"
+    store(path)
+
+    def empty(members):
+        manifest = json.loads(members.pop("manifest.json"))
+        members["schema.json"] = b"{}"
+        content = hashlib.sha256()
+        for name in sorted(members):
+            content.update(f"{name}\x00{len(members[name])}\x00".encode() + members[name])
+        members["manifest.json"] = json.dumps(manifest | {"content": content.hexdigest()}).encode()
+
+    rewritten(path, empty)
+    with pytest.raises(TorchcellError) as refused:
+        model_store.read(path)
+    assert str(refused.value).startswith(f"{path} is damaged or no model file of ours (")
+    assert str(refused.value).endswith("): train that cell again.")
 
 
-def test_the_residual_is_observed_minus_predicted():
-    table = residuals({1: 401}, {1: 0.1}).with_columns(predicted=pl.lit(-1.0))
-    assert model_store.residual_quantiles(table)["0"] == pytest.approx([0.905, 1.095])
+def test_a_prediction_says_of_which_genes_and_how_many_and_which_of_them_have_no_vector(tmp_path):
+    path = tmp_path / "model.skops"
+    _, embedding = store(path)
+    model = model_store.read(path)
+    found = model_store.predict(model, embedding, [[NAMES[1], NAMES[0], NAMES[1]], ["YZZ999W", NAMES[0], "YZY999W"]])
+    assert found["genes"].to_list() == [f"{NAMES[0]}+{NAMES[1]}", "+".join(sorted([NAMES[0], "YZY999W", "YZZ999W"]))]
+    assert (found["order"].to_list(), found.schema["order"]) == ([2, 3], pl.UInt8)
+    for none in ([], [[NAMES[0]], []]):
+        with pytest.raises(
+            TorchcellError, match="A genotype without a deleted gene is the wild type, whose fitness is 1"
+        ):
+            model_store.predict(model, embedding, none)
+
+
+def test_the_interval_is_that_of_the_class_of_the_genotype(tmp_path):
+    path = tmp_path / "model.skops"
+    _, embedding = store(path)
+    model = model_store.read(path)
+    seen = model.manifest["training_genes"][:2]
+    quantiles = {"all": [-9.0, 9.0], "seen, single": [-1.0, 2.0], "unseen, double or more": [-3.0, 4.0]}
+    told = replace(model, manifest=model.manifest | {"residual_quantiles": quantiles})
+    found = model_store.predict(told, embedding, [seen[:1], [seen[0], "YZZ999W"], seen])
+    ends = found.select(low=pl.col("low") - pl.col("predicted"), high=pl.col("high") - pl.col("predicted"))
+    assert ends.rows() == [pytest.approx(one) for one in ((-1.0, 2.0), (-3.0, 4.0), (-9.0, 9.0))]
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"format": None}, "was written in format 1 and format 2 is read, which knows the training genes: train that cell again"),
+        ({"format": 3}, "was written in format 3 and format 2 is read"),
+        ({"training_genes": ["YAL001C"]}, "training genes in .* were changed after it was written: train that cell again"),
+    ],
+)  # fmt: skip
+def test_a_manifest_of_another_format_is_refused(tmp_path, said, words):
+    path = tmp_path / "model.skops"
+    store(path)
+
+    def change(members):
+        manifest = json.loads(members["manifest.json"]) | said
+        members["manifest.json"] = json.dumps({k: v for k, v in manifest.items() if v is not None}).encode()
+
+    rewritten(path, change)
+    for reader in (model_store.read, model_store.read_manifest):
+        with pytest.raises(model_store.ModelFileError, match=words):
+            reader(path)

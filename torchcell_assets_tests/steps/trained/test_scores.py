@@ -5,147 +5,264 @@ from scipy.stats import pearsonr, spearmanr
 
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.schema.records import Score
-from torchcell_assets.steps.trained.baselines import fit_baselines
+from torchcell_assets.steps.trained import resampling
+from torchcell_assets.steps.trained.baselines import BASELINES, fit_baselines
+from torchcell_assets.steps.trained.ceilings import Ceiling
 from torchcell_assets.steps.trained.families import fit_aggregations
 from torchcell_assets.steps.trained.scores import (
     METRICS,
     ScoreboardMismatch,
-    ceiling,
+    Yardsticks,
+    best_baseline,
     observations_hash,
     score,
-    scoreboard,
 )
-from torchcell_assets_tests.steps.trained.synthetic import gene_names, random_embedding, screen
+from torchcell_assets_tests.steps.trained.synthetic import rows
 from torchcell_assets_tests.steps.trained.test_baselines import singles_of
-from torchcell_assets_tests.steps.trained.test_families import SMALL
+from torchcell_assets_tests.steps.trained.test_families import SMALL, described
+
+DRAWS = 60
 
 
 @pytest.fixture(scope="module")
-def subset() -> pl.DataFrame:
-    return screen(400)
+def predictions() -> pl.DataFrame:
+    """Baselines and one cell with its controls, on 700 genotypes and a test set of more than 100."""
+    subset = rows(700, more=900)
+    made = fit_baselines(subset, singles_of(subset)).predictions
+    fitted = fit_aggregations(subset, described(), "elastic_net", SMALL)
+    cell = pl.concat([part for f in fitted for part in (f.predictions, f.controls)])
+    kind = pl.when("permuted").then(pl.lit("permuted")).otherwise(pl.lit("model"))
+    return pl.concat([
+        made.with_columns(kind=pl.lit("baseline"), representation=pl.lit("none")),
+        cell.with_columns(kind=kind, representation=pl.lit("codon_frequency")),
+    ])  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def baselines(subset) -> pl.DataFrame:
-    return fit_baselines(subset, singles_of(subset)).predictions
+def queries(predictions) -> pl.DataFrame:
+    """Eight query strains over the doubles and triples."""
+    test = predictions.filter(pl.col("split") == "test").unique("genotype", maintain_order=True)
+    number = pl.when(pl.col("order") > 1).then(pl.format("q{}", pl.col("genes").hash(1) % 8))
+    return test.select("genotype", query=number)
 
 
 @pytest.fixture(scope="module")
-def cell(subset) -> pl.DataFrame:
-    fitted = fit_aggregations(subset, random_embedding(gene_names(300), 6), "elastic_net", SMALL)
-    return pl.concat([f.predictions for f in fitted])
+def scores(predictions, queries) -> pl.DataFrame:
+    limits = {0: Ceiling(0.8, 0.9, 1.0), 1: Ceiling(None, None, 0.5)}
+    found = score(predictions, "1e3", Yardsticks(queries, limits), draws=DRAWS)
+    return Score.validate(found).with_columns(pl.col("split", "metric", "kind").cast(pl.String))
 
 
-def test_every_score_recomputes_from_the_stored_predictions(subset, cell, baselines):
-    both = pl.concat([cell, baselines])
-    scores = score(both, "1e3", "random_6", ceiling(subset))
-    Score.validate(scores)
-    assert scores.height == (4 + 5) * 3 * 4 * len(METRICS)
+def of(predictions: pl.DataFrame, row: dict) -> pl.DataFrame:
+    """The predictions behind a row of the board."""
+    return predictions.filter(
+        pl.col("training_sample") == 0, pl.col("split") == row["split"], (pl.col("order") == row["order"]) | (row["order"] == 0),
+        *(pl.col(name) == row[name] for name in ("kind", "model", "representation", "aggregation")),
+    )  # fmt: skip
+
+
+def test_every_score_recomputes_from_the_stored_predictions(predictions, scores):
+    # four splits; permuted vectors are not cross-validated; orders 0 to 3
+    assert scores.height == ((4 + len(BASELINES)) * 4 + 4 * 3) * 4 * len(METRICS)
     for row in scores.iter_rows(named=True):
-        part = both.filter(
-            (pl.col("model") == row["model"])
-            & (pl.col("aggregation") == row["aggregation"])
-            & (pl.col("split").cast(pl.String) == row["split"])
-            & ((pl.col("order") == row["order"]) | (row["order"] == 0))
-        )
+        part = of(predictions, row)
         x, y = part["predicted"].to_numpy(), part["observed"].to_numpy()
         if row["metric"] == "rmse":
             assert row["value"] == pytest.approx(np.sqrt(np.mean((x - y) ** 2)))
         elif np.ptp(x) < 1e-12:
-            assert (row["value"], row["low"], row["high"]) == (None, None, None)  # not NaN
+            assert {row[name] for name in ("value", "low", "high", "minus_best", "minus_additive")} == {None}  # not NaN
         else:
             measure = spearmanr if row["metric"] == "spearman" else pearsonr
             assert row["value"] == pytest.approx(measure(x, y)[0])
         assert (row["genotypes"], row["scored_on"]) == (len(x), observations_hash(part))
 
 
-def test_intervals_are_those_of_resampling_genotypes_one_by_one(cell):
-    part = cell.filter((pl.col("aggregation") == "pert_sum") & (pl.col("split").cast(pl.String) == "train"))
-    scores = score(part, "1e3", "x", {}, draws=2000).filter(order=0)
-    x, y = part["predicted"].to_numpy(), part["observed"].to_numpy()
-    random = np.random.default_rng(5)
-    rows = [random.integers(len(x), size=len(x)) for _ in range(800)]
-    for metric, measure in METRICS.items():
-        low, high = np.percentile([measure(x[i], y[i]) for i in rows], [2.5, 97.5])
-        found = scores.filter(pl.col("metric").cast(pl.String) == metric).row(0, named=True)
-        width = high - low
-        assert found["low"] == pytest.approx(low, abs=0.12 * width)
-        assert found["high"] == pytest.approx(high, abs=0.12 * width)
-        assert found["low"] <= found["value"] <= found["high"]
+def test_differences_are_those_to_the_best_baseline_of_cross_validation_and_to_the_additive_ridge(predictions, scores):
+    cv = scores.filter(split="train", metric="rmse", order=0, kind="baseline").sort("value")
+    best = cv["model"][0]
+    assert set(scores["best_baseline"]) == {best} != {"mean"}
+    place = ["split", "metric", "order"]
+    for column, name in (("minus_best", best), ("minus_additive", "additive_ridge")):
+        reference = scores.filter(kind="baseline", model=name).select(*place, reference="value")
+        both = scores.join(reference, on=place)
+        expected = both.select(pl.col("value") - pl.col("reference")).to_series()
+        assert both[column].null_count() == expected.null_count() < both.height / 2
+        np.testing.assert_allclose(both[column].drop_nulls(), expected.drop_nulls(), atol=1e-12)
+        own = scores.filter(kind="baseline", model=name, split="test").drop_nulls(f"{column}_low")
+        assert (
+            own.height and not own.select(f"{column}_low", f"{column}_high").to_numpy().any()
+        )  # it is itself in every draw
 
 
-def test_ties_get_middle_ranks_in_every_draw():
-    from torchcell_assets.steps.trained.scores import _ranks
+def test_the_interval_of_a_difference_is_paired(predictions, scores):
+    """Resampled one by one with the draws of the module: both models see the same genotypes."""
+    row = scores.filter(split="test", metric="spearman", order=0, aggregation="pert_mean", kind="model").row(
+        0, named=True
+    )
+    model, additive = (
+        of(predictions, {**row, **which}).sort("genotype")
+        for which in (
+            {},
+            {"kind": "baseline", "model": "additive_ridge", "representation": "none", "aggregation": "none"},
+        )
+    )
+    y, random = model["observed"].to_numpy(), np.random.default_rng(0)
+    draws = [random.integers(len(y), size=len(y)) for _ in range(DRAWS)]
+    one, other = (
+        np.array([spearmanr(m["predicted"].to_numpy()[i], y[i])[0] for i in draws]) for m in (model, additive)
+    )
+    assert (row["low"], row["high"]) == pytest.approx(np.percentile(one, resampling.INTERVAL))
+    found = (row["minus_additive_low"], row["minus_additive_high"])
+    assert found == pytest.approx(np.percentile(one - other, resampling.INTERVAL))
 
-    values, times = np.array([0.2, 0.1, 0.2, 0.5]), np.array([[1.0, 2.0, 0.0, 1.0], [1.0, 1.0, 1.0, 1.0]])
-    # the first draw holds 0.1, 0.1, 0.2, 0.5: ranks 1.5, 1.5, 3, 4, centred by 2.5
-    np.testing.assert_allclose(_ranks(values, times)[0, [1, 0, 3]], [-1.0, 0.5, 1.5])
-    np.testing.assert_allclose(_ranks(values, times)[1], [0.0, -1.5, 0.0, 1.5])
+
+def test_the_second_interval_draws_query_strains_and_genotypes_without_one(predictions, scores, queries):
+    row = scores.filter(split="test", metric="pearson", order=0, aggregation="pert_sum", kind="model").row(
+        0, named=True
+    )
+    part = of(predictions, row).sort("genotype").join(queries, on="genotype", how="left", maintain_order="left")
+    names = [f"query {q}" if q else g for g, q in part.select("genotype", "query").iter_rows()]
+    units = np.unique(names, return_inverse=True)[1]
+    assert len(set(units)) == 8 + (part["order"] == 1).sum()
+    x, y = part["predicted"].to_numpy()[None], part["observed"].to_numpy()
+    expected = resampling.interval(resampling.resampled(x, y, units, draws=DRAWS)["pearson"][0])
+    assert (row["low_queries"], row["high_queries"]) == pytest.approx(expected)
+    # singles have no query strain, and the small test split none that is known here
+    assert scores.filter(order=1)["low_queries"].null_count() == scores.filter(order=1).height
+    assert scores.filter(split="test_of_size")["low_queries"].null_count() == scores.filter(split="test_of_size").height
+    assert scores.filter(split="test", order=0, metric="rmse")["minus_best_low_queries"].null_count() == 0
 
 
-def test_scores_are_the_same_every_time_and_in_any_row_order(cell):
-    one = score(cell, "1e3", "x", {})
-    two = score(cell.sample(fraction=1.0, shuffle=True, seed=1), "1e3", "x", {})
+def test_few_genotypes_or_few_query_strains_have_no_interval(predictions, queries):
+    test = predictions.filter((pl.col("split") == "test") & (pl.col("training_sample") == 0))
+    train = predictions.filter((pl.col("split") == "train") & (pl.col("training_sample") == 0))
+    names = test["genotype"].unique().sort()
+
+    def lows(count: int, strains: int) -> tuple[int, int]:
+        few = pl.concat([train, test.filter(pl.col("genotype").is_in(names.head(count).implode()))])
+        merged = queries.with_columns(query=pl.format("q{}", pl.int_range(pl.len()) % strains))
+        found = score(few, "1e3", Yardsticks(merged), draws=5).filter(
+            (pl.col("order") == 0) & (pl.col("metric") == "rmse") & (pl.col("split") == "test")
+        )
+        return found["low"].count(), found["low_queries"].count()
+
+    everything = len(BASELINES) + 8
+    assert lows(99, 8) == (0, 0)
+    assert lows(100, 8) == (everything, everything)
+    assert lows(100, 5) == (everything, everything)
+    assert lows(100, 4) == (everything, 0)
+
+
+def test_nothing_that_was_fitted_or_chosen_by_has_an_interval(scores):
+    assert set(scores.filter(pl.col("low").is_not_null())["split"]) == {
+        "test"
+    }  # the small one has fewer than 100 genotypes
+    assert scores.filter(split="test_of_size", order=0)["genotypes"][0] < 100
+
+
+def test_the_spread_is_the_jackknife_over_the_smaller_training_samples(predictions, scores):
+    row = scores.filter(split="test", metric="pearson", order=2, aggregation="pert_mean", kind="model").row(
+        0, named=True
+    )
+    samples = predictions.filter(
+        pl.col("training_sample") > 0, pl.col("aggregation") == "pert_mean", pl.col("order") == 2
+    )
+    values = [pearsonr(s["predicted"], s["observed"])[0] for s in samples.partition_by("training_sample")]
+    assert len(values) == 5
+    assert row["spread"] == pytest.approx(np.sqrt(4 / 5 * sum((v - np.mean(values)) ** 2 for v in values)))
+    other = scores.filter((pl.col("kind") != "model") | (pl.col("split") != "test"))
+    assert other["spread"].null_count() == other.height
+
+
+def test_the_spread_of_a_mean_is_its_standard_error():
+    """A model that predicts the mean of train, off by the standard error of a mean: what the jackknife has to find."""
+    from torchcell_assets.steps.trained.scores import _spread
+
+    random, found = np.random.default_rng(0), []
+    for _ in range(200):
+        values = random.normal(size=500)
+        means = [np.delete(values, np.s_[100 * k : 100 * k + 100]).mean() for k in range(5)]
+        table = pl.DataFrame({
+            "kind": "model", "model": "m", "representation": "r", "aggregation": "a", "order": 1,
+            "training_sample": range(1, 6), "predicted": means, "observed": -10.0,
+        })  # fmt: skip
+        found.append(_spread(table, 0)["model", "m", "r", "a", "rmse"])
+    assert np.sqrt(np.mean(np.square(found))) == pytest.approx(1 / np.sqrt(500), rel=0.1)
+
+
+def test_the_band_of_noise_stands_at_pearson_on_the_test_set_alone(scores):
+    there = scores.filter(pl.col("ceiling_low").is_not_null())
+    assert set(there.select("split", "metric", "order").unique().iter_rows()) == {("test", "pearson", 0)}
+    assert set(there.select("ceiling_low", "ceiling_high").unique().iter_rows()) == {(0.8, 0.9)}
+
+
+def test_scores_are_the_same_every_time_and_in_any_row_order(predictions, queries):
     keys = list(Score.primary_key())
-    assert one.sort(keys).equals(two.sort(keys)) or np.allclose(
-        one.sort(keys)["low"].drop_nulls(), two.sort(keys)["low"].drop_nulls()
+    one, two = (
+        score(table, "1e3", Yardsticks(queries), draws=20).sort(keys)
+        for table in (predictions, predictions.sample(fraction=1.0, shuffle=True, seed=1))
     )
+    for name in one.columns:
+        if one[name].dtype.is_float():
+            np.testing.assert_allclose(one[name].to_numpy(), two[name].to_numpy(), atol=1e-12)
+        else:
+            assert one[name].equals(two[name])
 
 
-@pytest.mark.parametrize("noise", [0.03, 0.08])
-def test_the_pearson_ceiling_is_what_a_perfect_model_reaches(noise):
-    measured, truth = screen(3000, noise=noise, seed=8), screen(3000, noise=0.0, seed=8)
-    limit = ceiling(measured)["train", 0]
-    train = (measured["split"] == "train").to_numpy()
-    x, y = truth["value"].to_numpy()[train], measured["value"].to_numpy()[train]
-    assert limit.pearson == pytest.approx(pearsonr(x, y)[0], abs=0.01)
-    assert limit.rmse == pytest.approx(noise, rel=0.05)
-    assert spearmanr(x, y)[0] - 0.02 < limit.spearman < spearmanr(x, y)[0] + 0.12
-    assert limit.fraction == 1.0
-
-
-def test_without_standard_errors_there_is_no_ceiling_and_some_are_counted(subset):
-    bare = subset.with_columns(standard_error=pl.lit(None, dtype=pl.Float64))
-    limit = ceiling(bare)["test", 0]
-    assert (limit.pearson, limit.spearman, limit.rmse, limit.fraction) == (None, None, None, 0.0)
-    half = subset.with_columns(standard_error=pl.when(pl.col("rank") % 2 == 0).then("standard_error"))
-    assert ceiling(half)["train", 0].fraction == pytest.approx(0.5, abs=0.1)
-
-
-def test_the_board_refuses_scores_of_other_genotypes_and_names_both(subset, cell, baselines):
-    limits = ceiling(subset)
-    reference = score(baselines, "1e3", "none", limits)
-    assert scoreboard([reference, score(cell, "1e3", "random_6", limits)]).height
-    fewer = cell.filter(pl.col("genotype") != cell.filter(pl.col("split").cast(pl.String) == "test")["genotype"][0])
-    with pytest.raises(
-        ScoreboardMismatch, match=r"elastic_net on random_6 \(size 1e3, test\).*baseline additive_log_ridge"
-    ):
-        scoreboard([reference, score(fewer, "1e3", "random_6", limits)])
-    with pytest.raises(ScoreboardMismatch, match="train the baselines of that size first"):
-        scoreboard([reference, score(cell, "1e4", "random_6", limits)])
-    with pytest.raises(TorchcellError, match="no scores yet"):
-        scoreboard([])
-
-
-def test_the_board_refuses_scores_of_other_observed_values_of_the_same_genotypes(subset, cell, baselines):
-    """As where records were pooled anew between two trainings: the genotypes are the same, their fitness is not."""
-    limits = ceiling(subset)
-    reference = score(baselines, "1e3", "none", limits)
-    moved = cell.with_columns(
-        observed=pl.when(pl.col("genotype") == cell["genotype"][0]).then(0.123).otherwise("observed")
+def test_another_measurement_is_scored_on_the_genotypes_that_it_has(predictions, queries):
+    test = predictions.filter((pl.col("split") == "test") & (pl.col("model") == "mean"))
+    again = test.head(120).select(
+        who=pl.lit("Doe 2020"),
+        genotype="genotype",
+        order="order",
+        observed="observed",
+        repeated=pl.col("observed") * 2 + 0.1,
     )
-    split = cell["split"].cast(pl.String)[0]
-    words = rf"elastic_net on random_6 \(size 1e3, {split}\) was scored on other genotypes or other observed values \("
-    with pytest.raises(
-        ScoreboardMismatch, match=words + r"\w{16}\) than its baseline additive_log_ridge \(\w{16}\): train"
-    ):
-        scoreboard([reference, score(moved, "1e3", "random_6", limits)])
-    # the board of two that agree: baselines are held against each other too
-    odd = baselines.with_columns(
-        observed=pl.when(pl.col("model") == "mean").then(pl.col("observed") + 1).otherwise("observed")
+    found = score(predictions, "1e3", Yardsticks(queries, {}, again), draws=20).with_columns(
+        pl.col("kind", "metric").cast(pl.String)
     )
-    with pytest.raises(ScoreboardMismatch, match=r"mean on none"):
-        scoreboard([score(odd, "1e3", "none", limits)])
+    rows_of_it = found.filter(kind="repeat")
+    assert set(rows_of_it["metric"]) == {"spearman", "pearson"} and set(rows_of_it["model"]) == {"Doe 2020"}
+    whole = rows_of_it.filter(order=0)
+    assert whole["value"].to_list() == pytest.approx([1.0, 1.0]) and whole["genotypes"].to_list() == [120, 120]
+    assert whole["low"].to_list() == pytest.approx([1.0, 1.0])
+    assert rows_of_it.filter(pl.col("order") > 0)["low"].null_count() == rows_of_it.filter(pl.col("order") > 0).height
+
+
+def test_the_board_refuses_other_genotypes_and_other_observed_values_and_names_both(predictions, queries):
+    by = Yardsticks(queries)
+    cell, first = pl.col("kind") == "model", predictions["genotype"][0]
+    split = predictions["split"].cast(pl.String)[0]
+    words = (
+        rf"elastic_net on codon_frequency \(size 1e3, {split}\) was scored on other genotypes or other observed values "
+    )
+    words += r"\(\w{16}\) than its baseline additive_log_ridge \(\w{16}\): train"
+    with pytest.raises(ScoreboardMismatch, match=words):
+        score(predictions.filter(~cell | (pl.col("genotype") != first)), "1e3", by)
+    moved = pl.when(cell & (pl.col("genotype") == first)).then(0.123).otherwise("observed")
+    with pytest.raises(ScoreboardMismatch, match=words):
+        score(predictions.with_columns(observed=moved), "1e3", by)
+    odd = pl.when(pl.col("model") == "mean").then(pl.col("observed") + 1).otherwise("observed")
+    with pytest.raises(ScoreboardMismatch, match=r"^mean \(size 1e3"):
+        score(predictions.with_columns(observed=odd), "1e3", by)
+    with pytest.raises(ScoreboardMismatch, match=r"elastic_net on codon_frequency \(size 1e3\) has no baselines"):
+        score(predictions.filter(pl.col("kind") != "baseline"), "1e3", by)
+    with pytest.raises(TorchcellError):
+        best_baseline(predictions.clear(), "1e3")
+
+
+def test_the_best_baseline_is_chosen_without_the_test_genotypes(predictions):
+    whole = predictions.filter(pl.col("training_sample") == 0).with_columns(pl.col("split").cast(pl.String))
+    best = best_baseline(whole, "1e3")
+    spoilt = pl.when(pl.col("split") != "train").then(pl.lit(9.0)).otherwise("predicted")
+    assert (
+        best_baseline(
+            whole.with_columns(predicted=pl.when(pl.col("model") == best).then(spoilt).otherwise("predicted")), ""
+        )
+        == best
+    )
+    perfect = pl.when(pl.col("model") == "mean").then("observed").otherwise("predicted")
+    assert best_baseline(whole.with_columns(predicted=perfect), "1e3") == "mean"
 
 
 def test_the_hash_of_observations_sees_each_pair_and_not_the_order_of_rows():
@@ -160,79 +277,3 @@ def test_the_hash_of_observations_sees_each_pair_and_not_the_order_of_rows():
     assert observations_hash(rows.with_columns(genotype=pl.Series(["a", "b", "ac"]))) != same
     assert observations_hash(rows[:2]) != same
     assert len(same) == 16 and observations_hash(rows.clear()) != same
-
-
-def test_intervals_of_one_split_use_the_same_draws_for_all_models_and_stop_below_ten_genotypes(cell):
-    part = cell.filter(pl.col("split").cast(pl.String) == "test").filter(aggregation="pert_sum")
-    twin = part.with_columns(model=pl.lit("twin"))
-    scores = score(pl.concat([part, twin]), "1e3", "x", {}, draws=50).sort("metric", "order", "model")
-    one, two = (scores.filter(model=name).drop("model") for name in ("elastic_net", "twin"))
-    assert one.equals(two)
-    few = score(part.head(9), "1e3", "x", {}, draws=50).filter(order=0)
-    assert few["low"].null_count() == few["high"].null_count() == 3 and few["value"].null_count() == 0
-    enough = score(part.head(10), "1e3", "x", {}, draws=50).filter(order=0)
-    assert enough["low"].null_count() == 0
-
-
-def test_intervals_do_not_depend_on_how_many_draws_are_held_at_once(cell, monkeypatch):
-    from torchcell_assets.steps.trained import scores as module
-
-    part = cell.filter((pl.col("aggregation") == "pert_sum") & (pl.col("split").cast(pl.String) == "test"))
-    whole = score(part, "1e3", "x", {}, draws=60)
-    monkeypatch.setattr(module, "_AT_ONCE", 7 * part.height)
-    assert score(part, "1e3", "x", {}, draws=60).equals(whole)
-
-
-def test_a_score_carries_the_ceiling_of_its_own_split_order_and_metric(subset, cell):
-    limits = ceiling(subset)
-    part = cell.filter(aggregation="pert_mean")
-    scores = score(part, "1e3", "x", limits, draws=5).with_columns(pl.col("split", "metric").cast(pl.String))
-    for row in scores.iter_rows(named=True):
-        assert row["ceiling"] == getattr(limits[row["split"], row["order"]], row["metric"])
-    assert score(part, "1e3", "x", {}, draws=5)["ceiling"].null_count() == scores.height
-
-
-def test_the_ceilings_are_those_of_the_formula_for_each_order_by_itself(subset):
-    limits = ceiling(subset)
-    for (split, order), limit in limits.items():
-        rows = subset.filter((pl.col("split").cast(pl.String) == split) & ((pl.col("order") == order) | (order == 0)))
-        y, se = rows["value"].to_numpy(), rows["standard_error"].to_numpy()
-        assert limit.pearson == pytest.approx(np.sqrt(1 - np.mean(se**2) / np.var(y, ddof=1)), abs=1e-12)
-        assert limit.rmse == pytest.approx(np.sqrt(np.mean(se**2)), abs=1e-12)
-    assert set(limits) == {(split, order) for split in ("train", "validation", "test") for order in (0, 1, 2, 3)}
-
-
-def test_noise_beyond_the_spread_has_a_ceiling_of_zero_and_three_points_are_the_fewest():
-    def limit(values, errors):
-        rows = {"split": ["test"] * len(values), "order": [1] * len(values), "value": values, "standard_error": errors}
-        return ceiling(pl.DataFrame(rows))["test", 0]
-
-    assert limit([1.0, 1.1, 0.9], [5.0, 5.0, 5.0]).pearson == 0.0
-    assert limit([1.0, 1.1], [0.1, 0.1]).pearson is None
-    assert limit([1.0, 1.1, 0.9], [0.01, 0.01, 0.01]).pearson is not None
-    assert limit([1.0, 1.0, 1.0], [0.01, 0.01, 0.01]).pearson is None  # nothing to be told apart
-    assert limit([1.0, 1.1, 0.9, 7.0], [0.01, 0.01, 0.01, None]).fraction == 0.75
-    assert limit([1.0, 1.1, 0.9, 7.0], [0.01, 0.01, 0.01, None]).rmse == pytest.approx(0.01)
-
-
-def test_the_spearman_ceiling_tells_two_clusters_from_their_noise():
-    """Half of the genotypes at 0, half at 1, measured with an SE that never confuses them: nothing within a cluster is real.
-
-    A perfect model knows the cluster and nothing else: Spearman is 3/4 if it orders the genotypes of a cluster at random and
-    sqrt(3/4) if it predicts one number for them, whatever the size of the noise.
-    """
-    random = np.random.default_rng(3)
-    truth = np.repeat([0.0, 1.0], 1000)
-    for noise in (0.02, 0.08):
-        rows = {"split": ["test"] * 2000, "order": [1] * 2000, "value": truth + random.normal(0, noise, 2000)}
-        limit = ceiling(pl.DataFrame({**rows, "standard_error": [noise] * 2000}))["test", 0]
-        assert 0.75 < limit.spearman < 0.83
-
-
-def test_the_spearman_ceiling_survives_a_point_far_from_all_others():
-    """Its likelihood is 0 at every point of the grid but the nearest, which is at most half a step away."""
-    random = np.random.default_rng(4)
-    values = np.append(random.normal(1.0, 0.1, 300), 40.0)
-    rows = {"split": ["test"] * 301, "order": [1] * 301, "value": values, "standard_error": [1e-3] * 301}
-    limit = ceiling(pl.DataFrame(rows))["test", 0]
-    assert limit.spearman is not None and 0.0 < limit.spearman <= 1.0
