@@ -1,6 +1,6 @@
 """Records of the double and triple mutants of the SGA test screens: fitness and interaction.
 
-Belongs here: the pipeline's two tables, the standards of the queries, which screen is none. Does not: single mutants (singles.py).
+Belongs here: the pipeline's two tables, the standards of the queries, which screen is none. Does not: singles (singles.py).
 """
 
 from collections import defaultdict

@@ -15,29 +15,29 @@ SYSTEMATIC = re.compile(r"Y[A-P][LR]\d{3}[WC](-[A-Z])?|Q\d{4}")
 _FOLDER = "transposonmapper/data_files/"
 _COMPLEMENT = str.maketrans("ACGT", "TGCA")
 _CODONS = {
-    **dict.fromkeys("TTT TTC".split(), "F"),
-    **dict.fromkeys("TTA TTG CTT CTC CTA CTG".split(), "L"),
-    **dict.fromkeys("ATT ATC ATA".split(), "I"),
+    **dict.fromkeys(["TTT", "TTC"], "F"),
+    **dict.fromkeys(["TTA", "TTG", "CTT", "CTC", "CTA", "CTG"], "L"),
+    **dict.fromkeys(["ATT", "ATC", "ATA"], "I"),
     "ATG": "M",
-    **dict.fromkeys("GTT GTC GTA GTG".split(), "V"),
-    **dict.fromkeys("TCT TCC TCA TCG AGT AGC".split(), "S"),
-    **dict.fromkeys("CCT CCC CCA CCG".split(), "P"),
-    **dict.fromkeys("ACT ACC ACA ACG".split(), "T"),
-    **dict.fromkeys("GCT GCC GCA GCG".split(), "A"),
-    **dict.fromkeys("TAT TAC".split(), "Y"),
-    **dict.fromkeys("CAT CAC".split(), "H"),
-    **dict.fromkeys("CAA CAG".split(), "Q"),
-    **dict.fromkeys("AAT AAC".split(), "N"),
-    **dict.fromkeys("AAA AAG".split(), "K"),
-    **dict.fromkeys("GAT GAC".split(), "D"),
-    **dict.fromkeys("GAA GAG".split(), "E"),
-    **dict.fromkeys("TGT TGC".split(), "C"),
+    **dict.fromkeys(["GTT", "GTC", "GTA", "GTG"], "V"),
+    **dict.fromkeys(["TCT", "TCC", "TCA", "TCG", "AGT", "AGC"], "S"),
+    **dict.fromkeys(["CCT", "CCC", "CCA", "CCG"], "P"),
+    **dict.fromkeys(["ACT", "ACC", "ACA", "ACG"], "T"),
+    **dict.fromkeys(["GCT", "GCC", "GCA", "GCG"], "A"),
+    **dict.fromkeys(["TAT", "TAC"], "Y"),
+    **dict.fromkeys(["CAT", "CAC"], "H"),
+    **dict.fromkeys(["CAA", "CAG"], "Q"),
+    **dict.fromkeys(["AAT", "AAC"], "N"),
+    **dict.fromkeys(["AAA", "AAG"], "K"),
+    **dict.fromkeys(["GAT", "GAC"], "D"),
+    **dict.fromkeys(["GAA", "GAG"], "E"),
+    **dict.fromkeys(["TGT", "TGC"], "C"),
     "TGG": "W",
-    **dict.fromkeys("CGT CGC CGA CGG AGA AGG".split(), "R"),
-    **dict.fromkeys("GGT GGC GGA GGG".split(), "G"),
-    **dict.fromkeys("TAA TAG TGA".split(), "*"),
+    **dict.fromkeys(["CGT", "CGC", "CGA", "CGG", "AGA", "AGG"], "R"),
+    **dict.fromkeys(["GGT", "GGC", "GGA", "GGG"], "G"),
+    **dict.fromkeys(["TAA", "TAG", "TGA"], "*"),
 }
-_MITOCHONDRIAL = _CODONS | {"ATA": "M", "TGA": "W"} | dict.fromkeys("CTT CTC CTA CTG".split(), "T")
+_MITOCHONDRIAL = _CODONS | {"ATA": "M", "TGA": "W"} | dict.fromkeys(["CTT", "CTC", "CTA", "CTG"], "T")
 """NCBI translation tables 1 and 3."""
 
 

@@ -1,4 +1,4 @@
-"""The published files as rows of text and numbers: the mirror's by their path there, the others out of the packages that ship them.
+"""The published files as rows of text and numbers: the mirror's by their path there, others out of the packages that ship them.
 
 Belongs here: where a file is and how its cells are read. Does not: what a cell means (singles.py, crosses.py, genes.py).
 """

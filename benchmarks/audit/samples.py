@@ -15,6 +15,8 @@ TEMPERATURES = (26.0, 30.0)
 AT = ("SGA plate", "colony size", "wild type")
 EVIDENCE = ("measured", "derived")
 """The first counts, at one temperature."""
+CONTRADICTORY = 0.001
+"""Rows of a smaller p-value of Cochran's Q are as if they were not there."""
 
 
 def digest(genes: str) -> str:
@@ -36,7 +38,8 @@ def all_of(merged: Mapping[Key, Record], without: frozenset[str] = frozenset()) 
     found = defaultdict(dict)
     for (genotype, temperature, *at, evidence), row in merged.items():
         eligible = row["haploid"] and row["deletions_only"] and tuple(at) == AT and temperature in TEMPERATURES
-        if eligible and evidence in EVIDENCE and not without & set(row["genes"].split("+")):
+        agree = row["consistency"] is None or row["consistency"] >= CONTRADICTORY
+        if eligible and agree and evidence in EVIDENCE and not without & set(row["genes"].split("+")):
             preference = TEMPERATURES.index(temperature), EVIDENCE.index(evidence)
             found[genotype][preference] = row | {"temperature": temperature, "evidence": evidence}
     chosen = {genotype: rows[min(rows)] for genotype, rows in found.items()}
@@ -45,3 +48,12 @@ def all_of(merged: Mapping[Key, Record], without: frozenset[str] = frozenset()) 
         genotype: chosen[genotype] | {"rank": rank, "split": split(chosen[genotype]["genes"])}
         for rank, genotype in enumerate(ranked)
     }
+
+
+def singles(of_all: Mapping[str, Record]) -> dict[str, float]:
+    """Gene -> its single mutant, the mean of two strains, of all that are neither for validation nor for the test."""
+    values = defaultdict(list)
+    for row in of_all.values():
+        if row["order"] == 1 and row["split"] == "train":
+            values[row["genes"]].append(row["value"])
+    return {gene: sum(found) / len(found) for gene, found in values.items()}

@@ -1,7 +1,7 @@
 """Records of single mutants, one publication after the other, as dictionaries with the columns that are stored.
 
-Belongs here: Costanzo 2016, Baryshnikova 2010, Breslow 2008, Deutschbauer 2005, the deletion project. Does not: crosses (crosses.py),
-free text (medium, published names, markers), which no number depends on.
+Belongs here: Costanzo 2016, Baryshnikova 2010, Breslow 2008, Deutschbauer 2005, the deletion project. Does not: crosses
+(crosses.py), free text (medium, published names, markers), which no number depends on.
 """
 
 import re
@@ -14,7 +14,13 @@ from .printed import cassettes, number, sheet
 Record = dict[str, object]
 
 _STRAIN = re.compile(r"(?P<gene>[^_]+)_(?P<code>[A-Za-z]+)(?P<number>\d*)")
-_KINDS = {"dma": "deletion", "sn": "deletion", "damp": "damp", "tsa": "temperature_sensitive", "tsq": "temperature_sensitive"}
+_KINDS = {
+    "dma": "deletion",
+    "sn": "deletion",
+    "damp": "damp",
+    "tsa": "temperature_sensitive",
+    "tsq": "temperature_sensitive",
+}
 TORONTO = "Boone and Andrews, Toronto"
 
 
@@ -95,7 +101,10 @@ def baryshnikova() -> list[Record]:
             blank(dataset, row, "SMF", [(gene, kind, allele, "haploid", None)])
             | {"strain": f"{strain} (row {row})" if twice[strain] > 1 else strain, "value": number(value)}
             | {"uncertainty": number(error), "uncertainty_type": "bootstrap_se"}
-            | {"screen": f"{dataset}:{'26C' if 'tsq' in code else '30C'}", "temperature": 26.0 if "tsq" in code else 30.0}
+            | {
+                "screen": f"{dataset}:{'26C' if 'tsq' in code else '30C'}",
+                "temperature": 26.0 if "tsq" in code else 30.0,
+            }
             | {"samples": 80 if deletion else None, "sample_unit": "screen" if deletion else None}
         )
     alike = {"temperature_source": "stated", "reference": "wild type", "laboratory": TORONTO}
@@ -149,7 +158,7 @@ def deutschbauer() -> list[Record]:
             if (value := number(cells[column])) is not None:
                 records.append(
                     blank(dataset, row, column, [(orf, "deletion", "delta", zygosity, None)])
-                    | {"strain": orf, "value": value, "medium_class": medium, "samples": len(single)}
+                    | {"strain": cells["orf"].strip(), "value": value, "medium_class": medium, "samples": len(single)}
                     | {"replicates": single, "assay": "barcode competition"}
                     | {"sample_unit": "culture", "uncertainty": None, "uncertainty_type": "none"}
                 )
@@ -162,7 +171,12 @@ def deutschbauer_viability() -> list[Record]:
     for row, orf, cells in _deutschbauer():
         if cells["essential"] in ("YES", "NO"):
             record = blank(dataset, row, "essential", [(orf, "deletion", "delta", "homozygous", None)])
-            told = {"strain": orf, "viable": cells["essential"] == "NO", "assay": "viability", "medium_class": "YPD liquid"}
+            told = {
+                "strain": cells["orf"].strip(),
+                "viable": cells["essential"] == "NO",
+                "assay": "viability",
+                "medium_class": "YPD liquid",
+            }
             records.append(record | told | _STANFORD)
     return with_genotypes(records)
 
