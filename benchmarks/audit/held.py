@@ -72,10 +72,10 @@ def representations(root: Path) -> Iterator[Line]:
         again = vectors.of(path.stem)
         alike = held.shape == again.shape and names == vectors.names()
         distance = np.abs(held - again) if alike else np.full(1, np.inf)
-        differing = int((distance > 2e-7).any(axis=1).sum()) if alike else max(len(names), len(again))
+        differing = int((distance > 5e-7).any(axis=1).sum()) if alike else max(len(names), len(again))
         example = "" if alike else f"{held.shape} for {again.shape}, or other genes"
         largest = float(distance.max()) if alike else 0.0
-        yield Line(f"representations/{path.stem}", len(names), len(again), differing, largest, 2e-7, example)
+        yield Line(f"representations/{path.stem}", len(names), len(again), differing, largest, 5e-7, example)
 
 
 # ---- trained -----------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from scipy.sparse import csr_matrix
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import ElasticNet, Ridge
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
@@ -43,7 +44,9 @@ def features(rows: Sequence[Row], key: str, aggregation: str) -> np.ndarray:
     return np.array([[*combine(each, axis=0), len(each)] for each in lacking])
 
 
-def _fitted(family: str, chosen: Mapping[str, object], X: np.ndarray, y: np.ndarray, Z: np.ndarray) -> np.ndarray:
+def _fitted(
+    family: str, chosen: Mapping[str, object], X: np.ndarray, y: np.ndarray, Z: np.ndarray, sparse: bool
+) -> np.ndarray:
     """Predictions for Z of one family fitted to scaled X, y."""
     if family == "elastic_net":
         steepest = np.abs(X[:, :-1].T @ (y - y.mean())).max() / (len(y) * chosen["l1_ratio"])
@@ -55,6 +58,8 @@ def _fitted(family: str, chosen: Mapping[str, object], X: np.ndarray, y: np.ndar
         model = SVR(kernel="rbf", gamma=gamma, C=C, epsilon=chosen["epsilon"])
     else:
         model = RandomForestRegressor(**chosen, random_state=SEED)
+        if sparse:  # trees draw other random numbers for dense features
+            X, Z = csr_matrix(X), csr_matrix(Z)
     return model.fit(X, y).predict(Z)
 
 
@@ -70,9 +75,8 @@ def refit(
         to_fit, asked = train & (fold != held), fold == held
         scale = (MaxAbsScaler if key in SPARSE else StandardScaler)().fit(X[to_fit])
         varies = np.ptp(X[to_fit], axis=0) > 0 if family == "random_forest" and key in SPARSE else slice(None)
-        predicted[asked] = _fitted(
-            family, chosen, scale.transform(X[to_fit])[:, varies], y[to_fit], scale.transform(X[asked])[:, varies]
-        )
+        known, unknown = scale.transform(X[to_fit])[:, varies], scale.transform(X[asked])[:, varies]
+        predicted[asked] = _fitted(family, chosen, known, y[to_fit], unknown, sparse=key in SPARSE)
     return predicted
 
 

@@ -68,15 +68,15 @@ def _called(of: list[Gene]) -> dict[str, int]:
 def chromosome_pathway() -> np.ndarray:
     """Genes x (17 + pathways): 1 for the chromosome, and for each pathway of SGD that the gene takes part in."""
     of = [genes()[name] for name in names()]
-    cells = [row for row in table("sgd/biochemical_pathways.tab") if len(row) > 3]
+    cells = [row for row in table("sgd/biochemical_pathways.tab") if len(row) > 3 and row[3]]
     pathways = sorted({row[0] for row in cells})
     found = np.zeros((len(of), len(CHROMOSOMES) + len(pathways)))
     for row, gene in enumerate(of):
         found[row, CHROMOSOMES.index(gene.chromosome)] = 1
     called = _called(of)
     for pathway, _, _, name, *_ in cells:
-        if name in called:
-            found[called[name], len(CHROMOSOMES) + pathways.index(pathway)] = 1
+        if (gene := name.strip().upper()) in called:  # one is printed as a protein: Thi4
+            found[called[gene], len(CHROMOSOMES) + pathways.index(pathway)] = 1
     return found
 
 
