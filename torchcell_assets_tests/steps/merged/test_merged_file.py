@@ -199,3 +199,14 @@ def test_a_sort_has_a_bound_of_memory_and_the_folder_that_it_is_given(path, tmp_
 def test_shares_and_sizes_are_as_they_are_told():
     assert subsets.SHARES == {"test": 0.1, "validation": 0.1}
     assert (subsets.SPLITS, subsets.ROWS) == (("train", "validation", "test"), 131_072)
+
+
+def test_a_genotype_whose_rows_are_parted_by_the_end_of_a_batch_counts_once():
+    names = ["a", "a", "a", "b", "b", "c"]
+    rows = pl.DataFrame(
+        [BASE | {"genotype": name, "genes": name} for name in names], schema=polars_schema(MergedFitness)
+    )
+    rows = rows.with_columns(digest=pl.lit("f" * 64))
+    for size in (1, 2, 4, 6):
+        found = pl.concat(subsets._one_per_genotype(iter([*rows.iter_slices(size), rows.clear()])))
+        assert found["genotype"].to_list() == ["a", "b", "c"]
