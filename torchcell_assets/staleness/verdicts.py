@@ -38,7 +38,8 @@ class Verdict:
         return self.blocking and (self.error or self.passed is None)
 
     def __str__(self) -> str:
-        return f"{self.key.asset_key.to_user_string()}: {self.key.name} {'failed' if self.error else 'warns'}. {self.why}".rstrip()
+        said = "failed" if self.error else "warns"
+        return f"{self.key.asset_key.to_user_string()}: {self.key.name} {said}. {self.why}".rstrip()
 
 
 def verdicts(instance: dg.DagsterInstance, graph: BaseAssetGraph) -> list[Verdict]:

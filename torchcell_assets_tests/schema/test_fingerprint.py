@@ -112,6 +112,14 @@ def test_differences_are_told_in_the_order_of_the_names(load):
     assert difference(describe(load(BASE)), describe(load(many))) == [f"+{name}" for name in sorted(names)]
 
 
+def test_a_field_that_goes_or_comes_and_every_value_of_a_list_are_told(load):
+    more = BASE.replace("    value = dy", "    X_n = dy.UInt8()\n    value = dy")
+    assert difference(describe(load(more)), describe(load(BASE))) == ["-X_n"]
+    assert difference(describe(load(BASE)), describe(load(more))) == ["+X_n"]
+    other = BASE.replace('"kind": dy.Enum(["deletion", "ts"])', '"kind": dy.Enum(["deletion", "damp", "supp"])')
+    assert difference(describe(load(BASE)), describe(load(other))) == ["genes.kind: categories +damp, +supp, -ts"]
+
+
 def test_rules_that_changed_are_told_in_the_order_of_their_names(load):
     names = [f"rule_{letter}" for letter in "qwertyuiop"]
     rules = "".join(f"    @dy.rule()\n    def {name}(cls):\n        return cls.value.col > 0\n" for name in names)

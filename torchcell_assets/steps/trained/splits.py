@@ -8,9 +8,6 @@ import hashlib
 from collections.abc import Iterable
 
 import numpy as np
-import polars as pl
-
-SPLITS = pl.Enum(["train", "validation", "test"])
 
 
 def fold_of(genes: Iterable[str], folds: int, seed: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Genotypes as keys: numbered in the order of their text, packed, and taken apart to the text that `with_genotype` writes."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -113,6 +114,18 @@ def test_a_flag_holds_where_it_holds_of_every_perturbation(tmp_path):
     page = edges([(A, D), (A, C), (A, A_HET), (A_HET, C), (B4, A), (B4, C)])
     both, haploid, deletion = identities.DELETION | identities.HAPLOID, identities.HAPLOID, identities.DELETION
     assert packed(page, numbered(tmp_path, page))["flags"].to_list() == [both, haploid, deletion, 0, 0, 0]
+
+
+def test_the_largest_numbers_have_their_places_in_a_key_and_leave_flags_and_ordinals_alone(tmp_path):
+    page = edges([(A, C), (D,), (C, A, D)], start=2**40)
+    known = numbered(tmp_path, page)  # A, D, C in the order of their text
+    large = pl.col("number").replace_strict({1: 1, 2: identities.LARGEST - 1, 3: identities.LARGEST})
+    known = replace(known, perturbations=known.perturbations.with_columns(number=large))
+    last = identities.LARGEST
+    keys = [(1 << 42) + (last << 21), (last - 1) << 42, (1 << 42) + ((last - 1) << 21) + last]
+    both, haploid = identities.DELETION | identities.HAPLOID, identities.HAPLOID
+    rows = zip(range(2**40, 2**40 + 3), keys, (haploid, both, haploid), strict=True)
+    assert packed(page, known).rows() == list(rows)
 
 
 def test_a_page_without_edges_has_no_key(tmp_path):

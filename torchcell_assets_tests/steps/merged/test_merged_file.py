@@ -9,6 +9,8 @@ import pytest
 
 from torchcell_assets.schema import MergedFitness
 from torchcell_assets.schema.records import polars_schema
+from torchcell_assets.staleness import content_hash
+from torchcell_assets.steps.graph.read import SELECTION
 from torchcell_assets.steps.merged import fitness, subsets
 from torchcell_assets_tests.steps.merged.reference import pages
 from torchcell_assets_tests.steps.merged.test_fitness import A, B, measured, selection
@@ -35,6 +37,36 @@ def refusal(make) -> str:
 # ---- fitness ---------------------------------------------------------------------------------------------------------
 def test_every_column_of_the_table_has_columns_that_decide_it():
     assert fitness.COLUMNS_FROM.keys() == MergedFitness.columns().keys()
+    known = {*SELECTION, "perturbations", "genotype", "genes", "order"}
+    assert {column for columns in fitness.COLUMNS_FROM.values() for column in columns} <= known
+
+
+def test_the_file_holds_the_tables_that_are_documented(tmp_path):
+    out = tmp_path / "fitness.duckdb"
+    fitness.merge(pages(tmp_path / "pages", selection(measured(A, value=0.5))), out)
+    with duckdb.connect(out, read_only=True) as connection:
+        assert {"fitness", "replicates"} <= {name for (name,) in connection.sql("SHOW TABLES").fetchall()}
+
+
+def test_a_table_without_rows_has_the_hash_of_its_columns(tmp_path):
+    rows = selection(measured(A, value=None, upper_bound=0.4))
+    counts = fitness.merge(pages(tmp_path / "pages", rows), tmp_path / "fitness.duckdb")
+    empty = pl.DataFrame(schema=polars_schema(MergedFitness))
+    assert (counts.rows, counts.data_version) == (0, content_hash(empty, MergedFitness.primary_key()))
+
+
+def test_a_file_is_written_within_bounds_and_compressed_by_one_codec(tmp_path):
+    with fitness._created(tmp_path / "fitness.duckdb", 3, "300MB") as connection:
+        names = ("threads", "memory_limit", "force_compression")
+        listed = ", ".join(f"current_setting('{name}')" for name in names)
+        threads, memory, codec = connection.sql(f"SELECT {listed}").fetchall()[0]
+    assert (threads, memory, codec.lower()) == (3, "286.1 MiB", "zstd")
+
+
+@pytest.mark.parametrize("opened", [fitness._opened, lambda at: subsets._opened(at, None)])
+def test_a_file_is_opened_for_reading_alone_so_that_several_may(path, opened):
+    with opened(path) as connection, pytest.raises(duckdb.InvalidInputException, match="read-only"):
+        connection.execute("CREATE TABLE mine (a INTEGER)")
 
 
 def test_columns_and_rows_are_read_that_are_asked_for_with_the_types_of_the_class(path):
@@ -167,3 +199,14 @@ def test_a_sort_has_a_bound_of_memory_and_the_folder_that_it_is_given(path, tmp_
 def test_shares_and_sizes_are_as_they_are_told():
     assert subsets.SHARES == {"test": 0.1, "validation": 0.1}
     assert (subsets.SPLITS, subsets.ROWS) == (("train", "validation", "test"), 131_072)
+
+
+def test_a_genotype_whose_rows_are_parted_by_the_end_of_a_batch_counts_once():
+    names = ["a", "a", "a", "b", "b", "c"]
+    rows = pl.DataFrame(
+        [BASE | {"genotype": name, "genes": name} for name in names], schema=polars_schema(MergedFitness)
+    )
+    rows = rows.with_columns(digest=pl.lit("f" * 64))
+    for size in (1, 2, 4, 6):
+        found = pl.concat(subsets._one_per_genotype(iter([*rows.iter_slices(size), rows.clear()])))
+        assert found["genotype"].to_list() == ["a", "b", "c"]

@@ -12,7 +12,13 @@ from torchcell_assets_tests.steps.merged.reference import pages
 from torchcell_assets_tests.steps.merged.test_fitness import deletion, measured, selection
 
 GENES = [f"YAL{number:03d}C" for number in range(1, 41)]
-MANY = selection(*(measured(deletion(GENES[at * 7 % 40]), value=at / 100) for at in range(100)))
+# the first record of a gene is under its second condition
+MANY = selection(
+    *(
+        measured(deletion(GENES[at * 7 % 40]), value=at / 100, temperature=30.0 if at < 40 else 26.0)
+        for at in range(100)
+    )
+)
 
 
 @pytest.fixture

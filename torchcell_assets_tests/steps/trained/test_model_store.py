@@ -220,6 +220,9 @@ def test_a_prediction_says_of_which_genes_and_how_many_and_which_of_them_have_no
     found = model_store.predict(model, embedding, [[NAMES[1], NAMES[0], NAMES[1]], ["YZZ999W", NAMES[0], "YZY999W"]])
     assert found["genes"].to_list() == [f"{NAMES[0]}+{NAMES[1]}", "+".join(sorted([NAMES[0], "YZY999W", "YZZ999W"]))]
     assert (found["order"].to_list(), found.schema["order"]) == ([2, 3], pl.UInt8)
+    assert found["genes_unknown"].to_list() == [[], ["YZY999W", "YZZ999W"]]
+    known = model_store.predict(model, embedding, [[NAMES[1]]])["genes_unknown"]
+    assert (known.to_list(), known.dtype) == ([[]], pl.List(pl.String))
     for none in ([], [[NAMES[0]], []]):
         with pytest.raises(
             TorchcellError, match="A genotype without a deleted gene is the wild type, whose fitness is 1"
