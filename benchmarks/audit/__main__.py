@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
-from . import crosses, held, samples, singles
+from . import crosses, held, printed, samples, singles
 from .compare import Line
 from .pooling import Between, Key, Record, merged
 
@@ -53,7 +53,8 @@ def _lines(root: Path, parts: list[str]) -> Iterator[Line]:
     if "representations" in parts:
         yield from held.representations(root)
     if "trained" in parts:
-        yield from held.trained(root, samples.singles(_sampled()))
+        yield from held.fits(root, samples.singles(_sampled()))
+        yield held.scoreboard(root)
 
 
 PARTS = ["datasets", "merged", "representations", "trained"]
@@ -67,8 +68,8 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     if unknown := set(asked.parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}: {', '.join(PARTS)}")
-    if not os.environ.get("TORCHCELL_MIRROR"):
-        parser.error("TORCHCELL_MIRROR names no folder of raw files")
+    mirror = os.environ.get("TORCHCELL_MIRROR")
+    printed.FOLDERS[:] = [*([Path(mirror)] if mirror else []), asked.root / "raw"]
     started, wrong, compared = time.monotonic(), 0, 0
     print(f"{'what':<58}{'stored':>9}{'recomputed':>12}{'differing':>11}{'largest':>10}{'tolerance':>11}")
     for line in _lines(asked.root, asked.parts or PARTS):

@@ -4,7 +4,7 @@ Belongs here: one line of the printed table, and comparing rows by their key. Do
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 
@@ -40,17 +40,20 @@ def apart(stored: object, again: object) -> float:
 Rows = Mapping[object, Mapping[str, object]]
 
 
-def rows(what: str, stored: Rows, again: Rows, tolerance: float = 1e-12) -> Line:
-    """Compare rows of one key, column by column of what was computed again; a row that one side lacks differs.
+def rows(what: str, stored: Rows, again: Rows, tolerance: float = 1e-12, unread: Iterable[str] | None = None) -> Line:
+    """Compare rows of one key, column by column of what was computed again; a row or a column that one side lacks differs.
 
-    tolerance: of numbers, in their units; everything else has to be equal.
+    tolerance: of numbers, in their units; everything else has to be equal. unread: columns that are stored and were not computed;
+    by default whatever else there is.
     """
     largest, differing, example = 0.0, 0, ""
     for key in stored.keys() | again.keys():
         if key not in stored or key not in again:
             found = [f"{key}: {'not computed' if key in stored else 'not stored'}"]
         else:
-            found = []
+            lacking = set() if unread is None else stored[key].keys() - again[key].keys() - set(unread)
+            lacking |= again[key].keys() - stored[key].keys()
+            found = [f"{key}: one side has no {name}" for name in sorted(lacking)]
             for name, value in again[key].items():
                 difference = apart(stored[key].get(name), value)
                 if difference <= tolerance:

@@ -5,7 +5,6 @@ Belongs here: where a file is and how its cells are read. Does not: what a cell 
 
 import csv
 import io
-import os
 import warnings
 import zipfile
 from importlib.metadata import distribution
@@ -13,17 +12,26 @@ from pathlib import Path
 
 import openpyxl
 
+FOLDERS: list[Path] = []
+"""Where raw files lie, by their path there: a mirror, or the folder `raw` of a data root that downloaded them."""
 
-def mirror() -> Path:
-    """The folder of raw files."""
-    return Path(os.environ["TORCHCELL_MIRROR"])
+
+def mirrored(name: str) -> Path:
+    """A raw file by its path in a mirror."""
+    places = [folder / name for folder in FOLDERS]
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        raise FileNotFoundError(
+            f"there is no {' nor '.join(map(str, places)) or name}: TORCHCELL_MIRROR names its folder"
+        )
+    return found
 
 
 def sheet(name: str, number: int = 0) -> list[tuple]:
     """The cells of a worksheet of a file of the mirror, row by row, the header included."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # openpyxl knows not every extension of a workbook
-        book = openpyxl.load_workbook(mirror() / name, read_only=True, data_only=True)
+        book = openpyxl.load_workbook(mirrored(name), read_only=True, data_only=True)
         return list(book.worksheets[number].iter_rows(values_only=True))
 
 
@@ -34,7 +42,7 @@ def tabbed(text: str) -> list[list[str]]:
 
 def table(name: str, encoding: str = "utf-8") -> list[list[str]]:
     """A file of the mirror with tabs between its fields."""
-    return tabbed((mirror() / name).read_text(encoding))
+    return tabbed(mirrored(name).read_text(encoding))
 
 
 def packaged(package: str, path: str) -> Path:

@@ -7,7 +7,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Mapping
 
-from .pooling import Key, Record
+from .pooling import CONDITION, Key, Record
 
 SEED = 1
 TEMPERATURES = (26.0, 30.0)
@@ -41,7 +41,7 @@ def all_of(merged: Mapping[Key, Record], without: frozenset[str] = frozenset()) 
         agree = row["consistency"] is None or row["consistency"] >= CONTRADICTORY
         if eligible and agree and evidence in EVIDENCE and not without & set(row["genes"].split("+")):
             preference = TEMPERATURES.index(temperature), EVIDENCE.index(evidence)
-            found[genotype][preference] = row | {"temperature": temperature, "evidence": evidence}
+            found[genotype][preference] = row | dict(zip(CONDITION, (temperature, *at, evidence), strict=True))
     chosen = {genotype: rows[min(rows)] for genotype, rows in found.items()}
     ranked = sorted(chosen, key=lambda genotype: (digest(chosen[genotype]["genes"]), genotype))
     return {

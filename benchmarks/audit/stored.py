@@ -29,9 +29,16 @@ def keyed(frame: pl.DataFrame, key: str | tuple[str, ...]) -> dict[object, dict[
 
 
 def records(root: Path, dataset: str, quarantined: bool = False) -> dict[object, dict[str, object]]:
-    """Records of a dataset by id, with `role`: those of its perturbations, in their order."""
+    """Records of a dataset by id, with `perturbed` and `role`: identity and role of its perturbations, in their order."""
     of = rows(root / "datasets" / f"{dataset}{'.quarantine' if quarantined else ''}.parquet")
-    return {key: row | {"role": [one["role"] for one in row["perturbations"]]} for key, row in of.items()}
+    return {
+        key: row | {"role": [one["role"] for one in row["perturbations"]], "perturbed": _texts(row)}
+        for key, row in of.items()
+    }
+
+
+def _texts(row: dict[str, object]) -> list[str]:
+    return [":".join(one[name] for name in ("gene", "kind", "allele", "zygosity")) for one in row["perturbations"]]
 
 
 def of_merged(root: Path, table: str = "fitness") -> pl.DataFrame:
