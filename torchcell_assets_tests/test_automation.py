@@ -26,6 +26,7 @@ from torchcell_assets_tests.test_schema_change import (
     MERGED,
     SCOREBOARD,
     SUBSETS,
+    TEST_SET,
 )
 
 WAITING = ("representations", "trained")
@@ -57,7 +58,7 @@ def test_a_rebuild_follows_the_wave_where_the_data_change(mirror, tmp_path):
     edit(mirror, "Fitness", tmp_path)
     mirror.data |= dict.fromkeys(["merged/fitness", "merged/subset", "trained/baselines", *CELLS], "B")
     outcome = making.rebuild(mirror.instance, mirror.definitions)
-    assert made(outcome) == FITNESS_RECORDS | MERGED | SUBSETS | KEY_VALUE | BASELINES | CELLS | SCOREBOARD
+    assert made(outcome) == FITNESS_RECORDS | MERGED | SUBSETS | TEST_SET | KEY_VALUE | BASELINES | CELLS | SCOREBOARD
     assert mirror.outdated() == set()
 
 
@@ -86,7 +87,7 @@ def test_the_plan_says_what_why_in_which_order_and_what_may_follow(mirror, tmp_p
 
 
 def test_the_nightly_job_makes_what_is_outdated_as_runs_of_their_own(mirror, tmp_path):
-    edit(mirror, "Viability", tmp_path)
+    edit(mirror, "Interaction", tmp_path)
     before = mirror.instance.get_runs_count()
     assert automation.rebuild_outdated(lambda: mirror.definitions).execute_in_process(instance=mirror.instance).success
     assert mirror.outdated() == set()

@@ -160,7 +160,7 @@ def test_a_warning_is_read_and_stops_nothing(deployed, command):
     deployed.ends = "warns"
     code, said = command("run")
     assert (code, deployed.made()) == (0, dict.fromkeys(PARENTS, 1))
-    assert f"datasets/records: as_published failed. {WHY}" in said
+    assert f"datasets/records: as_published warns. {WHY}" in said
 
 
 def test_a_check_that_cannot_be_executed_is_told_and_is_exit_code_1(deployed, command):

@@ -58,6 +58,7 @@ def shell(tiny_made, tmp_path):
     return type_in
 
 
+@pytest.mark.slow
 def test_the_page_shows_what_is_printed(shell):
     compare = doctest.OutputChecker().check_output
     for line, expected in commands():

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from torchcell_assets.schema import Fitness, validate
-from torchcell_assets.schema.records import PROBLEM, ROW_IS_READ, as_read, polars_schema
+from torchcell_assets.schema.records import DEPENDENT, PROBLEM, ROW_IS_READ, as_read, polars_schema
 from torchcell_assets_tests.steps.graph.made_up import fitness_rows
 
 NAN = float("nan")
@@ -63,4 +63,4 @@ def test_of_a_row_with_a_problem_a_number_that_need_be_no_integer_is_kept_to_be_
 def test_a_class_that_is_read_has_one_form():
     assert as_read(Fitness) is as_read(Fitness)
     assert as_read(Fitness).__name__ == "Fitness"
-    assert as_read(Fitness).columns().keys() - Fitness.columns().keys() == {PROBLEM}
+    assert as_read(Fitness).columns().keys() - Fitness.columns().keys() == {PROBLEM, DEPENDENT}

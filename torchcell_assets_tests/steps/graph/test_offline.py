@@ -202,6 +202,7 @@ def test_every_record_class_has_its_label_added():
     assert {cls.__name__ for cls in LOADED.values()} == set(bundle.RECORD_LABELS)
 
 
+@pytest.mark.slow
 def test_a_large_dataset_goes_into_a_new_graph_with_all_others_and_says_why(tmp_path, monkeypatch, raw_files):
     import dagster as dg
 

@@ -81,10 +81,7 @@ def assert_is_merged(found: pl.DataFrame, expected: pl.DataFrame) -> None:
 def _merge_key(row: dict[str, Any], key: str) -> tuple:
     if key == "paper":
         return ("+".join(_genes(row)), -1.0, "SGA plate", "colony size", "wild type", "measured")
-    texts = []
-    for p in row["perturbations"]:
-        allele = "delta" if p["kind"] == "deletion" else p["allele"]
-        texts.append(f"{p['gene']}:{p['kind']}:{allele}:{p['zygosity']}")
+    texts = [f"{p['gene']}:{p['kind']}:{p['allele']}:{p['zygosity']}" for p in row["perturbations"]]
     temperature = -1.0 if row["temperature"] is None else row["temperature"]
     condition = (row["medium_class"], row["assay"], row["reference"], row["evidence"])
     return (" + ".join(sorted(texts)), temperature, *condition)
@@ -151,13 +148,12 @@ def _between(pools: Iterable[list[Measurement]]) -> Between:
         apart = (one.value - other.value) ** 2 - one.stated - other.stated
         found[frozenset({one.publication, other.publication})].append(apart)
     everything = [apart for pair in found.values() for apart in pair]
-
-    def between(one: Measurement, other: Measurement) -> Fraction:
-        own = found[frozenset({one.publication, other.publication})]
-        enough = own if len(own) >= FEW else everything
-        return max(Fraction(0), Fraction(sum(enough), len(enough)))
-
-    return between
+    variances = {
+        pair: max(Fraction(0), sum(enough, Fraction(0)) / len(enough))
+        for pair, own in found.items()
+        for enough in (own if len(own) >= FEW else everything,)
+    }
+    return lambda one, other: variances[frozenset({one.publication, other.publication})]
 
 
 def _weighed(measurements: list[Measurement], between: Between) -> dict[str, Any]:
