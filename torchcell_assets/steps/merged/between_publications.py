@@ -3,10 +3,11 @@
 Belongs here: this variance for each pair of publications, estimated over all measurements that a pair shares; the
 measurements of one publication at one place, taken together. Does not: pooling by it (pooling.py).
 
-A pair is two publications, or one with itself: two strains of one genotype in one paper. Of measurements x_i and x_j of one
-place, (x_i - x_j)^2 - se_i^2 - se_j^2 is expected to be the variance between the two publications; a standard error that is
-not stated counts as 0, so that the variance then holds the whole error. Sums over all i and j of a place follow from the sums
-of each publication there: nothing grows with the number of pairs of measurements.
+A pair is two publications, or one with itself: two strains of one genotype in one paper. What is printed alike has been counted
+once before, so that of one with itself only strains that disagree are left: its variance is that of these, and high. Of
+measurements x_i and x_j of one place, (x_i - x_j)^2 - se_i^2 - se_j^2 is expected to be the variance between the two
+publications; a standard error that is not stated counts as 0, so that the variance then holds the whole error. Sums over all i
+and j of a place follow from the sums of each publication there: nothing grows with the number of pairs of measurements.
 """
 
 from dataclasses import dataclass
