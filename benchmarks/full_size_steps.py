@@ -24,13 +24,13 @@ def generate(folder: Path, rows: int) -> dict[str, Any]:
 
 
 def datasets() -> "list[Dataset]":
-    from torchcell_assets.steps.datasets.costanzo2016_pairs import FITNESS, INTERACTION
+    from torchcell_assets.steps.datasets.publications.costanzo2016_pairs import FITNESS, INTERACTION
 
     return [FITNESS, INTERACTION] if os.environ.get(INTERACTIONS) else [FITNESS]
 
 
 def records(folder: Path, rows: int) -> dict[str, Any]:
-    from torchcell_assets.staleness import publish_batches
+    from torchcell_assets.storage.publish import publish_batches
 
     versions, started = {}, time.process_time()
     for dataset in datasets():
@@ -80,9 +80,10 @@ def pages(folder: Path, rows: int) -> dict[str, Any]:
     import neo4j
     import psutil
 
-    from torchcell_assets.steps.graph import local_server, read
-    from torchcell_assets.steps.graph.supervisor import read_entry
-    from torchcell_assets.study import QUERIES
+    from torchcell_assets.config.study import QUERIES
+    from torchcell_assets.neo4j_local import local_server
+    from torchcell_assets.neo4j_local.supervisor import read_entry
+    from torchcell_assets.steps.graph import read
 
     with local_server.serving(folder / "neo4j") as here:
         server = psutil.Process(read_entry(folder / "neo4j")["pid"])
@@ -116,7 +117,7 @@ def browse(folder: Path, rows: int) -> dict[str, Any]:
     """What a person asks in the Neo4j Browser of a server that has just been started, in seconds."""
     import neo4j
 
-    from torchcell_assets.steps.graph import local_server
+    from torchcell_assets.neo4j_local import local_server
 
     def asked(statement: str, **parameters: Any) -> float:
         started = time.monotonic()
@@ -144,8 +145,8 @@ def merged(folder: Path, rows: int) -> dict[str, Any]:
 
 
 def samples(folder: Path, rows: int) -> dict[str, Any]:
+    from torchcell_assets.config.study import load
     from torchcell_assets.steps.merged import subsets
-    from torchcell_assets.study import load
 
     study = load("published")
     found = {}

@@ -32,8 +32,8 @@ from torchcell_assets.sources.catalog import (
     KUZMIN_2020_PILOT,
     KUZMIN_2020_QUERIES,
 )
-from torchcell_assets.steps.datasets import trigenic
-from torchcell_assets.steps.datasets.fitness_costanzo2016 import read_strains
+from torchcell_assets.steps.datasets.crosses import trigenic
+from torchcell_assets.steps.datasets.publications.fitness_costanzo2016 import read_strains
 
 DIGENIC = 9 / 11
 ARRAYS = 1181  # of the published screens

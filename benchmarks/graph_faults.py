@@ -26,10 +26,11 @@ from rich.console import Console
 from rich.table import Table
 
 from torchcell_assets.errors import TorchcellError
+from torchcell_assets.neo4j_local import local_server
+from torchcell_assets.neo4j_local.supervisor import read_entry
 from torchcell_assets.schema import Fitness
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
-from torchcell_assets.steps.graph import bundle, load, local_server, offline
-from torchcell_assets.steps.graph.supervisor import read_entry
+from torchcell_assets.steps.graph import bundle, load, offline
 from torchcell_assets_tests import graph_faults
 
 LONGEST = {"import": 4.0, "switch": 8.0}

@@ -17,12 +17,13 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
+from torchcell_assets.config.study import QUERIES
+from torchcell_assets.neo4j_local import local_server
 from torchcell_assets.schema import Fitness, with_genotype
 from torchcell_assets.schema.genotype import perturbation
 from torchcell_assets.schema.records import polars_schema
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
-from torchcell_assets.steps.graph import bundle, deletion, load, local_server, read, tables
-from torchcell_assets.study import QUERIES
+from torchcell_assets.steps.graph import bundle, deletion, load, read, tables
 
 DATABASE = "neo4j"
 NAME = "fitness_benchmark"

@@ -21,9 +21,10 @@ from rich.console import Console
 from rich.table import Table
 
 from torchcell_assets.schema import Score
-from torchcell_assets.staleness import publish, step
+from torchcell_assets.staleness import step
 from torchcell_assets.staleness.checks import schema_in_sync
 from torchcell_assets.staleness.condition import REBUILD
+from torchcell_assets.storage.publish import publish
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 PARTITIONS = dg.StaticPartitionsDefinition([f"p{i}" for i in range(20)])

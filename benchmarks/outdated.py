@@ -23,10 +23,10 @@ from rich.console import Console
 from rich.table import Table
 
 from torchcell_assets.schema import MergedFitness, Prediction, Score
-from torchcell_assets.staleness import files
 from torchcell_assets.staleness.outdated import State, survey
 from torchcell_assets.staleness.provenance import FILES_METADATA, SECONDS_METADATA, USES_METADATA
 from torchcell_assets.staleness.step import code_version, describe_uses
+from torchcell_assets.storage import files
 
 USES = [MergedFitness, Prediction, Score]
 SAMPLE = 300

@@ -105,7 +105,7 @@ def today_bundle(folder: Path, rows: int) -> dict[str, Any]:
     """BioCypher's own writer, one tuple a node and one an edge."""
     import polars as pl
 
-    from torchcell_assets.steps.datasets.costanzo2016_pairs import FITNESS
+    from torchcell_assets.steps.datasets.publications.costanzo2016_pairs import FITNESS
     from torchcell_assets.steps.graph import tables, writer
 
     made = tables.record_tables(FITNESS, pl.read_parquet(folder / "datasets" / f"{NAME}.parquet"), "b")
@@ -127,8 +127,9 @@ def today_pages(folder: Path, rows: int) -> dict[str, Any]:
     import psutil
     from graph_in_out import row_by_row
 
-    from torchcell_assets.steps.graph import local_server, read
-    from torchcell_assets.steps.graph.supervisor import read_entry
+    from torchcell_assets.neo4j_local import local_server
+    from torchcell_assets.neo4j_local.supervisor import read_entry
+    from torchcell_assets.steps.graph import read
 
     with local_server.serving(folder / "neo4j") as here:
         server = psutil.Process(read_entry(folder / "neo4j")["pid"])

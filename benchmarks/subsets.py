@@ -70,7 +70,7 @@ def make(name: str, size: str, root: Path) -> None:
     """Make one partition in this process, and print what it took."""
     import dagster as dg
 
-    from torchcell_assets.resources import DataRoot
+    from torchcell_assets.config.resources import DataRoot
     from torchcell_assets.steps.merged.assets import ASSETS
 
     with dg.DagsterInstance.ephemeral() as instance:

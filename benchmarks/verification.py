@@ -17,11 +17,12 @@ from graph_in_out import DATABASE, NAME, double_mutants
 from rich.console import Console
 from rich.table import Table
 
+from torchcell_assets.config.study import QUERIES
+from torchcell_assets.neo4j_local import local_server
+from torchcell_assets.neo4j_local.supervisor import read_entry
 from torchcell_assets.schema import Fitness
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
-from torchcell_assets.steps.graph import bundle, local_server, offline, ownership, read, verification
-from torchcell_assets.steps.graph.supervisor import read_entry
-from torchcell_assets.study import QUERIES
+from torchcell_assets.steps.graph import bundle, offline, ownership, read, verification
 
 FULL = 20_705_612
 

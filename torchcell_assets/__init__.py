@@ -17,6 +17,10 @@ __all__ = ["dataset", "gene", "open", "predict"]
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from torchcell_assets import notebook
+    if name == "predict":
+        from torchcell_assets.notebook.predict import predict
 
-    return getattr(notebook, "open_table" if name == "open" else name)
+        return predict
+    from torchcell_assets.notebook import tables
+
+    return getattr(tables, "open_table" if name == "open" else name)

@@ -3,12 +3,14 @@
 from importlib import import_module
 
 import dagster as dg
-from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
-from torchcell_assets import automation, environment, study
-from torchcell_assets.resources import DataRoot, GraphStore, RawFiles, of_the_environment
+from torchcell_assets import environment
+from torchcell_assets.config import study
+from torchcell_assets.config.resources import DataRoot, GraphStore, RawFiles, of_the_environment
+from torchcell_assets.orchestration import jobs
 from torchcell_assets.staleness.checks import files_in_sync, schema_in_sync
-from torchcell_assets.vocabulary import KNOWN
+from torchcell_assets.staleness.dagster_internals import BaseAssetGraph
+from torchcell_assets.steps.vocabulary import KNOWN
 
 # before the steps are imported, which look up what the study names
 environment.check()
@@ -18,7 +20,7 @@ STEPS = ("datasets", "graph", "merged", "representations", "trained")
 ASSETS = [asset for step in STEPS for asset in import_module(f"torchcell_assets.steps.{step}.assets").ASSETS]
 CHECKS = [check for step in STEPS[:4] for check in import_module(f"torchcell_assets.steps.{step}.checks").CHECKS]
 ON = environment.automation()
-REBUILD = automation.rebuild_outdated(lambda: defs)
+REBUILD = jobs.rebuild_outdated(lambda: defs)
 
 
 def asset_graph() -> BaseAssetGraph:
@@ -33,9 +35,9 @@ defs: dg.Definitions = dg.Definitions(
         *CHECKS,
         *(check(asset, asset_graph) for asset in ASSETS for check in (schema_in_sync, files_in_sync)),
     ],
-    jobs=[*automation.JOBS, REBUILD],
-    schedules=automation.schedules(REBUILD, ON),
-    sensors=[automation.sensor(ON)],
+    jobs=[*jobs.JOBS, REBUILD],
+    schedules=jobs.schedules(REBUILD, ON),
+    sensors=[jobs.sensor(ON)],
     resources={
         "root": of_the_environment(root),
         "raw": of_the_environment(RawFiles(root=root)),

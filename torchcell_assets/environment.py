@@ -8,8 +8,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from torchcell_assets.errors import TorchcellError
-from torchcell_assets.suggestions import no_such
+from torchcell_assets.errors import TorchcellError, no_such
 
 PREFIX = "TORCHCELL_"
 DATA, MIRROR, STUDY, CACHE = (f"{PREFIX}{name}" for name in ("DATA", "MIRROR", "STUDY", "CACHE"))

@@ -30,7 +30,7 @@ os.environ |= {"DAGSTER_DISABLE_TELEMETRY": "1"}
 for name in ("NEO4J_URI", "DAGSTER_HOME"):
     os.environ.pop(name, None)
 
-from torchcell_assets.steps.graph.local_server import Connection, serving
+from torchcell_assets.neo4j_local.local_server import Connection, serving
 from torchcell_assets_tests import main_job
 from torchcell_assets_tests.publisher import server, source  # noqa: F401 - fixtures
 
@@ -152,8 +152,8 @@ DEAREST_FIRST = (
     "test_whole_path.py",
     "steps/graph/test_offline.py",
     "test_at_once.py",
-    "steps/graph/test_local_server.py",
-    "test_disks.py",
+    "neo4j_local/test_local_server.py",
+    "storage/test_disks.py",
 )
 """What takes longest is begun first, so that no worker has to wait long for the last file of the other."""
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import neo4j
 import psutil
 
-from torchcell_assets.steps.graph import bundle, load, local_server, offline, verification
+from torchcell_assets.neo4j_local import local_server
+from torchcell_assets.steps.graph import bundle, load, offline, verification
 from torchcell_assets_tests.main_job import PROJECT
 
 STAGES = {"import": "import", "constraints, indexes and verification": "verification", "switch": "switch"}

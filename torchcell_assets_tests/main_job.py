@@ -24,7 +24,7 @@ import psutil
 from safetensors import safe_open
 
 from torchcell_assets.steps.graph import bundle
-from torchcell_assets.storage import TEMPORARY_PREFIX
+from torchcell_assets.storage.atomic import TEMPORARY_PREFIX
 
 PROJECT = Path(__file__).parent.parent
 TINY = Path(__file__).with_name("tiny.toml")

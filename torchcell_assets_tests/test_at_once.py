@@ -7,8 +7,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from torchcell_assets.resources import DataRoot, GraphStore
-from torchcell_assets.steps.graph import local_server
+from torchcell_assets.config.resources import DataRoot, GraphStore
+from torchcell_assets.neo4j_local import local_server
 from torchcell_assets_tests import main_job
 from torchcell_assets_tests.conftest import delete_all
 

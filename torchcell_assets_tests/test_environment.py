@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from torchcell_assets import choosing, environment
+from torchcell_assets import environment
+from torchcell_assets.cli import preflight
+from torchcell_assets.cli.console import console
+from torchcell_assets.config.resources import DataRoot, RawFiles
 from torchcell_assets.environment import EnvironmentRefused
-from torchcell_assets.resources import DataRoot, RawFiles
-from torchcell_assets.steps.graph import jars
-from torchcell_assets.terminal import console
+from torchcell_assets.neo4j_local import jars
 
 
 @pytest.fixture(autouse=True)
@@ -53,12 +54,12 @@ def test_a_variable_that_nothing_reads_is_told_with_the_nearest_one(monkeypatch,
     monkeypatch.setenv("TORCHCELL_DATA", str(tmp_path))
     monkeypatch.setenv("TORCHCELL_STUDY", "starter")
     with console.capture() as said:
-        choosing.choose_study()
+        preflight.choose_study()
     assert said.get() == ""
     monkeypatch.setenv("TORCHCEL_DATA", "not ours")
     monkeypatch.setenv("TORCHCELL_MIROR", "/[somewhere]")
     with console.capture() as said:
-        choosing.choose_study()
+        preflight.choose_study()
     assert said.get().strip() == (
         "There is no variable 'TORCHCELL_MIROR': did you mean TORCHCELL_MIRROR? Nothing reads it."
     )

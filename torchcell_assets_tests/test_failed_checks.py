@@ -8,8 +8,9 @@ import dagster as dg
 import pytest
 
 from torchcell_assets import __main__ as command_line
-from torchcell_assets import automation, definitions
-from torchcell_assets.resources import DataRoot
+from torchcell_assets import definitions
+from torchcell_assets.config.resources import DataRoot
+from torchcell_assets.orchestration import jobs
 from torchcell_assets.staleness.checks import schema_in_sync
 from torchcell_assets.staleness.verdicts import verdicts
 
@@ -93,7 +94,7 @@ def deployed(raw_files, tmp_path, monkeypatch) -> Deployed:
     monkeypatch.setenv("TORCHCELL_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "data" / "dagster"))
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr(automation, "FLOW", JOBS)
+    monkeypatch.setattr(jobs, "FLOW", JOBS)
     return Deployed()
 
 

@@ -11,10 +11,11 @@ import neo4j
 import pytest
 from polars.testing import assert_frame_equal
 
-from torchcell_assets import killed_runs
+from torchcell_assets.neo4j_local import local_server
+from torchcell_assets.neo4j_local.supervisor import read_entry
+from torchcell_assets.orchestration import run_liveness
 from torchcell_assets.schema import Fitness
-from torchcell_assets.steps.graph import load, local_server, offline, read, verification
-from torchcell_assets.steps.graph.supervisor import read_entry
+from torchcell_assets.steps.graph import load, offline, read, verification
 from torchcell_assets_tests import graph_faults, main_job
 from torchcell_assets_tests.steps.graph.made_up import DATABASE, fitness_rows, write_bundle
 
@@ -41,12 +42,12 @@ def test_what_is_in_sync_is_not_made_again(tiny_made, tmp_path):
 
 def test_a_run_that_was_killed_is_closed_and_one_that_lives_is_not(tmp_path, monkeypatch):
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
-    with dg.DagsterInstance.ephemeral() as here, killed_runs.alive() as tags:
+    with dg.DagsterInstance.ephemeral() as here, run_liveness.alive() as tags:
         (tmp_path / "processes" / "run-killed").touch()
         by_whom = {
-            "killed": {killed_runs.TAG: "run-killed"},
+            "killed": {run_liveness.TAG: "run-killed"},
             "living": tags,
-            "elsewhere": {killed_runs.TAG: "run-of-another-machine"},
+            "elsewhere": {run_liveness.TAG: "run-of-another-machine"},
             "by_the_ui": {},
         }
         started = {
@@ -54,11 +55,11 @@ def test_a_run_that_was_killed_is_closed_and_one_that_lives_is_not(tmp_path, mon
             for name, run_tags in by_whom.items()
         }
         finished = lambda: {name for name, run in started.items() if here.get_run_by_id(run).is_finished}  # noqa: E731
-        assert killed_runs.close(here) == 1
+        assert run_liveness.close(here) == 1
         assert finished() == {"killed"}
-        assert killed_runs.close(here, of_the_ui=True) == 1
+        assert run_liveness.close(here, of_the_ui=True) == 1
         assert finished() == {"killed", "by_the_ui"}
-        with killed_runs.ui_alive() as (_, alone), killed_runs.ui_alive() as (_, second):
+        with run_liveness.ui_alive() as (_, alone), run_liveness.ui_alive() as (_, second):
             assert alone and not second
     assert [path.name for path in (tmp_path / "processes").iterdir()] == ["ui"]
 

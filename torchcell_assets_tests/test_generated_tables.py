@@ -11,7 +11,8 @@ import pytest
 from torchcell_assets.schema import validate
 from torchcell_assets.sources import Sources
 from torchcell_assets.sources.catalog import COSTANZO_2016_SINGLES
-from torchcell_assets.steps.datasets import kuzmin2018, kuzmin2020, tau
+from torchcell_assets.steps.datasets.crosses import tau
+from torchcell_assets.steps.datasets.publications import kuzmin2018, kuzmin2020
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 EPSILON = "Genetic interaction score (ε)"

@@ -7,8 +7,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from torchcell_assets.config.partitions import GRID, REPRESENTATION, SIZE, cell
 from torchcell_assets.definitions import defs
-from torchcell_assets.partitions import GRID, REPRESENTATION, SIZE, cell
 
 GRAPH = defs.resolve_asset_graph()
 FAMILIES = ("elastic_net", "support_vector", "random_forest")

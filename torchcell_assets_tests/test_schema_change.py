@@ -327,7 +327,7 @@ print(json.dumps({key: [spec.parents, spec.code_version] for key, spec in deploy
 @pytest.fixture(scope="module")
 def without_breslow(tmp_path_factory) -> dict[str, list]:
     """What the real code location says of itself for a study of one dataset less: asset -> parents, code version."""
-    from torchcell_assets.study import STUDIES
+    from torchcell_assets.config.study import STUDIES
 
     text = (STUDIES / "screens.toml").read_text()
     assert '    "fitness_breslow2008",\n' in text

@@ -9,9 +9,10 @@ import dagster as dg
 import pytest
 
 from torchcell_assets import __main__ as command_line
-from torchcell_assets import automation, definitions
+from torchcell_assets import definitions
 from torchcell_assets.errors import TorchcellError, chain
-from torchcell_assets.storage import refusal
+from torchcell_assets.orchestration import jobs
+from torchcell_assets.storage.atomic import refusal
 
 PATIENCE = 300  # seconds after which a command is taken to go on for ever; the runs take one or two on an idle machine
 
@@ -65,7 +66,7 @@ def run(raw_files, tmp_path, monkeypatch, capfd):
     """`torchcell-assets run` where the main job is one asset with this body; its exit code, and what it said."""
     monkeypatch.setenv("TORCHCELL_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "data" / "dagster"))
-    monkeypatch.setattr(automation, "FLOW", ("datasets",))
+    monkeypatch.setattr(jobs, "FLOW", ("datasets",))
 
     def command(body, partitions=None):
         @dg.asset(name="broken", key_prefix="datasets", partitions_def=partitions)

@@ -16,12 +16,13 @@ from polars.testing import assert_frame_equal
 from scipy import stats
 
 import torchcell_assets
-from torchcell_assets import notebook
+from torchcell_assets.config.partitions import cell
+from torchcell_assets.config.resources import DataRoot, GraphStore, RawFiles
+from torchcell_assets.config.study import current
 from torchcell_assets.definitions import ASSETS, CHECKS, defs
-from torchcell_assets.partitions import cell
-from torchcell_assets.resources import DataRoot, GraphStore, RawFiles
+from torchcell_assets.notebook import tables
 from torchcell_assets.schema import Fitness, MergedFitness
-from torchcell_assets.staleness import content_hash, outdated
+from torchcell_assets.staleness import outdated
 from torchcell_assets.staleness.provenance import data_versions
 from torchcell_assets.steps.graph import deletion, load
 from torchcell_assets.steps.graph.ownership import GraphOfOthers
@@ -29,7 +30,7 @@ from torchcell_assets.steps.graph.read import SELECTION, QueryError
 from torchcell_assets.steps.merged import fitness, subsets
 from torchcell_assets.steps.merged.assets import FITNESS_DATASETS, VIABILITY_DATASETS
 from torchcell_assets.steps.merged.key_value_store import KeyValueStore
-from torchcell_assets.study import current
+from torchcell_assets.storage.content import content_hash
 from torchcell_assets_tests.conftest import delete_all
 from torchcell_assets_tests.steps.graph.made_up import fitness_rows, write_bundle
 from torchcell_assets_tests.steps.merged import reference
@@ -127,7 +128,7 @@ def test_the_merged_table_is_what_the_reference_makes_of_all_records(platform):
 
 
 def test_a_strain_published_as_query_and_as_array_with_one_number_counts_once(platform):
-    table = notebook.open_table("merged/fitness", platform.root.folder)
+    table = tables.open_table("merged/fitness", platform.root.folder)
     at_30 = (pl.col("temperature") == 30) & (pl.col("assay") == "colony size")
     row = table.filter(pl.col("genotype") == "YAL002W:deletion:delta:haploid", at_30).row(0, named=True)
     assert {"fitness_costanzo2016:4:30C", "fitness_costanzo2016:5:30C"} < set(row["records"])
@@ -136,7 +137,7 @@ def test_a_strain_published_as_query_and_as_array_with_one_number_counts_once(pl
 
 
 def test_a_derived_fitness_never_passes_for_a_measured_one(platform):
-    table = notebook.open_table("merged/fitness", platform.root.folder)
+    table = tables.open_table("merged/fitness", platform.root.folder)
     doubles = table.filter((pl.col("order") == 2) & pl.col("haploid"))
     assert doubles["evidence"].cast(pl.String).unique().to_list() == ["derived"]
     sample = pl.read_parquet(platform.root.table("merged/subset", "1e3"))
@@ -232,7 +233,7 @@ def test_verify_runs_every_check_of_what_was_made_and_makes_nothing(platform):
 
 
 def test_the_key_value_store_holds_the_sample_and_says_which(platform):
-    sample = notebook.open_table("merged/subset/1e3", platform.root.folder)
+    sample = tables.open_table("merged/subset/1e3", platform.root.folder)
     store = KeyValueStore(platform.root.place("merged", "key_value", "1e3.lmdb"))
     kept = store.table().with_columns(pl.col("measurements").cast(pl.UInt32))
     text = pl.col("evidence", "pooling").cast(pl.String)
@@ -299,19 +300,19 @@ def test_real_data_are_predicted_better_by_genes_than_by_a_mean(platform):
 
 
 def test_a_notebook_predicts_mutants_by_any_gene_name(platform):
-    found = notebook.predict([["cdc28", "CLN3"], ["RAD52"]], "elastic_net/1e3/one_hot/pert_sum", platform.root.folder)
+    found = tables.predict([["cdc28", "CLN3"], ["RAD52"]], "elastic_net/1e3/one_hot/pert_sum", platform.root.folder)
     assert found["genes"].to_list() == ["YAL040C+YBR160W", "YML032C"]
     assert (found["low"] < found["predicted"]).all() and (found["predicted"] < found["high"]).all()
-    with pytest.raises(notebook.NotThere, match="names no model"):
-        notebook.predict([["RAD52"]], "elastic_net", platform.root.folder)
+    with pytest.raises(tables.NotThere, match="names no model"):
+        tables.predict([["RAD52"]], "elastic_net", platform.root.folder)
 
 
 def test_a_notebook_opens_tables_by_asset_key(platform):
-    assert notebook.open_table("merged/subset/1e3", platform.root.folder).height == 1000
-    assert notebook.gene("cdc28", platform.root.folder)["gene"] == "YBR160W"
-    assert torchcell_assets.open is notebook.open_table
-    with pytest.raises(notebook.NotThere, match="There is no table 'merged/nothing'"):
-        notebook.open_table("merged/nothing", platform.root.folder)
+    assert tables.open_table("merged/subset/1e3", platform.root.folder).height == 1000
+    assert tables.gene("cdc28", platform.root.folder)["gene"] == "YBR160W"
+    assert torchcell_assets.open is tables.open_table
+    with pytest.raises(tables.NotThere, match="There is no table 'merged/nothing'"):
+        tables.open_table("merged/nothing", platform.root.folder)
 
 
 def store_in_sync(platform: Platform, name: str = "fitness_breslow2008") -> dg.AssetCheckEvaluation:

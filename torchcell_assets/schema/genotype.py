@@ -2,7 +2,7 @@
 
 Belongs here: the decision, row by row. Does not: which kind of allele a strain code means (one table per publication, beside
 its parser), which gene a retired name belongs to (steps/datasets/gene_names.py), the same text in bulk: crosses of published
-strains (steps/datasets/strains.py, cross_genotypes.py) and packed keys (steps/merged/identities.py) are put together from
+strains (steps/datasets/crosses/) and packed keys (steps/merged/identities.py) are put together from
 parts, and tests hold them against `with_genotype`.
 
 A genotype is the sorted list of (gene, kind, allele, zygosity). The allele of a deletion is constant, `delta`: marker and

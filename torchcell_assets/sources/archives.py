@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.sources.progress import DownloadBar
-from torchcell_assets.storage import replacing
+from torchcell_assets.storage.atomic import atomic_write
 
 _PIECE = 1 << 20  # bytes
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
@@ -100,7 +100,7 @@ def unpack(member: Member, sha256: Sequence[str], place: Path, bar: DownloadBar 
 
     Raises StorageError if the disk refuses.
     """
-    with replacing(place) as temporary, temporary.open("wb") as copy:
+    with atomic_write(place) as temporary, temporary.open("wb") as copy:
         check(member, sha256, copy=copy, bar=bar)
 
 

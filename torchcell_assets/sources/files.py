@@ -24,8 +24,8 @@ from pathlib import Path
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.sources import archives, renamed
 from torchcell_assets.sources.progress import DownloadBar
-from torchcell_assets.sources.renamed import sha256_of
-from torchcell_assets.storage import alone
+from torchcell_assets.storage.hashing import known_sha256
+from torchcell_assets.storage.locks import exclusive_lock
 
 MIRROR_VARIABLE = "TORCHCELL_MIRROR"
 
@@ -197,7 +197,7 @@ class Sources:
             return None, problems
         place = self.cache / source.name
         try:
-            with alone(place.parent), DownloadBar(source.name) as bar:
+            with exclusive_lock(place.parent), DownloadBar(source.name) as bar:
                 found, _ = self._plain(source)  # another process may just have unpacked it, and these are gigabytes
                 if found:
                     return found, []
@@ -214,7 +214,7 @@ class Sources:
                 problems.append(f"the package {source.package} is not installed")
                 continue
             try:
-                digest = sha256_of(path)
+                digest = known_sha256(path)
             except FileNotFoundError:
                 problems.append(f"{place} {path} does not exist")
             except OSError as error:

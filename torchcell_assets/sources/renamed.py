@@ -1,34 +1,22 @@
 """A raw file under another name: publishers rename their files, and people save them as they like.
 
-Belongs here: finding a file by its content in the folders of a person, and the digest that tells it. Does not: which
+Belongs here: finding a file by its content in the folders of a person. Does not: which
 folders those are, and when they are searched (files.py).
 
 Sizes are compared before anything is read; where only the digest of a file is known, its ending has to be right.
 """
 
-import functools
-import hashlib
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from torchcell_assets.storage.hashing import known_sha256
+
 MOST = 10_000
 """Files of a folder that are looked at: somebody may have named a home folder."""
 _ENDINGS = ({".txt", ".tsv", ".csv", ".tab"}, {".xls", ".xlsx"})
 """Endings that people change into one another without changing the file."""
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal; read once as long as its size and time of change stay."""
-    stat = path.stat()
-    return _digest(path, stat.st_size, stat.st_mtime_ns, stat.st_ino)
-
-
-@functools.lru_cache(maxsize=4 * MOST)
-def _digest(path: Path, *_: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def find(folders: Iterable[Path], name: str, sha256: Sequence[str], size: int | None) -> Path | None:
@@ -48,7 +36,7 @@ def find(folders: Iterable[Path], name: str, sha256: Sequence[str], size: int | 
     wanted = Path(name).name.casefold()
     for path in sorted(fitting, key=lambda path: (path.name.casefold() != wanted, str(path))):
         try:
-            if sha256_of(path) in sha256:
+            if known_sha256(path) in sha256:
                 return path
         except OSError:
             continue

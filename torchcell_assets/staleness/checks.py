@@ -6,14 +6,15 @@
 from collections.abc import Callable, Sequence
 
 import dagster as dg
-from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
-from torchcell_assets.resources import DataRoot, RawFiles
+from torchcell_assets.config.resources import DataRoot, RawFiles
 from torchcell_assets.sources import Source, Sources, SourceUnavailable
-from torchcell_assets.staleness import files, reasons
+from torchcell_assets.staleness import reasons
+from torchcell_assets.staleness.dagster_internals import BaseAssetGraph
 from torchcell_assets.staleness.history import History
 from torchcell_assets.staleness.outdated import outdated
 from torchcell_assets.staleness.upstream import partitions_of
+from torchcell_assets.storage import files
 
 SCHEMA_IN_SYNC = "schema_in_sync"
 FILES_IN_SYNC = "files_in_sync"

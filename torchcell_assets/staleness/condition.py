@@ -12,9 +12,8 @@ is compared with what is deployed, by the same `survey` as everywhere else, what
 from weakref import WeakKeyDictionary
 
 import dagster as dg
-from dagster._core.asset_graph_view.asset_graph_view import AssetGraphView
-from dagster._core.definitions.events import AssetKeyPartitionKey
 
+from torchcell_assets.staleness.dagster_internals import AssetGraphView, AssetKeyPartitionKey
 from torchcell_assets.staleness.outdated import survey
 from torchcell_assets.staleness.upstream import partitions_of
 

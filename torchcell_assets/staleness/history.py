@@ -9,14 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import dagster as dg
-from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
-from dagster._core.storage.tags import SENSOR_NAME_TAG
 from pydantic_core import from_json
 
+from torchcell_assets.staleness.dagster_internals import SENSOR_NAME_TAG, BaseAssetGraph
 from torchcell_assets.staleness.provenance import NOTES, Remembered, data_versions
 
 if TYPE_CHECKING:
-    from dagster._core.storage.event_log.base import AssetEntry
+    from torchcell_assets.staleness.dagster_internals import AssetEntry
 
 _CHUNK = 500  # events per statement: SQLite takes a limited number of parameters, and Dagster gives at most 1,000
 
@@ -120,8 +119,8 @@ def _events(instance: dg.DagsterInstance, key: dg.AssetKey, ids: Sequence[int]) 
     """
     # here and not above: they are a tenth of the time that loading the code location takes
     import sqlalchemy
-    from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
-    from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
+
+    from torchcell_assets.staleness.dagster_internals import SqlEventLogStorage, SqlEventLogStorageTable
 
     log = instance.event_log_storage
     if isinstance(log, SqlEventLogStorage):

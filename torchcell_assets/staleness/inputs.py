@@ -10,8 +10,8 @@ from pathlib import Path
 import dagster as dg
 
 from torchcell_assets.errors import TorchcellError
-from torchcell_assets.staleness import files
 from torchcell_assets.staleness.upstream import upstream_of
+from torchcell_assets.storage import files
 
 
 class InputMissing(TorchcellError):

@@ -21,13 +21,14 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
-from torchcell_assets.resources import DataRoot
-from torchcell_assets.staleness import files, provenance, reasons
+from torchcell_assets.config.resources import DataRoot
+from torchcell_assets.staleness import provenance, reasons
+from torchcell_assets.staleness.dagster_internals import BaseAssetGraph
 from torchcell_assets.staleness.history import Attempt, History
 from torchcell_assets.staleness.provenance import Remembered
 from torchcell_assets.staleness.upstream import Upstream, partitions_of, upstream_of
+from torchcell_assets.storage import files
 
 Wanted = Mapping[dg.AssetKey, Sequence[str | None]]
 """Asset -> partitions to look at; `[None]` for an unpartitioned one."""

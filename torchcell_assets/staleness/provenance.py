@@ -18,17 +18,17 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.data_version import (
+
+from torchcell_assets.config.resources import DataRoot
+from torchcell_assets.staleness.dagster_internals import (
     CODE_VERSION_TAG,
     DATA_VERSION_TAG,
     DEFAULT_DATA_VERSION,
     INPUT_DATA_VERSION_TAG_PREFIX,
 )
-
-from torchcell_assets.resources import DataRoot
-from torchcell_assets.staleness import files
 from torchcell_assets.staleness.inputs import require_inputs
 from torchcell_assets.staleness.upstream import upstream_of
+from torchcell_assets.storage import files
 
 USES_METADATA = "torchcell/uses"
 """Metadata of an asset and of each materialization: what it was declared to depend on, described (JSON)."""

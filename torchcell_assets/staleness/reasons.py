@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torchcell_assets.schema.fingerprint import difference
-from torchcell_assets.staleness.files import Lost
+from torchcell_assets.storage.files import Lost
 
 _SHOWN = 3  # partitions or files named in one sentence
 

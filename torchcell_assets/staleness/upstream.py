@@ -9,7 +9,8 @@ mappings that this project uses are a dictionary or a constant; any other one is
 from collections.abc import Callable, Sequence
 
 import dagster as dg
-from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
+
+from torchcell_assets.staleness.dagster_internals import BaseAssetGraph
 
 Upstream = Callable[[str | None], Sequence[str | None]]
 """Partition of an asset -> partitions of one input; `None` stands for an unpartitioned asset."""

@@ -1,15 +1,15 @@
 """What the checks say of what is stored now: their last executions, held against the last materializations.
 
 Belongs here: reading stored evaluations, and which assets they stop. Does not: the checks themselves (checks.py of each step),
-executing them (making.py), how they are shown (upkeep.py).
+executing them (orchestration/engine.py), how they are shown (cli/status.py).
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import dagster as dg
-from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
+
+from torchcell_assets.staleness.dagster_internals import AssetCheckExecutionRecord, BaseAssetGraph
 
 
 @dataclass(frozen=True)

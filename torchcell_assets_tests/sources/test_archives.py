@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from torchcell_assets.sources import CATALOG, Source, Sources, SourceUnavailable
-from torchcell_assets.storage import StorageError, alone
+from torchcell_assets.storage.atomic import StorageError
+from torchcell_assets.storage.locks import exclusive_lock
 from torchcell_assets_tests.publisher import CONTENT, NAME, Server, not_found
 from torchcell_assets_tests.test_disks import disk, fill
 
@@ -127,7 +128,7 @@ def test_what_another_process_is_unpacking_is_waited_for(by_hand: Source, source
     place = sources.cache / NAME
     found: list[Path] = []
     second = threading.Thread(target=lambda: found.append(sources.path(by_hand)))
-    with alone(place.parent):
+    with exclusive_lock(place.parent):
         second.start()
         time.sleep(0.3)
         assert second.is_alive() and not place.exists()

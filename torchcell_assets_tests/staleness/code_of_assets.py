@@ -27,9 +27,9 @@ from torchcell_assets.schema.fingerprint import digest, syntax
 
 PACKAGE = "torchcell_assets"
 STEPS = f"{PACKAGE}.steps."
-SHARED = (f"{PACKAGE}.schema.genotype", f"{PACKAGE}.staleness.content")
+SHARED = (f"{PACKAGE}.schema.genotype", f"{PACKAGE}.storage.content")
 """Modules outside of the steps that decide what is stored: which mutants are one, and when a table is another."""
-_HANDS_ON = (f"{PACKAGE}.schema", f"{PACKAGE}.staleness")
+_HANDS_ON = (f"{PACKAGE}.schema",)
 ELSEWHERE = (
     "figures",
     "order_figure",
@@ -37,11 +37,6 @@ ELSEWHERE = (
     "checks",
     "verification",
     "offline",
-    "importer",
-    "local_server",
-    "server_home",
-    "supervisor",
-    "jars",
 )
 """Modules of the steps that decide no stored number: pictures, checks, the server and the way into it."""
 DECLARED = ("ASSETS", "FAMILY_ASSETS", "CHECKS", "GRIDS", "RECIPES", "DATASETS", "GENOME")

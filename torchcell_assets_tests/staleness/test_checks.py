@@ -3,7 +3,7 @@
 import dagster as dg
 import pytest
 
-from torchcell_assets.resources import DataRoot, RawFiles
+from torchcell_assets.config.resources import DataRoot, RawFiles
 from torchcell_assets.staleness.checks import raw_files_as_pinned
 from torchcell_assets_tests.mirror import QUIET
 from torchcell_assets_tests.publisher import CONTENT, not_found, other_content

@@ -5,11 +5,11 @@ import json
 import dagster as dg
 import pytest
 
+from torchcell_assets.config.resources import DataRoot, GraphStore, RawFiles
 from torchcell_assets.definitions import ASSETS, asset_graph
-from torchcell_assets.resources import DataRoot, GraphStore, RawFiles
-from torchcell_assets.staleness import files
 from torchcell_assets.staleness.inputs import InputMissing
 from torchcell_assets.staleness.upstream import partitions_of
+from torchcell_assets.storage import files
 
 GRAPH = asset_graph()
 MADE_FROM_OTHERS = sorted(key for key in GRAPH.get_all_asset_keys() if GRAPH.get(key).parent_keys)

@@ -7,7 +7,7 @@ from hashlib import sha256
 import dagster as dg
 import pytest
 
-from torchcell_assets.resources import DataRoot
+from torchcell_assets.config.resources import DataRoot
 from torchcell_assets.staleness import provenance
 from torchcell_assets.staleness.inputs import InputMissing
 from torchcell_assets.staleness.provenance import (

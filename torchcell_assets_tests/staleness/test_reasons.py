@@ -2,8 +2,8 @@
 
 import pytest
 
-from torchcell_assets.staleness.files import Lost
 from torchcell_assets.staleness.reasons import code_changes, data_moved, files_lost, recipe_changes
+from torchcell_assets.storage.files import Lost
 
 CLASS = {"columns": {"value": {"type": "Float64"}}, "rules": {}}
 NULLABLE = {"columns": {"value": {"type": "Float64", "nullable": True}}, "rules": {}}

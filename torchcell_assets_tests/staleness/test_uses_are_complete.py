@@ -12,13 +12,13 @@ from types import ModuleType
 
 import pytest
 
+from torchcell_assets.config.study import load
 from torchcell_assets.schema import RECORD_CLASSES, Perturbation
 from torchcell_assets.sources import Source, catalog
 from torchcell_assets.staleness.provenance import USES_METADATA
 from torchcell_assets.steps.datasets import DATASETS, GENOME, Dataset
 from torchcell_assets.steps.merged import between_publications, pooling
 from torchcell_assets.steps.representations.recipes import RECIPES
-from torchcell_assets.study import load
 from torchcell_assets_tests.mirror import deployed
 
 STEPS = ("graph", "merged", "representations", "trained")

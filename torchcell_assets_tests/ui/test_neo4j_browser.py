@@ -4,7 +4,7 @@ import json
 
 from playwright.sync_api import expect
 
-from torchcell_assets.steps.datasets import sga
+from torchcell_assets.steps.datasets.publications import sga
 
 
 def test_it_connects_with_the_local_login_and_counts_the_experiments(page, ui):

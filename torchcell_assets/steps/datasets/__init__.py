@@ -4,7 +4,9 @@ Belongs here: the list `DATASETS`, from which the assets of `datasets` and `grap
 dataset is a new module and one line here; see docs/add_a_dataset.md. Does not: what is in a raw file (the modules).
 """
 
-from torchcell_assets.steps.datasets import (
+from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
+from torchcell_assets.steps.datasets.genome import GENOME
+from torchcell_assets.steps.datasets.publications import (
     costanzo2016_pairs,
     deutschbauer2005,
     fitness_baryshnikova2010,
@@ -16,8 +18,6 @@ from torchcell_assets.steps.datasets import (
     sga,
     viability_deletion_project,
 )
-from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
-from torchcell_assets.steps.datasets.genome import GENOME
 
 DATASETS: tuple[Dataset, ...] = (
     fitness_baryshnikova2010.DATASET,

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import polars as pl
 
-from torchcell_assets.plots import picture
-from torchcell_assets.resources import DataRoot, RawFiles
-from torchcell_assets.staleness import Policy, publish, publish_batches, step
+from torchcell_assets.config.resources import DataRoot, RawFiles
+from torchcell_assets.config.study import current
+from torchcell_assets.staleness import Policy, step
 from torchcell_assets.steps.datasets import DATASETS, GENOME, figures
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
 from torchcell_assets.steps.datasets.retired_names import Found
-from torchcell_assets.study import current
+from torchcell_assets.storage.figures import picture
+from torchcell_assets.storage.publish import publish, publish_batches
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

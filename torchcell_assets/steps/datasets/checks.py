@@ -5,13 +5,15 @@ from the fitness beside them.
 import dagster as dg
 import polars as pl
 
-from torchcell_assets.resources import DataRoot
+from torchcell_assets.config.resources import DataRoot
 from torchcell_assets.schema.records import Quantity
 from torchcell_assets.staleness.checks import raw_files_as_pinned
-from torchcell_assets.staleness.stored import quarantine_of
-from torchcell_assets.steps.datasets import GENOME, independence, kuzmin2018, kuzmin2020, quarantine, tau
+from torchcell_assets.steps.datasets import GENOME, independence, quarantine
 from torchcell_assets.steps.datasets.assets import of_the_study
+from torchcell_assets.steps.datasets.crosses import tau
 from torchcell_assets.steps.datasets.dataset import Dataset
+from torchcell_assets.steps.datasets.publications import kuzmin2018, kuzmin2020
+from torchcell_assets.storage.stored import quarantine_of
 
 
 def _check(dataset: Dataset) -> dg.AssetChecksDefinition:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from torchcell_assets.plots import colours
+from torchcell_assets.storage.figures import colours
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import polars as pl
 
-from torchcell_assets.resources import DataRoot, GraphStore
+from torchcell_assets.config.resources import DataRoot, GraphStore
 from torchcell_assets.schema import Gene
-from torchcell_assets.staleness import Policy, result, step
-from torchcell_assets.staleness.publish import as_they_are, column_lineage, column_schema
+from torchcell_assets.staleness import Policy, step
 from torchcell_assets.steps.datasets import GENOME
 from torchcell_assets.steps.datasets.assets import of_the_study
 from torchcell_assets.steps.datasets.dataset import Dataset
 from torchcell_assets.steps.graph import bundle, deletion, load, offline, ownership, tables, writer
 from torchcell_assets.steps.graph.checks import materialized_build
-from torchcell_assets.storage import alone
+from torchcell_assets.storage.locks import exclusive_lock
+from torchcell_assets.storage.publish import as_they_are, column_lineage, column_schema, result
 
 if TYPE_CHECKING:
     from neo4j import Driver
@@ -169,7 +169,9 @@ def _columns(dataset: Dataset) -> dict[str, Any]:
 
 def _alone(context: dg.AssetExecutionContext, bundles: Path) -> AbstractContextManager[None]:
     """The pool keeps two runs of the UI apart; a command line beside it has no pool. Who waits then finds all made."""
-    return alone(bundles, waits=lambda: context.log.info("Another process writes this dataset: this one waits for it."))
+    return exclusive_lock(
+        bundles, waits=lambda: context.log.info("Another process writes this dataset: this one waits for it.")
+    )
 
 
 def _upstream_version(context: dg.AssetExecutionContext) -> str:

@@ -6,7 +6,6 @@ hold (tables.py), the server (load.py).
 """
 
 import gzip
-import hashlib
 import json
 import shutil
 from collections import Counter
@@ -20,15 +19,10 @@ import polars as pl
 from torchcell_assets.schema.fingerprint import digest
 from torchcell_assets.steps.datasets.dataset import Dataset
 from torchcell_assets.steps.graph import checksums
-from torchcell_assets.steps.graph.tables import (
-    BundleError,
-    GraphTables,
-    experiment_tables,
-    screens_of,
-    shared_tables,
-)
+from torchcell_assets.steps.graph.tables import BundleError, GraphTables, experiment_tables, screens_of, shared_tables
 from torchcell_assets.steps.graph.writer import DATASET_EDGES, DATASET_NODES, all_writable, schema_entries, writing
-from torchcell_assets.storage import replacing_together
+from torchcell_assets.storage.atomic import atomic_write_together
+from torchcell_assets.storage.hashing import sha256_of
 
 WRITER_VERSION = "4"
 CHECKSUMS = "SHA256SUMS"
@@ -177,12 +171,12 @@ def _build(folder: Path, build: str, fill: Callable[[Path], Manifest]) -> Path:
     target = folder / build
     if _is_whole(target):
         return target
-    with replacing_together(target) as (temporary,):
+    with atomic_write_together(target) as (temporary,):
         temporary.mkdir()
         manifest = fill(temporary)
         _check_counts(temporary, manifest)
         (temporary / "manifest.json").write_text(json.dumps(asdict(manifest), indent=1))
-        lines = [f"{_sha256(path)}  {path.name}\n" for path in sorted(temporary.iterdir())]
+        lines = [f"{sha256_of(path)}  {path.name}\n" for path in sorted(temporary.iterdir())]
         (temporary / CHECKSUMS).write_text("".join(lines))
     return target
 
@@ -191,14 +185,9 @@ def _is_whole(folder: Path) -> bool:
     """Whether every file of a bundle is there and holds what was written."""
     try:
         listed = [line.split("  ", 1) for line in (folder / CHECKSUMS).read_text().splitlines()]
-        return bool(listed) and all(_sha256(folder / name) == sha256 for sha256, name in listed)
+        return bool(listed) and all(sha256_of(folder / name) == sha256 for sha256, name in listed)
     except (OSError, ValueError):
         return False
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _batches(table: Path) -> Iterator[pl.DataFrame]:

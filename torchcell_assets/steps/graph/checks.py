@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from torchcell_assets.config.resources import DataRoot, GraphStore
 from torchcell_assets.errors import TorchcellError
-from torchcell_assets.resources import DataRoot, GraphStore
 from torchcell_assets.steps.datasets import GENOME
 from torchcell_assets.steps.datasets.assets import of_the_study
 from torchcell_assets.steps.graph import bundle, load, ownership, verification

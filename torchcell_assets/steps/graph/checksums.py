@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import polars as pl
 
-from torchcell_assets.staleness.content import ContentHash
+from torchcell_assets.storage.content import ContentHash
 
 PAGE = 50_000
 """Experiments of which the checksums are made together."""

@@ -16,11 +16,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torchcell_assets.steps.graph import bundle, importer, load, local_server, ownership, verification
-from torchcell_assets.steps.graph.jars import GraphUnavailable
-from torchcell_assets.steps.graph.locks import READERS, START, STORE, exclusive_lock
-from torchcell_assets.steps.graph.server_home import ASIDE, restore
-from torchcell_assets.steps.graph.supervisor import read_entry
+from torchcell_assets.neo4j_local import importer, local_server
+from torchcell_assets.neo4j_local.jars import GraphUnavailable
+from torchcell_assets.neo4j_local.locks import READERS, START, STORE, exclusive_lock
+from torchcell_assets.neo4j_local.server_home import ASIDE, restore
+from torchcell_assets.neo4j_local.supervisor import read_entry
+from torchcell_assets.steps.graph import bundle, load, ownership, verification
 
 if TYPE_CHECKING:
     from neo4j import Driver
@@ -63,7 +64,7 @@ def rebuild(
         manifests = [bundle.read_manifest(folder) for folder in folders]
         tell("import")
         try:
-            importer.run(following, folders, password=read_entry(home).get("password"), tell=tell)
+            importer.run(following, folders, labels=_labels, password=read_entry(home).get("password"), tell=tell)
             tell("constraints, indexes and verification")
             with local_server.serving(following) as here, _driver(here) as driver:
                 load.prepare(driver, here.database, patience=3600)
@@ -81,6 +82,11 @@ def rebuild(
         tell("switch")
         _switch(home, following, keep, tell)
     return manifests
+
+
+def _labels(name: str) -> str:
+    """What nodes of a table are called beside their own label."""
+    return f"{ownership.OWN}:Experiment" if name in bundle.RECORD_LABELS else ownership.OWN
 
 
 def _refuse_strangers(home: Path, keep: int, tell: Callable[[str], None]) -> None:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.steps.graph import writer
-from torchcell_assets.storage import alone, replacing
+from torchcell_assets.storage.atomic import atomic_write
+from torchcell_assets.storage.locks import exclusive_lock
 
 if TYPE_CHECKING:
     from neo4j import Driver
@@ -197,9 +198,9 @@ def id_of(root: Path) -> str:
     place = root / "graph" / "data_root_id"
     if not place.is_file():
         place.parent.mkdir(parents=True, exist_ok=True)
-        with alone(place.parent):
+        with exclusive_lock(place.parent):
             if not place.is_file():
-                with replacing(place) as temporary:
+                with atomic_write(place) as temporary:
                     temporary.write_text(uuid.uuid4().hex)
     return place.read_text().strip()
 

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import polars as pl
 
-from torchcell_assets.partitions import SIZE
-from torchcell_assets.plots import picture
-from torchcell_assets.resources import DataRoot, GraphStore
+from torchcell_assets.config.partitions import SIZE
+from torchcell_assets.config.resources import DataRoot, GraphStore
+from torchcell_assets.config.study import current
 from torchcell_assets.schema import Fitness, MergedFitness, Viability
-from torchcell_assets.staleness import ContentHash, Policy, content_hash, result, step
+from torchcell_assets.staleness import Policy, step
 from torchcell_assets.staleness.provenance import data_versions
-from torchcell_assets.staleness.publish import as_they_are, column_lineage, column_schema, table_metadata
 from torchcell_assets.staleness.step import Use
-from torchcell_assets.staleness.stored import PREVIEW_ROWS, listed, preview
 from torchcell_assets.steps.datasets.assets import of_the_study
 from torchcell_assets.steps.datasets.dataset import Dataset
 from torchcell_assets.steps.graph import read
@@ -26,8 +24,12 @@ from torchcell_assets.steps.merged import figures, fitness, key_value, pooling, 
 from torchcell_assets.steps.merged.between_publications import ENOUGH
 from torchcell_assets.steps.merged.key_value_store import KeyValueStore
 from torchcell_assets.steps.merged.measurements import measurements
-from torchcell_assets.storage import alone, replacing
-from torchcell_assets.study import current
+from torchcell_assets.storage.atomic import atomic_write
+from torchcell_assets.storage.content import ContentHash, content_hash
+from torchcell_assets.storage.figures import picture
+from torchcell_assets.storage.locks import exclusive_lock
+from torchcell_assets.storage.publish import as_they_are, column_lineage, column_schema, result, table_metadata
+from torchcell_assets.storage.stored import PREVIEW_ROWS, listed, preview
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -115,9 +117,11 @@ def merged_fitness(context: dg.AssetExecutionContext, root: DataRoot, store: Gra
     """
     path, pages = merged_path(root), root.place("merged", "pages")
     # the pages are shared, so that a reading which was killed goes on: one process at a time
-    with alone(root.place("merged"), waits=lambda: context.log.info("Another process merges: this one waits for it.")):
+    with exclusive_lock(
+        root.place("merged"), waits=lambda: context.log.info("Another process merges: this one waits for it.")
+    ):
         loaded = _read(context, store, pages)
-        with replacing(path) as temporary:
+        with atomic_write(path) as temporary:
             merged = fitness.merge(pages, temporary, STUDY.merge_key)
             made = result(path, merged.data_version, metadata=_told(merged, temporary, loaded), files={path: temporary})
         shutil.rmtree(pages, ignore_errors=True)  # the next reading deletes what is left of them
@@ -185,7 +189,7 @@ def merged_subset(context: dg.AssetExecutionContext, root: DataRoot) -> dg.Mater
     merged, size, condition = merged_path(root), context.partition_key, STUDY.condition
     path, without = root.table("merged/subset", size), left_out(root)
     counts, content = [], ContentHash()
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         scratch = temporary.parent
         there = subsets.available(merged, condition, without=without, scratch=scratch) if size != "all" else None
         limit = None if there is None else subsets.wanted(size, there, STUDY.larger)
@@ -244,7 +248,7 @@ def merged_test_set(context: dg.AssetExecutionContext, root: DataRoot) -> dg.Mat
         **column_lineage((FITNESS_KEY, as_they_are(MergedFitness.columns()))),
         **{f"order_{order}": number for order, number in count.iter_rows()},
     }
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         rows.write_parquet(temporary, compression="zstd")
         made = result(path, content_hash(rows, ["rank"]), metadata=told, files={path: temporary})
     return made
@@ -269,7 +273,7 @@ def merged_key_value(context: dg.AssetExecutionContext, root: DataRoot) -> dg.Ma
     subset, path = root.table("merged/subset", size), root.place("merged", "key_value", f"{size}.lmdb")
     version = data_versions(context.instance, SUBSET_KEY).get(size, "")
     fields = [*key_value.HEADER_FIELDS, *key_value.PERTURBATION_FIELDS]
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         stored = key_value.write(temporary, key_value.batches_of(subset), version)
         with contextlib.closing(KeyValueStore(temporary)) as store:
             rows, shown = len(store), store.table(range(min(PREVIEW_ROWS, len(store))))

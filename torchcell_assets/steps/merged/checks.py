@@ -3,13 +3,13 @@
 import dagster as dg
 import polars as pl
 
-from torchcell_assets.resources import DataRoot
+from torchcell_assets.config.resources import DataRoot
 from torchcell_assets.schema.genotype import GENE_SEPARATOR
-from torchcell_assets.staleness.stored import listed
 from torchcell_assets.steps.merged import fitness, measured
 from torchcell_assets.steps.merged.assets import FITNESS_KEY, calls, merged_path
 from torchcell_assets.steps.merged.identities import MergeError
 from torchcell_assets.steps.merged.viability import Calls
+from torchcell_assets.storage.stored import listed
 
 LISTED = 100
 """Rows that the page of a check shows at most."""

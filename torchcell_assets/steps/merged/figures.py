@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from torchcell_assets.plots import COLOURS, colours
+from torchcell_assets.storage.figures import COLOURS, colours
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

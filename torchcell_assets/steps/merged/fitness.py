@@ -18,13 +18,13 @@ import duckdb
 import polars as pl
 
 from torchcell_assets.schema.records import MergedFitness, polars_schema
-from torchcell_assets.staleness import ContentHash
 from torchcell_assets.steps.graph.read import pages_in
 from torchcell_assets.steps.merged import pooled, runs
 from torchcell_assets.steps.merged.between_publications import PAIRS, Differences
 from torchcell_assets.steps.merged.identities import MergeError
 from torchcell_assets.steps.merged.measurements import measurements
-from torchcell_assets.storage import building
+from torchcell_assets.storage.atomic import temporary_folder
+from torchcell_assets.storage.content import ContentHash
 
 TABLE = "fitness"
 REPLICATES = "replicates"
@@ -87,7 +87,7 @@ def merge(folder: Path, path: Path, key: str = "genotype", *, threads: int = 2, 
         raise MergeError(f"There is nothing to merge in {folder}: no experiments were read from the graph.")
     rows, content = 0, ContentHash()
     content.update(pl.DataFrame(schema=polars_schema(MergedFitness)))  # a table without rows has columns too
-    with building(path.parent) as scratch, _created(path, threads, memory_limit) as connection:
+    with temporary_folder(path.parent) as scratch, _created(path, threads, memory_limit) as connection:
         known = runs.survey(pages, key == "paper", connection)
         sorted_runs = runs.write(pages, known, scratch)
         differences = Differences()

@@ -25,12 +25,12 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
+from torchcell_assets.config.study import Condition
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.schema.genotype import FIELD_SEPARATOR, GENE_SEPARATOR
 from torchcell_assets.schema.records import MergedFitness, polars_schema
-from torchcell_assets.staleness.stored import RowGroups
 from torchcell_assets.steps.merged.fitness import TABLE, MergeError
-from torchcell_assets.study import Condition
+from torchcell_assets.storage.stored import RowGroups
 
 SPLITS = ("train", "validation", "test")
 VALIDATION_SHARE = TEST_SHARE = 0.1

@@ -3,16 +3,16 @@
 import dagster as dg
 import polars as pl
 
-from torchcell_assets.partitions import REPRESENTATION
-from torchcell_assets.resources import DataRoot, RawFiles
+from torchcell_assets.config.partitions import REPRESENTATION
+from torchcell_assets.config.resources import DataRoot, RawFiles
+from torchcell_assets.config.study import current
 from torchcell_assets.schema import Embedding, Gene
-from torchcell_assets.staleness import result, step
+from torchcell_assets.staleness import step
 from torchcell_assets.staleness.provenance import RECIPES_METADATA, recipe_note
-from torchcell_assets.staleness.publish import column_schema
 from torchcell_assets.steps.representations import table
 from torchcell_assets.steps.representations.recipes import RECIPES
-from torchcell_assets.storage import replacing
-from torchcell_assets.study import current
+from torchcell_assets.storage.atomic import atomic_write
+from torchcell_assets.storage.publish import column_schema, result
 
 DEPLOYED = {key: RECIPES[key].describe() for key in current().representations}
 SHOWN_GENES = {"CDC28": "YBR160W", "ADE2": "YOR128C", "RAD52": "YML032C"}
@@ -45,7 +45,7 @@ def gene_embedding(context: dg.AssetExecutionContext, root: DataRoot, raw: RawFi
         "manifest": dg.MetadataValue.json(embedding.manifest),
         "nearest_genes": dg.MetadataValue.md(_nearest(embedding, genes)),
     }
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         table.write(temporary, embedding)
         made = result(path, table.content_hash(embedding), metadata=told, files={path: temporary})
     return made

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import polars as pl
-from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
-from torchcell_assets.partitions import GRID, SIZE, cell, keys_of
-from torchcell_assets.plots import drawn, picture
-from torchcell_assets.resources import DataRoot
+from torchcell_assets.config.partitions import GRID, SIZE, cell, keys_of
+from torchcell_assets.config.resources import DataRoot
+from torchcell_assets.config.study import current
 from torchcell_assets.schema import MergedFitness, Prediction, Score
-from torchcell_assets.staleness import Policy, content_hash, outdated, result, step
+from torchcell_assets.staleness import Policy, outdated, step
+from torchcell_assets.staleness.dagster_internals import AssetGraph
 from torchcell_assets.staleness.provenance import LEFT_OUT_METADATA
-from torchcell_assets.staleness.publish import as_they_are, column_lineage, table_metadata
 from torchcell_assets.steps.merged import subsets
 from torchcell_assets.steps.merged.assets import ASSETS as MERGED
 from torchcell_assets.steps.merged.assets import FITNESS_KEY, SAMPLED, SAMPLED_FROM, left_out, merged_path
@@ -37,8 +36,10 @@ from torchcell_assets.steps.trained import (
 )
 from torchcell_assets.steps.trained.grids import GRIDS
 from torchcell_assets.steps.trained.scoreboard import BASELINES, Cell
-from torchcell_assets.storage import replacing_together
-from torchcell_assets.study import current
+from torchcell_assets.storage.atomic import atomic_write_together
+from torchcell_assets.storage.content import content_hash
+from torchcell_assets.storage.figures import drawn, picture
+from torchcell_assets.storage.publish import as_they_are, column_lineage, result, table_metadata
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -111,7 +112,7 @@ def _stored(
 ) -> dg.MaterializeResult:
     """Store all files of a cell as one: predictions of one training never stand beside a model of another."""
     models = models or {}
-    with replacing_together(*tables, *models) as temporaries:
+    with atomic_write_together(*tables, *models) as temporaries:
         for temporary, table in zip(temporaries, tables.values(), strict=False):
             table.write_parquet(temporary, compression="zstd")
         for temporary, model in zip(temporaries[len(tables) :], models.values(), strict=True):
@@ -253,7 +254,7 @@ def trained_scoreboard(context: dg.AssetExecutionContext, root: DataRoot) -> dg.
         LEFT_OUT_METADATA: dg.MetadataValue.json(_partitions(collected.outdated)),
     }
     version = content_hash(table, list(Score.primary_key()))
-    with replacing_together(path, *pictures) as (temporary, *others):
+    with atomic_write_together(path, *pictures) as (temporary, *others):
         scoreboard.write(temporary, collected)
         for other, rendered in zip(others, pictures.values(), strict=True):
             other.write_bytes(rendered)

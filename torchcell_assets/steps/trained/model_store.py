@@ -23,7 +23,7 @@ from torchcell_assets.steps.representations.table import GeneEmbedding, content_
 from torchcell_assets.steps.trained import intervals
 from torchcell_assets.steps.trained.families import Fitted
 from torchcell_assets.steps.trained.features import aggregate, incidence
-from torchcell_assets.storage import replacing
+from torchcell_assets.storage.atomic import atomic_write
 
 MANIFEST = "manifest.json"
 TRUSTED: tuple[str, ...] = (
@@ -103,7 +103,7 @@ def _refuse_other_vectors(said: dict[str, Any], embedding: GeneEmbedding) -> Non
 
 def write(path: Path, model: Model) -> None:
     """Store pipeline and manifest in one file, in the place of what is there."""
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         dump(temporary, model)
 
 

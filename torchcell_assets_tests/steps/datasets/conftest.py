@@ -11,11 +11,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from torchcell_assets.config.study import load
 from torchcell_assets.schema import validate
 from torchcell_assets.sources import Sources
 from torchcell_assets.steps.datasets import DATASETS, GENOME, Dataset
 from torchcell_assets.steps.datasets.retired_names import Found
-from torchcell_assets.study import load
 from torchcell_assets_tests.steps.datasets import trigenic_tables
 
 AT_HAND = [dataset for dataset in DATASETS if dataset.name in {*load("screens").datasets, *load("starter").datasets}]

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from torchcell_assets.steps.datasets import independence
-from torchcell_assets.steps.datasets.sga import FITNESS, INTERACTION
+from torchcell_assets.steps.datasets.publications.sga import FITNESS, INTERACTION
 
 MEAN = "YAL028W+YOR324C_tm1553"
 PARTS = {"YAL015C+YOL043C_tm72", "YAL034C+YOR338W_tm75", "YAL051W+YOR363C_tm1554"}

@@ -5,17 +5,16 @@ import dataclasses
 import polars as pl
 import pytest
 
+from torchcell_assets.config.study import load
 from torchcell_assets.schema import MergedFitness, Perturbation, with_genotype
 from torchcell_assets.schema.records import polars_schema
-from torchcell_assets.steps.datasets import (
-    DATASETS,
-    GENOME,
+from torchcell_assets.steps.datasets import DATASETS, GENOME
+from torchcell_assets.steps.datasets.publications import (
     fitness_baryshnikova2010,
     fitness_costanzo2016,
     viability_deletion_project,
 )
 from torchcell_assets.steps.datasets.retired_names import SOURCES, Found, RetiredNames, resolve
-from torchcell_assets.study import load
 
 PERTURBATIONS = pl.List(pl.Struct(polars_schema(Perturbation)))
 

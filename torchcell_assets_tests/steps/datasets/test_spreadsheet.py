@@ -148,7 +148,7 @@ def test_another_header_names_the_sheet_and_advises_no_deletion(tmp_path):
 
 
 def test_numbers_in_the_published_workbooks_are_the_full_doubles(read):
-    from torchcell_assets.steps.datasets.fitness_baryshnikova2010 import DATASET
+    from torchcell_assets.steps.datasets.publications.fitness_baryshnikova2010 import DATASET
 
     errors = read(DATASET).kept["uncertainty"]
     assert (errors == 0.0057540000000000004).sum() == 1  # not 0.005754, the nine decimals of the reader's text

@@ -11,19 +11,10 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from torchcell_assets.neo4j_local import importer, local_server
+from torchcell_assets.neo4j_local.jars import GraphUnavailable
 from torchcell_assets.schema import Fitness, Viability
-from torchcell_assets.steps.graph import (
-    bundle,
-    importer,
-    load,
-    local_server,
-    offline,
-    ownership,
-    read,
-    tables,
-    verification,
-)
-from torchcell_assets.steps.graph.jars import GraphUnavailable
+from torchcell_assets.steps.graph import bundle, load, offline, ownership, read, tables, verification
 from torchcell_assets_tests.generated import LOADED
 from torchcell_assets_tests.steps.graph.made_up import DATABASE, dataset, fitness_rows, write_bundle
 
@@ -206,8 +197,8 @@ def test_every_record_class_has_its_label_added():
 def test_a_large_dataset_goes_into_a_new_graph_with_all_others_and_says_why(tmp_path, monkeypatch, raw_files):
     import dagster as dg
 
+    from torchcell_assets.config.resources import DataRoot, GraphStore, RawFiles
     from torchcell_assets.definitions import ASSETS, CHECKS
-    from torchcell_assets.resources import DataRoot, GraphStore, RawFiles
     from torchcell_assets.steps.graph.assets import current_bundles
 
     root = DataRoot(path=str(tmp_path))

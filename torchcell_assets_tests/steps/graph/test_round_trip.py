@@ -6,9 +6,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from torchcell_assets.config.study import QUERIES
 from torchcell_assets.schema import Fitness
 from torchcell_assets.steps.graph import bundle, load, read, statements, tables, verification
-from torchcell_assets.study import QUERIES
 from torchcell_assets_tests.generated import LOADED, records
 from torchcell_assets_tests.steps.graph.made_up import DATABASE, fitness_rows, write_bundle
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from torchcell_assets.config.study import QUERIES
+from torchcell_assets.neo4j_local import importer
 from torchcell_assets.schema import Fitness
 from torchcell_assets.sources import Sources
 from torchcell_assets.steps.datasets import DATASETS
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
-from torchcell_assets.steps.graph import bundle, deletion, importer, load, read, verification
-from torchcell_assets.study import QUERIES
+from torchcell_assets.steps.graph import bundle, deletion, load, read, verification
 from torchcell_assets_tests.steps.datasets.test_documented_example import blocks
 from torchcell_assets_tests.steps.graph.made_up import (
     DATABASE,

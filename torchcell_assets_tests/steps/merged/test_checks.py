@@ -4,7 +4,7 @@ import dagster as dg
 import duckdb
 import pytest
 
-from torchcell_assets.resources import DataRoot
+from torchcell_assets.config.resources import DataRoot
 from torchcell_assets.steps.merged import fitness, subsets
 from torchcell_assets.steps.merged.assets import FITNESS_KEY, left_out, merged_path
 from torchcell_assets.steps.merged.checks import every_record_accounted_for, what_is_measured_lives

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from torchcell_assets.schema import MergedFitness
-from torchcell_assets.staleness import content_hash
 from torchcell_assets.steps.graph.read import SELECTION
 from torchcell_assets.steps.merged import between_publications, fitness, identities, runs
+from torchcell_assets.storage.content import content_hash
 from torchcell_assets_tests.steps.merged import reference
 from torchcell_assets_tests.steps.merged.reference import pages
 

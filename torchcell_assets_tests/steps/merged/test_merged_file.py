@@ -9,9 +9,9 @@ import pytest
 
 from torchcell_assets.schema import MergedFitness
 from torchcell_assets.schema.records import polars_schema
-from torchcell_assets.staleness import content_hash
 from torchcell_assets.steps.graph.read import SELECTION
 from torchcell_assets.steps.merged import fitness, subsets
+from torchcell_assets.storage.content import content_hash
 from torchcell_assets_tests.steps.merged.reference import pages
 from torchcell_assets_tests.steps.merged.test_fitness import A, B, measured, selection
 from torchcell_assets_tests.steps.merged.test_subsets import BASE, CONDITION, merged_file

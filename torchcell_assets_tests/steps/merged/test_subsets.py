@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from torchcell_assets.config.study import Condition
 from torchcell_assets.schema import MergedFitness
 from torchcell_assets.schema.records import polars_schema
 from torchcell_assets.steps.merged import fitness, subsets
-from torchcell_assets.study import Condition
 
 PLATE = {"medium_class": "SGA plate", "assay": "colony size", "temperature": 26.0, "reference": "wild type"}
 CONDITION = Condition(**PLATE, evidence=("measured", "derived"))

@@ -7,7 +7,7 @@ import pytest
 
 from torchcell_assets.schema import Viability
 from torchcell_assets.schema.records import polars_schema
-from torchcell_assets.steps.datasets import deutschbauer2005, viability_deletion_project
+from torchcell_assets.steps.datasets.publications import deutschbauer2005, viability_deletion_project
 from torchcell_assets.steps.merged import viability
 from torchcell_assets_tests.steps.datasets.conftest import read, sources  # noqa: F401 - fixtures
 

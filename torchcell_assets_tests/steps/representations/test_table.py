@@ -4,7 +4,7 @@ import pytest
 import scipy.sparse as sp
 
 from torchcell_assets.errors import TorchcellError
-from torchcell_assets.notebook import NotThere, open_table
+from torchcell_assets.notebook.tables import NotThere, open_table
 from torchcell_assets.steps.representations import table
 from torchcell_assets.steps.representations.recipes import RECIPES
 

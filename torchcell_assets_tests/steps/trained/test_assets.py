@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
-from torchcell_assets.partitions import cell
-from torchcell_assets.resources import DataRoot
+from torchcell_assets.config.partitions import cell
+from torchcell_assets.config.resources import DataRoot
 from torchcell_assets.schema import MergedFitness
 from torchcell_assets.schema.records import polars_schema
 from torchcell_assets.staleness import outdated
@@ -20,7 +20,7 @@ from torchcell_assets.steps.merged.assets import ASSETS as MERGED
 from torchcell_assets.steps.representations import table
 from torchcell_assets.steps.representations.assets import ASSETS as REPRESENTATIONS
 from torchcell_assets.steps.trained import assets, baselines, families, model_store, scoreboard, scores
-from torchcell_assets.storage import replacing
+from torchcell_assets.storage.atomic import atomic_write
 from torchcell_assets_tests.mirror import QUIET
 from torchcell_assets_tests.steps.merged.test_viability import stored
 from torchcell_assets_tests.steps.trained.synthetic import gene_names, one_hot_embedding, random_embedding, screen
@@ -90,7 +90,7 @@ def made(tmp_path_factory) -> Path:
         stored(made.root.table("datasets", name), (False, [("YPR204W", "deletion", "haploid")]))
         made.stored(f"datasets/{name}", None, "A")
     for embedding in (one_hot_embedding(NAMES), random_embedding(NAMES, 10)):
-        with replacing(
+        with atomic_write(
             made.root.place("representations", "gene_embedding", f"{embedding.key}.safetensors")
         ) as temporary:
             table.write(temporary, embedding)

@@ -6,7 +6,6 @@ import sys
 import polars as pl
 import pytest
 
-from torchcell_assets.plots import to_png, to_svg
 from torchcell_assets.steps.trained import figures
 from torchcell_assets.steps.trained.baselines import fit_baselines
 from torchcell_assets.steps.trained.ceilings import Ceiling
@@ -14,6 +13,7 @@ from torchcell_assets.steps.trained.families import fit_aggregations
 from torchcell_assets.steps.trained.order_figure import order_figure
 from torchcell_assets.steps.trained.scoreboard_figure import drawn, scoreboard_figure
 from torchcell_assets.steps.trained.scores import Yardsticks, score
+from torchcell_assets.storage.figures import to_png, to_svg
 from torchcell_assets_tests.steps.trained.synthetic import gene_names, one_hot_embedding, rows
 from torchcell_assets_tests.steps.trained.test_baselines import singles_of
 from torchcell_assets_tests.steps.trained.test_families import SMALL, described

@@ -1,0 +1,1 @@
+"""What a terminal asks: one module a command. Belongs here: printing, asking, starting servers. Does not: deciding anything."""

@@ -1,0 +1,37 @@
+"""`make graph-up`, `graph-down`, `graph-rebuild` and `graph-back`: the local graph server, by hand.
+
+Belongs here: what a person reads of it. Does not: the server (neo4j_local), the import of bundles (steps/graph/offline.py).
+"""
+
+from torchcell_assets.cli.console import say
+from torchcell_assets.config import study
+
+
+def rebuild() -> int:
+    """Import all current bundles into a new local graph, verify it, and let it serve; the one before stays for a way back."""
+    import dagster as dg
+
+    from torchcell_assets.orchestration import engine
+
+    with dg.DagsterInstance.get() as instance:
+        manifests = engine.rebuild_graph(instance, say)
+    say(f"{len(manifests)} bundles serve from a new graph; `make graph-back` brings the one before back.")
+    return 0
+
+
+def roll_back() -> int:
+    """Let the graph before the last rebuild serve again."""
+    from torchcell_assets.config.resources import DataRoot, GraphStore
+    from torchcell_assets.steps.graph import offline
+
+    offline.roll_back(GraphStore(root=DataRoot()).own_home(), tell=say)
+    say("The graph before serves again. What `graph/*` has materialized since is in the other one: see store_in_sync.")
+    return 0
+
+
+def local_server(command: str) -> int:
+    """`up` or `down`."""
+    from torchcell_assets.neo4j_local import local_server as server
+
+    browser = ["--browser"] if command == "up" else []
+    return server.main([command, *browser, "--home", str(study.data_root() / "neo4j")])

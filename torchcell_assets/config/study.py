@@ -1,0 +1,294 @@
+"""What this deployment works on: its datasets, query, sizes and representations. One process serves one study.
+
+Belongs here: reading `studies/*.toml` and holding them against what there is, choosing the study, remembering the choice in
+the data root. Does not: what a dataset or a representation is; which names there are (steps/vocabulary.py).
+
+`TORCHCELL_STUDY` names a study or a TOML file; without it the study that the data root remembers; without that, `screens`.
+"""
+
+import json
+import os
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import ErrorDetails
+
+from torchcell_assets import environment
+from torchcell_assets.environment import data_root
+from torchcell_assets.errors import TorchcellError, no_such
+from torchcell_assets.storage.atomic import atomic_write
+
+STUDIES = Path(__file__).parent / "studies"
+QUERIES = Path(__file__).parents[1] / "steps" / "graph" / "queries"
+DEFAULT = "screens"
+FALLBACK = "starter"
+SIZE = re.compile(r"[1-9](\.[0-9]*[1-9])?e[1-9]")
+"""How a size is written, beside `all`: one way for each number, because a size is a partition key."""
+_OF_THE_FILE = {"name", "place", "folder"}
+"""Fields of a study that stand in no file."""
+
+
+class StudyError(TorchcellError):
+    """The study cannot be used."""
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The names that a study may use, by what they are names of."""
+
+    datasets: Sequence[str]
+    representations: Sequence[str]
+    grids: Sequence[str]
+    merge_keys: Sequence[str]
+    medium_classes: Sequence[str]
+    assays: Sequence[str]
+    references: Sequence[str]
+    evidences: Sequence[str]
+
+
+def _known(names: str) -> AfterValidator:
+    """Refuses what is none of `names` of the Vocabulary that the validation is given; where it is given none, nothing."""
+    kind = names.removesuffix("es" if names.endswith("sses") else "s").replace("_", " ")
+
+    def known(name: str, info: ValidationInfo) -> str:
+        if info.context is not None and name not in getattr(info.context, names):
+            raise ValueError(no_such(kind, name, getattr(info.context, names)))
+        return name
+
+    return AfterValidator(known)
+
+
+def _size(written: Any) -> Any:
+    try:
+        number = 0.0 if isinstance(written, bool) else float(written)
+    except (TypeError, ValueError):
+        number = 0.0
+    if written == "all" or (isinstance(written, str) and SIZE.fullmatch(written)):
+        return written
+    if 1 <= number < 1e10:
+        mantissa, exponent = f"{number:e}".split("e")
+        raise ValueError(f'write "{mantissa.rstrip("0").rstrip(".")}e{int(exponent)}" for {written!r}')
+    raise ValueError(f'There is no size {written!r}: write "1e3", "1.5e4" ... or "all"')
+
+
+def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"{', '.join(twice)} stands there twice")
+    return names
+
+
+def _there(query: Path, info: ValidationInfo) -> Path:
+    """The file of a query: one of ours, or one that lies beside the study."""
+    beside: Path = info.data["folder"] / query.expanduser()
+    found = next((path for path in (QUERIES / query, beside) if path.is_file()), None)
+    if found is None:
+        missing = no_such("query", str(query), [path.name for path in QUERIES.glob("*.cypher")])
+        raise ValueError(f"{missing.removesuffix('?')}; a query of your own would be {beside}")
+    return found
+
+
+_Text = Annotated[StrictStr, Field(min_length=1)]
+_Dataset = Annotated[StrictStr, _known("datasets")]
+_Representation = Annotated[StrictStr, _known("representations")]
+_Evidence = Annotated[StrictStr, _known("evidences")]
+_Size = Annotated[StrictStr, BeforeValidator(_size)]
+_List = (Field(min_length=1), AfterValidator(_distinct))
+_STRICT = ConfigDict(extra="forbid", frozen=True)
+
+
+class Condition(BaseModel):
+    """The standard condition: one row per genotype is taken at it.
+
+    temperature: degrees Celsius, -1 where there is none (simulated growth). assumed_from: other temperatures at which a genotype
+        without conditional alleles may have been measured: such a value is assumed to hold at `temperature` too.
+    consistency: rows whose measurements differ with a smaller p-value (Cochran's Q) are left out; 0 leaves none out.
+    viable_only: genotypes of deletions that lack a gene which a viability dataset of the study calls essential are left out: that
+        such a strain was measured says that it is not what it is called.
+    """
+
+    model_config = _STRICT
+    medium_class: Annotated[StrictStr, _known("medium_classes")]
+    assay: Annotated[StrictStr, _known("assays")]
+    temperature: float = Field(ge=-1, le=60, strict=True)
+    assumed_from: tuple[Annotated[float, Field(ge=0, le=60, strict=True)], ...] = ()
+    consistency: float = Field(default=0.0, ge=0, lt=1, strict=True)
+    viable_only: bool = Field(default=False, strict=True)
+    reference: Annotated[StrictStr, _known("references")]
+    evidence: Annotated[tuple[_Evidence, ...], *_List]
+
+
+class Study(BaseModel):
+    """One `studies/*.toml`, field by field.
+
+    folder: where the TOML file lies; a query of its own is looked for there.
+    place: the name of a bundled study, or the absolute path of a TOML file: what the data root remembers.
+    """
+
+    model_config = _STRICT
+    name: str
+    place: str
+    folder: Path
+    title: _Text
+    datasets: Annotated[tuple[_Dataset, ...], *_List]
+    query: Annotated[Path, AfterValidator(_there)]
+    sizes: Annotated[tuple[_Size, ...], *_List]
+    representations: Annotated[tuple[_Representation, ...], *_List]
+    run_sizes: Annotated[tuple[_Size, ...], *_List]
+    grid: Annotated[StrictStr, _known("grids")]
+    seed: StrictInt
+    merge_key: Annotated[StrictStr, _known("merge_keys")]
+    larger: _Text
+    condition: Condition
+
+    @field_validator("run_sizes")
+    @classmethod
+    def _are_sizes(cls, wanted: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        sizes = info.data.get("sizes")  # not there where the sizes themselves are refused
+        if sizes and (others := [size for size in wanted if size not in sizes]):
+            raise ValueError(f"{', '.join(others)} is none of the sizes: {', '.join(sizes)}")
+        return wanted
+
+
+def load(name: str, known: Vocabulary | None = None) -> Study:
+    """Read a study and hold it against what there is.
+
+    Args:
+        name: of a bundled study, or the path of a TOML file.
+        known: the names that it may use; without them, names are not looked at.
+
+    Raises:
+        StudyError: it is not there, or cannot be used; every reason at once, with file, key and the nearest right word.
+    """
+    path = Path(name).expanduser().absolute() if name.endswith(".toml") else STUDIES / f"{name}.toml"
+    raw = _read(path, name)
+    place = path.stem if path.parent == STUDIES else str(path)
+    problems = [f"{key}: the place of the file says that" for key in _OF_THE_FILE if key in raw]
+    try:
+        study = Study.model_validate(raw | {"name": path.stem, "place": place, "folder": path.parent}, context=known)
+    except ValidationError as error:
+        problems += filter(None, map(_problem, error.errors()))
+    if problems:
+        raise StudyError(f"The study {path} cannot be used:{_listed(problems)}")
+    return study
+
+
+def _listed(problems: list[str]) -> str:
+    return f" {problems[0]}" if len(problems) == 1 else "".join(f"\n  {problem}" for problem in problems)
+
+
+def _read(path: Path, name: str) -> dict[str, Any]:
+    if not path.is_file():
+        if name.endswith(".toml"):
+            raise StudyError(f"There is no study file {path}: set TORCHCELL_STUDY to where it is.")
+        known = [p.stem for p in STUDIES.glob("*.toml")]
+        raise StudyError(
+            f"{no_such('study', name, known)}; set TORCHCELL_STUDY to a study or to a file that ends in .toml."
+        )
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))  # Windows' editors begin a file with a mark
+    except UnicodeDecodeError as error:
+        raise StudyError(f"The study {path} is not written in UTF-8: save it again with that encoding.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise StudyError(
+            f"The study {path} is no TOML: {error}; compare it with {STUDIES / 'screens.toml'}."
+        ) from error
+    except OSError as error:
+        raise StudyError(f"The study {path} cannot be read: {error.strerror or error}.") from error
+
+
+def _problem(error: ErrorDetails) -> str:
+    """One line: the key, what is wrong with it, the nearest right word; empty where another line says it already."""
+    place = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).removeprefix(".")
+    text = _wrong(error)
+    return f"{place}: {text}" if text else ""
+
+
+def _wrong(error: ErrorDetails) -> str:
+    written, kind = error["input"], error["type"]
+    fields = Condition.model_fields if error["loc"][0] == "condition" else Study.model_fields
+    if kind == "tuple_type":
+        return f"write a list, [{json.dumps(written, default=str)}]"
+    if kind == "string_type" and isinstance(written, int | float):
+        return f'write "{written}", with quotes'
+    told = {
+        "extra_forbidden": no_such("key", error["loc"][-1], fields.keys() - _OF_THE_FILE),
+        "missing": "the key is missing",
+        "value_error": str(error.get("ctx", {}).get("error")),
+        "too_short": "" if written else "the list is empty",
+    }
+    return told.get(kind, f"{written!r} cannot be taken ({error['msg'][:1].lower()}{error['msg'][1:]})")
+
+
+def chosen() -> str | None:
+    """The study that `TORCHCELL_STUDY` names or the data root remembers; None on a fresh data root.
+
+    Raises:
+        StudyError: the study file that the data root remembers is gone.
+    """
+    if os.environ.get(environment.STUDY):
+        return os.environ[environment.STUDY]
+    known = _remembered()
+    if known is not None and _is_gone(known):
+        raise StudyError(
+            f"The study of the data root {data_root()}, {known}, is gone: put it back, or name its new place once "
+            f"(TORCHCELL_STUDY=.../{Path(known).name})."
+        )
+    return known
+
+
+def remember(name: str) -> None:
+    """Note the study in the data root, so that a later run without network does not switch to another.
+
+    A study file that was moved is followed: its old place is gone, and the new one has its name.
+
+    Raises:
+        StudyError: the data root belongs to another study.
+    """
+    known = _remembered()
+    if known == name:
+        return
+    if known is not None and not (_is_gone(known) and Path(known).name == Path(name).name):
+        renamed = (
+            f", or, if it is the same study under a new name, write {name} into {_memory()}" if _is_gone(known) else ""
+        )
+        raise StudyError(
+            f"The data root {data_root()} belongs to the study {known!r}, not {name!r}: "
+            f"set TORCHCELL_DATA to another folder for {name!r}{renamed}."
+        )
+    with atomic_write(_memory()) as temporary:
+        temporary.write_text(name + "\n")
+
+
+def _memory() -> Path:
+    return data_root() / "study"
+
+
+def _remembered() -> str | None:
+    return _memory().read_text().strip() or None if _memory().is_file() else None
+
+
+def _is_gone(place: str) -> bool:
+    return place.endswith(".toml") and not Path(place).is_file()
+
+
+@cache
+def current() -> Study:
+    """The study of this process."""
+    return load(chosen() or DEFAULT)

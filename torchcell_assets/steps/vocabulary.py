@@ -1,0 +1,24 @@
+"""The names that a study may use: here the study and the steps are both known.
+
+Belongs here: collecting the lists from the rooms that own them. Does not: holding a study against them (study.py), or what
+is behind a name.
+"""
+
+from torchcell_assets.config.study import Vocabulary
+from torchcell_assets.schema import records
+from torchcell_assets.steps.datasets import DATASETS
+from torchcell_assets.steps.merged.fitness import KEYS
+from torchcell_assets.steps.representations.recipes import RECIPES
+from torchcell_assets.steps.trained.grids import GRIDS
+
+KNOWN = Vocabulary(
+    datasets=tuple(dataset.name for dataset in DATASETS),
+    representations=tuple(RECIPES),
+    grids=tuple(GRIDS),
+    merge_keys=KEYS,
+    medium_classes=tuple(records.MEDIUM_CLASSES),
+    assays=tuple(records.ASSAYS),
+    references=tuple(records.REFERENCES),
+    evidences=tuple(records.EVIDENCES),
+)
+"""Everything that `studies/*.toml` may name."""

@@ -1,0 +1,1 @@
+"""How files come to be and are read. Belongs here: atomic writes, locks, hashes, tables, figures. Does not: what is in them."""
