@@ -1,6 +1,6 @@
 """Where Dagster keeps its events, if that is a database server: one that does not answer is one sentence.
 
-Belongs here: telling that from other errors. Does not: SQLite in the data root, whose refusals are those of a disk (storage/atomic.py).
+Belongs here: telling that from other errors. Does not: SQLite in the data root, whose refusals are a disk's (storage/atomic.py).
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """Storing a table: validate, quarantine, write under a temporary name, say what was written, rename.
 
 Belongs here: `publish` and `publish_batches` for tables of one record class, `result` for what is stored in another form, the
-metadata of all of them. Does not: the files (stored.py), what the table holds (the steps), what is out of date (staleness/outdated.py).
+metadata of all of them. Does not: the files (stored.py), what the table holds (the steps), what is out of date (staleness).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -2,7 +2,7 @@
 
 import pytest
 
-from torchcell_assets import __main__ as command_line
+from torchcell_assets.cli import main as command_line
 
 COMMANDS = ["run", "status", "rebuild", "graph-rebuild", "graph-back", "graph-up", "graph-down", "ui"]
 
