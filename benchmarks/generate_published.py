@@ -37,8 +37,7 @@ import numpy as np
 import polars as pl
 
 from torchcell_assets.sources import Sources
-from torchcell_assets.sources.catalog import COSTANZO_2016_SINGLES
-from torchcell_assets.steps.datasets.publications.fitness_costanzo2016 import read_strains
+from torchcell_assets.steps.datasets.crosses.strain_table import COSTANZO_2016_SINGLES, read_strains
 
 PUBLISHED_ROWS = 20_705_612
 HEADER = (

@@ -24,16 +24,14 @@ import numpy as np
 import polars as pl
 
 from torchcell_assets.sources import Sources
-from torchcell_assets.sources.catalog import (
-    COSTANZO_2016_SINGLES,
-    KUZMIN_2018_CROSSES,
-    KUZMIN_2018_QUERIES,
+from torchcell_assets.steps.datasets.crosses import trigenic
+from torchcell_assets.steps.datasets.crosses.strain_table import COSTANZO_2016_SINGLES, read_strains
+from torchcell_assets.steps.datasets.publications.kuzmin2018 import KUZMIN_2018_CROSSES, KUZMIN_2018_QUERIES
+from torchcell_assets.steps.datasets.publications.kuzmin2020 import (
     KUZMIN_2020_MAIN,
     KUZMIN_2020_PILOT,
     KUZMIN_2020_QUERIES,
 )
-from torchcell_assets.steps.datasets.crosses import trigenic
-from torchcell_assets.steps.datasets.publications.fitness_costanzo2016 import read_strains
 
 DIGENIC = 9 / 11
 ARRAYS = 1181  # of the published screens

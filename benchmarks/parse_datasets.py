@@ -19,8 +19,8 @@ from rich.table import Table
 from row_by_row import KINDS, Record
 
 from torchcell_assets.sources import Source, Sources
-from torchcell_assets.sources.catalog import COSTANZO_2016_SINGLES
 from torchcell_assets.steps.datasets import DATASETS, GENOME, Dataset
+from torchcell_assets.steps.datasets.crosses.strain_table import COSTANZO_2016_SINGLES
 
 SIMULATED = "fitness_flux_balance"
 BASELINE = "fitness_costanzo2016"

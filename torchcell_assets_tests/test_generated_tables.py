@@ -10,8 +10,8 @@ import pytest
 
 from torchcell_assets.schema import validate
 from torchcell_assets.sources import Sources
-from torchcell_assets.sources.catalog import COSTANZO_2016_SINGLES
 from torchcell_assets.steps.datasets.crosses import tau
+from torchcell_assets.steps.datasets.crosses.strain_table import COSTANZO_2016_SINGLES
 from torchcell_assets.steps.datasets.publications import kuzmin2018, kuzmin2020
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from torchcell_assets.schema import RECORD_CLASSES
-from torchcell_assets.sources.catalog import BIOCHEMICAL_PATHWAYS, SGA_SCORES
 from torchcell_assets.staleness import State
-from torchcell_assets.steps.representations.recipes import RECIPES
+from torchcell_assets.steps.datasets.publications.sga import SGA_SCORES
+from torchcell_assets.steps.representations.recipes import BIOCHEMICAL_PATHWAYS, RECIPES
 from torchcell_assets_tests.mirror import Cell, Mirror, edited_classes, with_classes, with_use
 
 FITNESS = ("baryshnikova2010", "breslow2008", "costanzo2016", "deutschbauer2005", "sga")

@@ -1,8 +1,8 @@
 """Where a raw file is found, and whether it is the right one.
 
-Belongs here: `Source` (a file by name and sha256) and `Sources` (a package file, the cache, a mirror folder, a zip in one
+Belongs here: `Sources` (a package file, the cache, a mirror folder, a zip in one
 of these two, a file of another name there, the pinned URL, in this order; without a URL, the sentence that tells a person
-what to download). Does not: which files there are (catalog.py), what is in them (steps/datasets), how a zip is read
+what to download). Does not: what a file is (source.py), what is in it (steps/datasets), how a zip is read
 (archives.py), how a file is told by its content (renamed.py).
 
 Whatever comes out of `Sources.path` has one of the sha256 of its source. A file of the mirror is used in place; only a
@@ -11,55 +11,20 @@ checked, so that a good file in the cache is never replaced by a bad one.
 """
 
 import hashlib
-import queue
-import threading
-import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from torchcell_assets.errors import TorchcellError
 from torchcell_assets.sources import archives, renamed
 from torchcell_assets.sources.progress import DownloadBar
+from torchcell_assets.sources.source import Source, SourceUnavailable, WrongEntry
+from torchcell_assets.sources.urls import ask, unreachable
 from torchcell_assets.storage.hashing import known_sha256
 from torchcell_assets.storage.locks import exclusive_lock
 
 MIRROR_VARIABLE = "TORCHCELL_MIRROR"
-
-
-class SourceUnavailable(TorchcellError):
-    """A raw file cannot be had, or is not the file that it should be."""
-
-
-class WrongEntry(TorchcellError):
-    """The catalog states what cannot be: whoever wrote the entry has to correct it."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """A raw file.
-
-    name: path below the cache and below a mirror folder.
-    sha256: accepted digests; the first is that of `url`. More than one where the publisher's file and a re-saved copy
-        of it both circulate.
-    bytes: size of the file with the first digest; None where only its digest is known.
-    landing: of a file without `url`, the page from which a person downloads it.
-    package, member: a file that ships inside an installed package, and its path there; such a file has no `url`.
-    """
-
-    name: str
-    sha256: tuple[str, ...]
-    bytes: int | None
-    url: str | None
-    licence: str
-    citation: str
-    doi: str
-    package: str | None = None
-    member: str | None = None
-    landing: str | None = None
 
 
 @dataclass(frozen=True)
@@ -125,7 +90,7 @@ class Sources:
                 if answer.length:  # bytes that were announced and did not come
                     raise OSError("it broke off")
         except (OSError, ValueError) as error:
-            raise SourceUnavailable(f"{_unreachable(source.url, error)}.") from error
+            raise SourceUnavailable(f"{unreachable(source.url, error)}.") from error
         return "" if digest in source.sha256 else f"{source.url} gives another file now (sha256 {digest})"
 
     def probe(self, sources: Iterable[Source], timeout: float = 5.0) -> list[tuple[Source, str]]:
@@ -142,7 +107,7 @@ class Sources:
             The source and why, in clauses; [] if all can be had.
         """
         lacking = self.absent(sources)
-        answers = {} if self.offline else _ask([source.url for source in lacking if source.url], timeout)
+        answers = {} if self.offline else ask([source.url for source in lacking if source.url], timeout)
         clauses = []
         for source in lacking:
             if source.url is None:
@@ -281,7 +246,7 @@ def _require_size(source: Source, path: Path) -> None:
     size = path.stat().st_size
     if source.bytes is not None and size != source.bytes:
         raise WrongEntry(
-            f"The catalog says that {source.name} has {source.bytes:,} bytes, and {path}, which has its sha256, has {size:,}: "
+            f"The source {source.name} is said to have {source.bytes:,} bytes, and {path}, which has its sha256, has {size:,}: "
             "correct `bytes`."
         )
 
@@ -307,37 +272,3 @@ def _reason(url: str, place: Path, error: Exception) -> str:
     if response is not None:
         return f"{url} answered {response.status_code} {response.reason}"
     return f"{url} cannot be reached ({type(error).__name__})"
-
-
-def _ask(urls: list[str], timeout: float) -> dict[str, str]:
-    """URL -> "" if its headers can be had, else the clause why not; what answers too late is left out.
-
-    Daemon threads: a name server that hangs must not keep the process from ending.
-    """
-    answers: queue.Queue[tuple[str, str]] = queue.Queue()
-    wanted = set(urls)
-    for url in wanted:
-        threading.Thread(target=lambda u=url: answers.put((u, _head(u, timeout))), daemon=True).start()
-    known: dict[str, str] = {}
-    end = time.monotonic() + timeout
-    while len(known) < len(wanted):
-        try:
-            url, answer = answers.get(timeout=max(0.0, end - time.monotonic()))
-        except queue.Empty:
-            break
-        known[url] = answer
-    return known
-
-
-def _head(url: str, timeout: float) -> str:
-    try:
-        with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=timeout):
-            return ""
-    except (OSError, ValueError) as error:
-        return _unreachable(url, error)
-
-
-def _unreachable(url: str, error: Exception) -> str:
-    if isinstance(error, urllib.error.HTTPError):
-        return f"{url} answered {error.code} {error.reason}"
-    return f"{url} cannot be reached ({getattr(error, 'reason', error)})"

@@ -148,7 +148,7 @@ def _look(here: Sources, source: Source, asks: bool) -> tuple[list[str], str]:
             published = "another file"
             wrong.append(
                 f"{changed}. What is stored stays as it is: look at the new file, and write its sha256 into "
-                "torchcell_assets/sources/catalog.py to take it over."
+                "the `Source` of that name to take it over."
             )
     return wrong, f"{source.name} | {stored} | {published}"
 

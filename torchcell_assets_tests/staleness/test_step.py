@@ -6,10 +6,10 @@ import pytest
 
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.schema import Fitness
-from torchcell_assets.sources.catalog import SGA_SCORES
 from torchcell_assets.staleness import Policy
 from torchcell_assets.staleness.queries import words
 from torchcell_assets.staleness.step import code_version, describe_uses
+from torchcell_assets.steps.datasets.publications.sga import SGA_SCORES
 from torchcell_assets.steps.graph.read import PERTURBATIONS
 
 SQL = """-- what it is for

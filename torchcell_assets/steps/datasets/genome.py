@@ -10,10 +10,34 @@ import numpy as np
 import polars as pl
 
 from torchcell_assets.schema.records import Gene
-from torchcell_assets.sources.catalog import GENOME_ANNOTATION, GENOME_SEQUENCE, SGD_FEATURES
+from torchcell_assets.sources import Source
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
 from torchcell_assets.steps.datasets.raw_file import BadRawFile, read_text
-from torchcell_assets.steps.datasets.sgd_features import read_orfs
+from torchcell_assets.steps.datasets.sgd_features import SGD_FEATURES, read_orfs
+
+GENOME_SEQUENCE = Source(
+    name="transposonmapper/S288C_reference_sequence_R64-2-1_20150113.fsa",
+    sha256=("dbf065ffc3f5bbaa7554ef53c6861399eecc597fe058df5f81ba557944e3f86b",),
+    bytes=12_361_395,
+    url=None,
+    licence="Apache-2.0",
+    citation="Engel et al. 2014, G3 4:389",
+    doi="10.1534/g3.113.008995",
+    package="transposonmapper",
+    member="transposonmapper/data_files/S288C_reference_sequence_R64-2-1_20150113.fsa",
+)
+
+GENOME_ANNOTATION = Source(
+    name="transposonmapper/Saccharomyces_cerevisiae.R64-1-1.99.gff3",
+    sha256=("6cd2175c2015d3a81c8993a3bd66385b89a4d2fe81975416b3b2fc130361cf33",),
+    bytes=5_702_882,
+    url=None,
+    licence="Apache-2.0",
+    citation="Ensembl Fungi, annotation of R64-1-1",
+    doi="10.1534/g3.113.008995",
+    package="transposonmapper",
+    member="transposonmapper/data_files/Saccharomyces_cerevisiae.R64-1-1.99.gff3",
+)
 
 MITOCHONDRION = "mito"
 

@@ -22,9 +22,8 @@ import polars as pl
 
 from torchcell_assets.schema.genotype import PARTIAL_DELETION, with_genotype
 from torchcell_assets.schema.records import GENE_NAME, PERTURBATIONS
-from torchcell_assets.sources.catalog import DELETION_PROJECT, SGD_FEATURES
-from torchcell_assets.steps.datasets.deletion_collection import read_cassettes
-from torchcell_assets.steps.datasets.sgd_features import read_orfs
+from torchcell_assets.steps.datasets.deletion_collection import DELETION_PROJECT, read_cassettes
+from torchcell_assets.steps.datasets.sgd_features import SGD_FEATURES, read_orfs
 
 SOURCES = (SGD_FEATURES, DELETION_PROJECT)
 """What the table of retired names is made from; both ship in packages."""

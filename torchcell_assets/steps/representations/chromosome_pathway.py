@@ -11,8 +11,7 @@ import polars as pl
 import scipy.sparse as sp
 
 from torchcell_assets.errors import TorchcellError
-from torchcell_assets.sources.catalog import BIOCHEMICAL_PATHWAYS
-from torchcell_assets.steps.representations.recipes import Recipe
+from torchcell_assets.steps.representations.recipes import BIOCHEMICAL_PATHWAYS, Recipe
 
 CHROMOSOMES = (
     *("I", "II", "III", "IV", "V", "VI", "VII", "VIII"),

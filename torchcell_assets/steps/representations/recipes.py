@@ -13,7 +13,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from torchcell_assets.sources import Source
-from torchcell_assets.sources.catalog import BIOCHEMICAL_PATHWAYS
+
+BIOCHEMICAL_PATHWAYS = Source(
+    name="sgd/biochemical_pathways.tab",
+    sha256=("90338ea4f6099166b3ac34e6b810a89184612707df5ce9123bd5db6ec17f4d16",),
+    bytes=125_131,
+    url="https://raw.githubusercontent.com/DavidMcDonald1993/ghsom/45c274e6589851bb72af74e48b9f393049dbb865/biochemical_pathways.tab",
+    licence="GPL-2.0",
+    citation="Saccharomyces Genome Database; Cherry et al. 2012, Nucleic Acids Research 40:D700",
+    doi="10.1093/nar/gkr1029",
+)
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,10 @@ import polars as pl
 import pytest
 
 from torchcell_assets.errors import TorchcellError
-from torchcell_assets.sources.catalog import BIOCHEMICAL_PATHWAYS
 from torchcell_assets.steps.representations import table
 from torchcell_assets.steps.representations.chromosome_pathway import CHROMOSOMES
 from torchcell_assets.steps.representations.codon_frequency import CODONS
-from torchcell_assets.steps.representations.recipes import RECIPES
+from torchcell_assets.steps.representations.recipes import BIOCHEMICAL_PATHWAYS, RECIPES
 
 # ten lines of SGD's file, as published
 PATHWAYS = """\

@@ -6,6 +6,9 @@ publications' modules).
 
 import polars as pl
 
+BOONE_ANDREWS = "Boone and Andrews, Toronto"
+"""The laboratory of every SGA screen here: they share strains, plates and scoring, and are no independent measurements."""
+
 STRAIN_CODES = pl.DataFrame(
     # Query strains carry NatMX, array strains KanMX; the numbers of screens are of the publication's supplement. The
     # sheet does not say which parent a DAmP or S strain was: both were queries of this publication's screens.

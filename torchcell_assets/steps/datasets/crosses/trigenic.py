@@ -21,10 +21,14 @@ from pathlib import Path
 import polars as pl
 
 from torchcell_assets.schema.records import Fitness, Interaction
-from torchcell_assets.sources.catalog import BOONE_ANDREWS
 from torchcell_assets.steps.datasets.as_records import as_records
 from torchcell_assets.steps.datasets.crosses.cross_genotypes import GENES_OF_QUERY, with_genotypes
-from torchcell_assets.steps.datasets.crosses.strain_codes import MARKER_GENE, STRAIN_CODES, SUPPRESSOR_IN_ALLELE
+from torchcell_assets.steps.datasets.crosses.strain_codes import (
+    BOONE_ANDREWS,
+    MARKER_GENE,
+    STRAIN_CODES,
+    SUPPRESSOR_IN_ALLELE,
+)
 from torchcell_assets.steps.datasets.dataset import Parsed
 from torchcell_assets.steps.datasets.raw_file import ROW, OtherLayout, any_unreadable, is_blank, number, unreadable
 

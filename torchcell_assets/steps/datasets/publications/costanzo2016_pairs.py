@@ -20,13 +20,29 @@ import polars as pl
 
 from torchcell_assets.schema.records import Fitness, Interaction
 from torchcell_assets.sources import Source
-from torchcell_assets.sources.catalog import BOONE_ANDREWS, COSTANZO_2016_PAIRS, COSTANZO_2016_SINGLES
 from torchcell_assets.steps.datasets.as_records import as_records
-from torchcell_assets.steps.datasets.crosses.strain_codes import STRAIN_CODES, SUPPRESSOR_IN_ALLELE
+from torchcell_assets.steps.datasets.crosses.strain_codes import BOONE_ANDREWS, STRAIN_CODES, SUPPRESSOR_IN_ALLELE
+from torchcell_assets.steps.datasets.crosses.strain_table import COSTANZO_2016_SINGLES, read_strains
 from torchcell_assets.steps.datasets.crosses.strains import Strains, of_crosses
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
-from torchcell_assets.steps.datasets.publications.fitness_costanzo2016 import read_strains
 from torchcell_assets.steps.datasets.raw_file import ROW, is_blank, number, read_batches, unreadable
+
+_FILES = {
+    "SGA_NxN.txt": "c413d1bfab7e79a2db142ba3e43572411216f24c23df71bb1e180163da1304ae",
+    "SGA_ExN_NxE.txt": "d8b183a80da1d52bbf66c134d4707c1c243c2cf1689859aee72c28e4d4adffca",
+    "SGA_ExE.txt": "84dfe41a09192479842dc0055373c35afcb5246c8e11bb9724326615f5162f7d",
+    "SGA_DAmP.txt": "581eafbc7a30155f5af7777101e6f94cfd03fcf0242ee76ecce47aa88d75ebc8",
+}
+COSTANZO_2016_PAIRS = tuple(
+    Source.by_hand(
+        f"costanzo2016/{name}",
+        sha256,
+        citation=COSTANZO_2016_SINGLES.citation,
+        doi=COSTANZO_2016_SINGLES.doi,
+        landing="https://thecellmap.org/costanzo2016 (Data File S1, pair-wise interaction format: a member of the zip)",
+    )
+    for name, sha256 in _FILES.items()
+)
 
 COLUMNS = [
     "Query Strain ID",

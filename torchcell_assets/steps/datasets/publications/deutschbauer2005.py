@@ -15,10 +15,20 @@ import polars as pl
 
 from torchcell_assets.schema.genotype import perturbation
 from torchcell_assets.schema.records import Fitness, Viability
-from torchcell_assets.sources.catalog import DEUTSCHBAUER_2005
+from torchcell_assets.sources import Source
 from torchcell_assets.steps.datasets.as_records import as_records
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
 from torchcell_assets.steps.datasets.raw_file import ROW, is_blank, read_sheet
+
+DEUTSCHBAUER_2005 = Source(
+    name="deutschbauer2005/OrfGeneData.xlsx",
+    sha256=("b53ded349d667dbc1bfd20f345a1758194afa815d7fd84f4830e00fc1c6941a6",),
+    bytes=647_571,
+    url="https://raw.githubusercontent.com/yeastphenome/yp-data/6f3294266bb932c01d64364bfec4e3d0e24c721d/Datasets/15716499/raw_data/OrfGeneData.xlsx",
+    licence="CC-BY-4.0",
+    citation="Deutschbauer et al. 2005, Genetics 169:1915",
+    doi="10.1534/genetics.104.036871",
+)
 
 _COLUMNS = [
     "orf", "gene", "go_process", "go_function", "go_component", "essential",

@@ -14,11 +14,22 @@ import polars as pl
 
 from torchcell_assets.schema.genotype import perturbation
 from torchcell_assets.schema.records import Fitness
-from torchcell_assets.sources.catalog import BARYSHNIKOVA_2010, BOONE_ANDREWS, COSTANZO_2016_SINGLES
+from torchcell_assets.sources import Source
 from torchcell_assets.steps.datasets.as_records import as_records
+from torchcell_assets.steps.datasets.crosses.strain_codes import BOONE_ANDREWS
+from torchcell_assets.steps.datasets.crosses.strain_table import COSTANZO_2016_SINGLES, read_strains
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
-from torchcell_assets.steps.datasets.publications.fitness_costanzo2016 import read_strains
 from torchcell_assets.steps.datasets.raw_file import ROW, OtherLayout, is_blank, number, read_sheet
+
+BARYSHNIKOVA_2010 = Source(
+    name="baryshnikova2010/Supplementary_data_1_SMF_standard_100209.xlsx",
+    sha256=("bc80fbfe0e8192e84a6ca279ca84d31540154d609176857d805cded43433e6cd",),
+    bytes=225_739,
+    url="https://raw.githubusercontent.com/yeastphenome/yp-data/6f3294266bb932c01d64364bfec4e3d0e24c721d/Datasets/21076421/raw_data/Supplementary_data_1_SMF_standard_100209.xlsx",
+    licence="CC-BY-4.0",
+    citation="Baryshnikova et al. 2010, Nature Methods 7:1017",
+    doi="10.1038/nmeth.1534",
+)
 
 NAME = "fitness_baryshnikova2010"
 CONTROL_SCREENS = 80

@@ -14,10 +14,20 @@ import polars as pl
 
 from torchcell_assets.schema.genotype import perturbation
 from torchcell_assets.schema.records import Fitness
-from torchcell_assets.sources.catalog import BRESLOW_2008
+from torchcell_assets.sources import Source
 from torchcell_assets.steps.datasets.as_records import as_records
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
 from torchcell_assets.steps.datasets.raw_file import ROW, BadRawFile, is_blank, read_sheet
+
+BRESLOW_2008 = Source(
+    name="breslow2008/nmeth.1234-S5.xlsx",
+    sha256=("c20d6afcb81abb9022711467b23ba2340ac69fe428f1928d6770faa671dc98d4",),
+    bytes=179_316,
+    url="https://raw.githubusercontent.com/yeastphenome/yp-data/6f3294266bb932c01d64364bfec4e3d0e24c721d/Datasets/18622397/raw_data/nmeth.1234-S5.xlsx",
+    licence="CC-BY-4.0",
+    citation="Breslow et al. 2008, Nature Methods 5:711",
+    doi="10.1038/nmeth.1234",
+)
 
 NAME = "fitness_breslow2008"
 

@@ -17,62 +17,23 @@ from pathlib import Path
 
 import polars as pl
 
-from torchcell_assets.schema.genotype import as_name, perturbation
+from torchcell_assets.schema.genotype import perturbation
 from torchcell_assets.schema.records import Fitness
-from torchcell_assets.sources.catalog import BOONE_ANDREWS, COSTANZO_2016_SINGLES
 from torchcell_assets.steps.datasets.as_records import as_records
-from torchcell_assets.steps.datasets.crosses.strain_codes import STRAIN_CODES, SUPPRESSOR_IN_ALLELE
+from torchcell_assets.steps.datasets.crosses.strain_codes import BOONE_ANDREWS, STRAIN_CODES, SUPPRESSOR_IN_ALLELE
+from torchcell_assets.steps.datasets.crosses.strain_table import (
+    COSTANZO_2016_SINGLES,
+    SD,
+    TEMPERATURES,
+    VALUE,
+    read_strains,
+)
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
-from torchcell_assets.steps.datasets.raw_file import ROW, BadRawFile, is_blank, read_sheet
+from torchcell_assets.steps.datasets.raw_file import ROW, is_blank
 
 NAME = "fitness_costanzo2016"
 
-_VALUE = "Single mutant fitness ({}°)"
-_SD = "Single mutant fitness ({}°) stddev"
-_TEMPERATURES = [26, 30]  # degrees Celsius
 _MEASURED_AT = 30.0  # what is printed for both temperatures
-_COLUMNS = [
-    "Strain ID",
-    "Systematic gene name",
-    "Allele/Gene name",
-    *(text.format(temperature) for temperature in _TEMPERATURES for text in (_VALUE, _SD)),
-]
-
-STRAINS = 10_859
-
-
-def read_strains(path: Path) -> pl.DataFrame:
-    """One row per strain: the sheet's columns, with `strain`, `gene`, `published`, `kind`, `marker`, `role`, `screens`.
-
-    published: gene or allele name as printed; null where a spreadsheet program had turned it into a date.
-
-    Refuses a table that is not complete: other screens' alleles are looked up in it, and one that is not found would
-    silently become another genotype.
-    """
-    sheet = read_sheet(path, _COLUMNS)
-    own = sheet.filter(
-        pl.col("Strain ID").str.starts_with(pl.format("{}_", pl.col("Systematic gene name").str.strip_chars()))
-    )
-    if own.height != STRAINS or own["Strain ID"].is_duplicated().any():
-        raise BadRawFile(
-            path, f"it holds {own.height} strains with a strain id of their gene, not {STRAINS} different ones"
-        )
-    allele = pl.col("Allele/Gene name").str.strip_chars()
-    code = pl.col("Strain ID").str.extract(r"_([A-Za-z]+)\d+$")
-    return (
-        sheet.with_columns(
-            strain=pl.col("Strain ID"),
-            gene=pl.col("Systematic gene name").str.strip_chars(),
-            published=as_name(allele),
-            code=code,
-        )
-        .join(STRAIN_CODES, on="code", how="left", maintain_order="left")
-        .with_columns(
-            kind=pl.when(pl.col("published").str.contains(SUPPRESSOR_IN_ALLELE, literal=True))
-            .then(pl.lit("suppressor"))
-            .otherwise("kind")
-        )
-    )
 
 
 def parse(path: Path) -> Parsed:
@@ -89,7 +50,7 @@ def parse(path: Path) -> Parsed:
             )
         )
     )
-    cells = pl.concat([_at(strains, temperature) for temperature in _TEMPERATURES])
+    cells = pl.concat([_at(strains, temperature) for temperature in TEMPERATURES])
     filled = cells.filter(~pl.col("blank")).sort(ROW, "temperature")
     repeated = filled["repeats"] & (filled["temperature"] != _MEASURED_AT)
     held = filled.filter(~repeated).drop("blank", "repeats")
@@ -97,7 +58,7 @@ def parse(path: Path) -> Parsed:
 
 
 def _at(strains: pl.DataFrame, temperature: int) -> pl.DataFrame:
-    value, sd = _VALUE.format(temperature), _SD.format(temperature)
+    value, sd = VALUE.format(temperature), SD.format(temperature)
     return strains.select(
         ROW,
         "strain",
@@ -125,7 +86,7 @@ def _at(strains: pl.DataFrame, temperature: int) -> pl.DataFrame:
 
 def _repeats() -> pl.Expr:
     """Whether a strain without a conditional allele has the same two cells at both temperatures."""
-    pairs = [[text.format(temperature) for temperature in _TEMPERATURES] for text in (_VALUE, _SD)]
+    pairs = [[text.format(temperature) for temperature in TEMPERATURES] for text in (VALUE, SD)]
     same = pl.all_horizontal(pl.col(a).str.strip_chars().eq_missing(pl.col(b).str.strip_chars()) for a, b in pairs)
     return (same & (pl.col("kind") != "temperature_sensitive")).fill_null(False)
 

@@ -19,10 +19,22 @@ import polars as pl
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.schema.genotype import perturbation
 from torchcell_assets.schema.records import Fitness
-from torchcell_assets.sources.catalog import METABOLIC_MODEL
+from torchcell_assets.sources import Source
 from torchcell_assets.steps.datasets.as_records import as_records
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
 from torchcell_assets.steps.datasets.raw_file import ROW, BadRawFile
+
+METABOLIC_MODEL = Source(
+    name="geckopy/ecYeastGEM_single-pool.xml",
+    sha256=("2f06a650e58c967f8531fd7a76091bca916bddbccaa59eccfa39cd442906eec8",),
+    bytes=6_408_016,
+    url=None,
+    licence="CC-BY-4.0",
+    citation="ecYeastGEM 8.1.3; Sánchez et al. 2017, Molecular Systems Biology 13:935",
+    doi="10.15252/msb.20167411",
+    package="geckopy",
+    member="geckopy/data_files/ecYeastGEM_single-pool.xml",
+)
 
 NAME = "fitness_flux_balance"
 

@@ -14,12 +14,29 @@ from pathlib import Path
 import polars as pl
 
 from torchcell_assets.schema.records import Fitness, Interaction
-from torchcell_assets.sources.catalog import COSTANZO_2016_SINGLES, KUZMIN_2018_CROSSES, KUZMIN_2018_QUERIES
+from torchcell_assets.sources import Source
 from torchcell_assets.steps.datasets.crosses import trigenic
 from torchcell_assets.steps.datasets.crosses.cross_genotypes import query_alleles
+from torchcell_assets.steps.datasets.crosses.strain_table import COSTANZO_2016_SINGLES, read_strains
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
-from torchcell_assets.steps.datasets.publications.fitness_costanzo2016 import read_strains
 from torchcell_assets.steps.datasets.raw_file import read_columns, read_text
+
+_LANDING = "https://doi.org/10.5061/dryad.tt367 (or the supplement of https://doi.org/10.1126/science.aao1729)"
+KUZMIN_2018_CROSSES = Source.by_hand(
+    "kuzmin2018/aao1729_data_s1.tsv",
+    "c82b60f98590071fcb07b74b672958a5863b58e03b78631e6235cb664ee82afb",
+    citation="Kuzmin et al. 2018, Science 360:eaao1729",
+    doi="10.1126/science.aao1729",
+    landing=f"{_LANDING}, Data S1",
+)
+
+KUZMIN_2018_QUERIES = Source.by_hand(
+    "kuzmin2018/Data File S4_Fitness standard for single and double mutant query strains.xlsx",
+    "2c9ee77dc6f0a08900158f23cecbcad41db6dc4a2555fbc7100fbca455869d51",
+    citation="Kuzmin et al. 2018, Science 360:eaao1729",
+    doi="10.1126/science.aao1729",
+    landing=f"{_LANDING}, Data S4",
+)
 
 _QUERY_COLUMNS = ["Query Strain ID", "Fitness", "St.dev."]
 

@@ -14,17 +14,40 @@ from pathlib import Path
 import polars as pl
 
 from torchcell_assets.schema.records import Fitness, Interaction
-from torchcell_assets.sources.catalog import (
-    COSTANZO_2016_SINGLES,
-    KUZMIN_2020_MAIN,
-    KUZMIN_2020_PILOT,
-    KUZMIN_2020_QUERIES,
-)
+from torchcell_assets.sources import Source
 from torchcell_assets.steps.datasets.crosses import trigenic
 from torchcell_assets.steps.datasets.crosses.cross_genotypes import query_alleles
+from torchcell_assets.steps.datasets.crosses.strain_table import COSTANZO_2016_SINGLES, read_strains
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
-from torchcell_assets.steps.datasets.publications.fitness_costanzo2016 import read_strains
 from torchcell_assets.steps.datasets.raw_file import is_blank, read_columns, read_sheet
+
+_LANDING = (
+    "https://www.science.org/doi/suppl/10.1126/science.aaz5667/suppl_file/aaz5667-tables_s1_to_s13.zip"
+    " (a member of this zip)"
+)
+KUZMIN_2020_MAIN = Source.by_hand(
+    "kuzmin2020/aaz5667-Table-S1.xlsx",
+    "4180577d53d5012c6c747227cbeca8a2d09f59bd8028d3bb2f5fd84601c77def",
+    citation="Kuzmin et al. 2020, Science 368:eaaz5667",
+    doi="10.1126/science.aaz5667",
+    landing=_LANDING,
+)
+
+KUZMIN_2020_PILOT = Source.by_hand(
+    "kuzmin2020/aaz5667-Table-S3.xlsx",
+    "625420bed5de3563c9f1b4f1909a627aa4d8dd1b629c3f8a3596eb99e132c54f",
+    citation="Kuzmin et al. 2020, Science 368:eaaz5667",
+    doi="10.1126/science.aaz5667",
+    landing=_LANDING,
+)
+
+KUZMIN_2020_QUERIES = Source.by_hand(
+    "kuzmin2020/aaz5667-Table-S5.xlsx",
+    "632405396de8e78807c6e94023780344ff53b2bfe4579a2a7609a4309693c6c0",
+    citation="Kuzmin et al. 2020, Science 368:eaaz5667",
+    doi="10.1126/science.aaz5667",
+    landing=_LANDING,
+)
 
 _QUERY_COLUMNS = ["Query Strain ID", "ORF1", "Allele1", "ORF2", "Allele2", "Mutant type", "Fitness", "St.dev."]
 _CARRIED = {"Single mutant": 1, "Double mutant": 2}

@@ -32,18 +32,16 @@ import polars as pl
 
 from torchcell_assets.schema.genotype import perturbation
 from torchcell_assets.schema.records import Fitness, Interaction
-from torchcell_assets.sources.catalog import (
-    BOONE_ANDREWS,
-    COSTANZO_2016_SINGLES,
-    SGA_DETAILS,
-    SGA_DIGENIC_QUERIES,
-    SGA_SCORES,
-    SGA_TRIGENIC_QUERIES,
-)
+from torchcell_assets.sources import Source
 from torchcell_assets.steps.datasets.as_records import as_records
-from torchcell_assets.steps.datasets.crosses.strain_codes import MARKER_GENE, STRAIN_CODES, SUPPRESSOR_IN_ALLELE
+from torchcell_assets.steps.datasets.crosses.strain_codes import (
+    BOONE_ANDREWS,
+    MARKER_GENE,
+    STRAIN_CODES,
+    SUPPRESSOR_IN_ALLELE,
+)
+from torchcell_assets.steps.datasets.crosses.strain_table import COSTANZO_2016_SINGLES, read_strains
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
-from torchcell_assets.steps.datasets.publications.fitness_costanzo2016 import read_strains
 from torchcell_assets.steps.datasets.raw_file import (
     ROW,
     BadRawFile,
@@ -52,6 +50,48 @@ from torchcell_assets.steps.datasets.raw_file import (
     number,
     read_text,
     unreadable,
+)
+
+_PUBLIC = "https://raw.githubusercontent.com/csbio/SGA_Public/05134938ce18b118ebc58ef575ab403e634aae2b"
+_KUZMIN_2021 = "Kuzmin et al. 2021, Nature Protocols 16:1219"
+SGA_SCORES = Source(
+    name="sga_trigenic/scored_triple_test_small_trigenic.txt",
+    sha256=("2e37b1450dbcea81c437cf0b97debe26c4f46677c4b9676d1e5f73a01f29319f",),
+    bytes=725_894,
+    url=f"{_PUBLIC}/test/trigenic_scoring_test/scored_triple_test_small_trigenic.txt",
+    licence="none stated",
+    citation=_KUZMIN_2021,
+    doi="10.1038/s41596-020-00456-3",
+)
+
+SGA_DETAILS = Source(
+    name="sga_trigenic/scored_triple_test_small_digenic.txt.txt",
+    sha256=("f389dc9131251debfc65fe7aa257a50e5aef5ef4f41059b4f5ffc929840d3b6a",),
+    bytes=1_314_874,
+    url=f"{_PUBLIC}/test/trigenic_scoring_test/scored_triple_test_small_digenic.txt.txt",
+    licence="none stated",
+    citation=_KUZMIN_2021,
+    doi="10.1038/s41596-020-00456-3",
+)
+
+SGA_DIGENIC_QUERIES = Source(
+    name="sga_trigenic/dmf_tr_150226_fromSGAonly.txt",
+    sha256=("9a70a7fa01f7e98aed5284d1ab0f6c1fe2373debf9d11a6a96955731b3e5a287",),
+    bytes=56_258,
+    url=f"{_PUBLIC}/refdata/dmf_tr_150226_fromSGAonly.txt",
+    licence="none stated",
+    citation="Kuzmin et al. 2018, Science 360:eaao1729",
+    doi="10.1126/science.aao1729",
+)
+
+SGA_TRIGENIC_QUERIES = Source(
+    name="sga_trigenic/smf_DmQueryStd_MiniArray_180208.tsv",
+    sha256=("3d850bc1bd5126ba6f91255a2afd7548123864b83441eec49e38bfe87152ebd4",),
+    bytes=57_428,
+    url=f"{_PUBLIC}/refdata/smf_DmQueryStd_MiniArray_180208.tsv",
+    licence="none stated",
+    citation=_KUZMIN_2021,
+    doi="10.1038/s41596-020-00456-3",
 )
 
 PIXELS_PER_FITNESS = 510.979  # the pipeline's unit of e_score: mean colony size of a wild type

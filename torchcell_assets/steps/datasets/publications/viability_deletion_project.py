@@ -13,10 +13,9 @@ import polars as pl
 
 from torchcell_assets.schema.genotype import perturbation
 from torchcell_assets.schema.records import Viability
-from torchcell_assets.sources.catalog import DELETION_PROJECT
 from torchcell_assets.steps.datasets.as_records import as_records
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
-from torchcell_assets.steps.datasets.deletion_collection import MEMBER, read_cassettes
+from torchcell_assets.steps.datasets.deletion_collection import DELETION_PROJECT, MEMBER, read_cassettes
 from torchcell_assets.steps.datasets.raw_file import ROW, BadRawFile, is_blank
 
 NAME = "viability_deletion_project"

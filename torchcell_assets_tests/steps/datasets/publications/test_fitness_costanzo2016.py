@@ -3,8 +3,8 @@
 import polars as pl
 import pytest
 
-from torchcell_assets.sources.catalog import COSTANZO_2016_SINGLES
-from torchcell_assets.steps.datasets.publications.fitness_costanzo2016 import DATASET, read_strains
+from torchcell_assets.steps.datasets.crosses.strain_table import COSTANZO_2016_SINGLES, read_strains
+from torchcell_assets.steps.datasets.publications.fitness_costanzo2016 import DATASET
 
 PERTURBATION = pl.col("perturbations").list.first()
 CODE = pl.col("strain").str.extract(r"_([A-Za-z]+)\d+$")

@@ -6,9 +6,13 @@ Of a few genes at every push, of all genes of the model among the slow tests: a 
 import polars as pl
 import pytest
 
-from torchcell_assets.sources.catalog import METABOLIC_MODEL
 from torchcell_assets.steps.datasets.publications import fitness_flux_balance
-from torchcell_assets.steps.datasets.publications.fitness_flux_balance import DATASET, LETHAL, select_genotypes
+from torchcell_assets.steps.datasets.publications.fitness_flux_balance import (
+    DATASET,
+    LETHAL,
+    METABOLIC_MODEL,
+    select_genotypes,
+)
 from torchcell_assets.steps.datasets.raw_file import BadRawFile
 
 SLOW = ["Q0045", "YBR196C", "YCR012W", "YDL093W", "YDR050C", "YKL060C", "YLR180W", "YNL169C", "YOR175C"]

@@ -12,17 +12,12 @@ from torchcell_assets.config.resources import DataRoot
 from torchcell_assets.schema import validate
 from torchcell_assets.schema.genotype import with_genotype
 from torchcell_assets.schema.records import Fitness, Interaction
-from torchcell_assets.sources.catalog import (
-    COSTANZO_2016_SINGLES,
-    KUZMIN_2018_CROSSES,
-    KUZMIN_2018_QUERIES,
-    KUZMIN_2020_MAIN,
-    KUZMIN_2020_QUERIES,
-)
 from torchcell_assets.steps.datasets.checks import tau_as_published
 from torchcell_assets.steps.datasets.crosses import tau, trigenic
+from torchcell_assets.steps.datasets.crosses.strain_table import COSTANZO_2016_SINGLES, read_strains
 from torchcell_assets.steps.datasets.publications import kuzmin2018, kuzmin2020, sga
-from torchcell_assets.steps.datasets.publications.fitness_costanzo2016 import read_strains
+from torchcell_assets.steps.datasets.publications.kuzmin2018 import KUZMIN_2018_CROSSES, KUZMIN_2018_QUERIES
+from torchcell_assets.steps.datasets.publications.kuzmin2020 import KUZMIN_2020_MAIN, KUZMIN_2020_QUERIES
 from torchcell_assets.steps.datasets.raw_file import BadRawFile, read_text
 from torchcell_assets.steps.graph.tables import record_tables
 from torchcell_assets_tests.mirror import QUIET

@@ -4,8 +4,14 @@ import polars as pl
 import pytest
 
 from torchcell_assets.schema import Fitness, validate
-from torchcell_assets.sources.catalog import SGA_DETAILS, SGA_DIGENIC_QUERIES, SGA_SCORES, SGA_TRIGENIC_QUERIES
-from torchcell_assets.steps.datasets.publications.sga import FITNESS, INTERACTION
+from torchcell_assets.steps.datasets.publications.sga import (
+    FITNESS,
+    INTERACTION,
+    SGA_DETAILS,
+    SGA_DIGENIC_QUERIES,
+    SGA_SCORES,
+    SGA_TRIGENIC_QUERIES,
+)
 
 TM461 = "YAL015C+YDL227C_tm461"
 DEPENDENT = "YAL028W+YOR324C_tm1553"

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from torchcell_assets.sources import Source, Sources
-from torchcell_assets.sources.catalog import (
-    KUZMIN_2018_CROSSES,
-    KUZMIN_2018_QUERIES,
+from torchcell_assets.steps.datasets.publications.kuzmin2018 import KUZMIN_2018_CROSSES, KUZMIN_2018_QUERIES
+from torchcell_assets.steps.datasets.publications.kuzmin2020 import (
     KUZMIN_2020_MAIN,
     KUZMIN_2020_PILOT,
     KUZMIN_2020_QUERIES,

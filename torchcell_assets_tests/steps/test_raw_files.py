@@ -1,16 +1,25 @@
-"""The facts in the catalogue are well formed, and the files that ship in packages are the ones that it names."""
+"""What every raw file of a dataset or a representation says of itself, and that those in packages are the ones that are meant."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from torchcell_assets.sources import CATALOG, Source, Sources
+from torchcell_assets.sources import Source, Sources
+from torchcell_assets.steps.datasets import DATASETS, GENOME
+from torchcell_assets.steps.datasets.crosses.strain_table import COSTANZO_2016_SINGLES
+from torchcell_assets.steps.representations.recipes import RECIPES
 
-PACKAGED = [source for source in CATALOG.values() if source.package]
+READ_BY = [*(dataset.raw_files for dataset in (GENOME, *DATASETS)), *(recipe.files for recipe in RECIPES.values())]
+SOURCES = list(dict.fromkeys(source for files in READ_BY for source in files))
+PACKAGED = [source for source in SOURCES if source.package]
 
 
-@pytest.mark.parametrize("source", CATALOG.values(), ids=CATALOG)
+def test_a_name_is_that_of_one_file():
+    assert len({source.name for source in SOURCES}) == len(SOURCES) > len(PACKAGED) > 0
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
 def test_a_source_says_where_it_comes_from_and_what_to_cite(source: Source):
     assert all(re.fullmatch(r"[0-9a-f]{64}", digest) for digest in source.sha256)
     assert source.bytes is None or source.bytes > 0
@@ -36,5 +45,4 @@ def test_a_file_inside_a_package_is_found_without_a_network(source: Source, tmp_
 
 
 def test_both_savings_of_the_costanzo_table_are_accepted():
-    singles = CATALOG["costanzo2016/strain_ids_and_single_mutant_fitness.xlsx"]
-    assert [digest[:8] for digest in singles.sha256] == ["6836cf82", "3b9d3351"]
+    assert [digest[:8] for digest in COSTANZO_2016_SINGLES.sha256] == ["6836cf82", "3b9d3351"]
