@@ -19,7 +19,7 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
-from torchcell_assets.schema.records import ASSAYS, EVIDENCES, MEDIUM_CLASSES, REFERENCES, MergedFitness
+from torchcell_assets.schema.records import EVIDENCES, MergedFitness
 
 GENOTYPES = 13_500_000
 SIZES = ("1e3", "1e4", "1e5", "all")
@@ -40,8 +40,8 @@ def merged_table(path: Path, genotypes: int) -> int:
                       || lpad(CAST(i // 16 AS VARCHAR), 3, '0') || 'W' AS name
             FROM range(6000) t(i);
             CREATE TABLE fitness (
-                genotype VARCHAR, temperature DOUBLE, medium_class {enum(MEDIUM_CLASSES)}, assay {enum(ASSAYS)},
-                reference {enum(REFERENCES)}, evidence {enum(EVIDENCES)}, genes VARCHAR, "order" UTINYINT,
+                genotype VARCHAR, temperature DOUBLE, medium_class VARCHAR, assay VARCHAR,
+                reference VARCHAR, evidence {enum(EVIDENCES)}, genes VARCHAR, "order" UTINYINT,
                 deletions_only BOOLEAN, haploid BOOLEAN, query VARCHAR, value DOUBLE, standard_error DOUBLE, shared_error DOUBLE,
                 pooling {enum(POOLINGS)}, measurements UINTEGER, laboratories UINTEGER, samples UBIGINT, heterogeneity DOUBLE,
                 consistency DOUBLE, publications VARCHAR[], records VARCHAR[]);

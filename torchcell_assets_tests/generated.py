@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from torchcell_assets.schema import Fitness, Interaction, Perturbation, Viability, with_genotype
 from torchcell_assets.schema.records import polars_schema
+from torchcell_assets.steps.datasets.registered import words
 
 GENES = ["YAL001C", "YBR160W", "YLR113W", "Q0045", "YAL034W-A", "YDL227C"]
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=8).map(
     lambda t: t.strip() or "x"
 )
+REGISTERED = ("assay", "medium_class", "reference")
 ALLELE = st.sampled_from(["cdc28-1", "tfc3-g349e", "dur1,2", "imp2'", 'a"b', "exo70-29/37", "ε-1"])
 
 
@@ -62,6 +64,9 @@ def records(draw: st.DrawFn, cls: type[dy.Schema], dataset: str = "fitness_made_
         "laboratory",
     )
     plain = {name: _column(column) for name, column in cls.columns().items() if name not in derived}
+    plain |= {name: st.sampled_from(words(name)) for name in REGISTERED if name in plain}
+    if "sample_unit" in plain:
+        plain["sample_unit"] = st.one_of(st.none(), st.sampled_from(words("sample_unit")))
     shared_names = ("query", "assay", "medium", "medium_class", "temperature", "temperature_source", "reference")
     screens = [draw(st.fixed_dictionaries({name: plain[name] for name in shared_names})) for _ in range(2)]
     rows = []

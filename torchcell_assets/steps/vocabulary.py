@@ -7,6 +7,7 @@ is behind a name.
 from torchcell_assets.config.study import Vocabulary
 from torchcell_assets.schema import records
 from torchcell_assets.steps.datasets import DATASETS
+from torchcell_assets.steps.datasets.registered import words
 from torchcell_assets.steps.merged.fitness import KEYS
 from torchcell_assets.steps.representations.recipes import RECIPES
 from torchcell_assets.steps.trained.grids import GRIDS
@@ -16,9 +17,9 @@ KNOWN = Vocabulary(
     representations=tuple(RECIPES),
     grids=tuple(GRIDS),
     merge_keys=KEYS,
-    medium_classes=tuple(records.MEDIUM_CLASSES),
-    assays=tuple(records.ASSAYS),
-    references=tuple(records.REFERENCES),
+    medium_classes=words("medium_class"),
+    assays=words("assay"),
+    references=words("reference"),
     evidences=tuple(records.EVIDENCES),
 )
 """Everything that `studies/*.toml` may name."""

@@ -15,6 +15,7 @@ import polars as pl
 from torchcell_assets.schema.records import Gene
 from torchcell_assets.sources import Source
 from torchcell_assets.steps.datasets import plausibility, retired_names
+from torchcell_assets.steps.datasets.registered import Registered
 from torchcell_assets.steps.datasets.retired_names import Found, RetiredNames
 
 
@@ -43,9 +44,11 @@ class Dataset:
         parse: takes the local path of each source, in the order of `sources`; raises `BadRawFile` with one sentence if the
             file is not what the publication says it is (columns, sheet, number of columns). Files of millions of rows come in
             batches, in the order in which the records are stored.
+        registered: the media, references, assays, units and laboratories that the records name; they name no others.
         published_records: how many records the published file gives; a check compares.
         quarantine_limit: how many value cells of the published file are known to break a rule; more make a check fail.
         genes_outside: how many perturbed genes are known to be no ORF of S288C today, nor a part of one; more are refused.
+        queries: of trigenic interactions, the dataset of the fitness of their query strains: the score follows from both.
         logic: raise it when the code changes what is stored and neither the record class, the sources nor `policies` show it.
         policies: constants of the parser that decide what is stored, JSON-able, by name; a change of one outdates the dataset.
     """
@@ -61,8 +64,10 @@ class Dataset:
     published_records: int
     quarantine_limit: int = 0
     genes_outside: int = 0
+    queries: "Dataset | None" = None
     logic: str = "1"
     policies: Mapping[str, Any] = field(default_factory=dict)
+    registered: Registered = field(default_factory=Registered)
     tags: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -72,8 +77,11 @@ class Dataset:
 
     @property
     def stored_by(self) -> dict[str, Any]:
-        """`policies`, and the rule by which retired names are resolved."""
-        return {**self.policies, **({} if self.record is Gene else {"retired_names": retired_names.RULE})}
+        """`policies`, the registered rows that the records name, and the rule by which retired names are resolved."""
+        if self.record is Gene:
+            return dict(self.policies)
+        rows = self.registered.rows(self.name)
+        return {**self.policies, "registered": rows, "retired_names": retired_names.RULE}
 
     def read(self, path_of: Callable[[Source], Path]) -> Parsed | Iterator[Parsed]:
         """The records of the raw files that `path_of` finds, with retired names resolved and contradictions marked.
@@ -86,7 +94,8 @@ class Dataset:
 
         Raises:
             BadRawFile: see `parse`.
-            ParserMistake: the records are not what their class means, whatever the single row says (see plausibility.py).
+            ParserMistake: the records are not what their class means, whatever the single row says (see plausibility.py), or name
+                a word that is not registered (see registered.py).
         """
         parsed = self.parse(*(path_of(source) for source in self.sources))
         if self.record is Gene:
@@ -100,6 +109,7 @@ class Dataset:
         seen = plausibility.Seen(self.name, self.record, self.genes_outside)
         for part in parts:
             records = part.records.collect()
+            self.registered.refuse_others(records, self.name)
             names = retired.of(records, whole=whole)
             records = retired_names.resolve(records, names)
             seen.add(records, names.outside)

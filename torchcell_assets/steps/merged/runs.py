@@ -30,6 +30,10 @@ NO_TEMPERATURE = -1.0
 
 CONDITION = ("temperature", "medium_class", "assay", "reference", "evidence")
 _GENES_ONLY = dict(zip(CONDITION, (NO_TEMPERATURE, "SGA plate", "colony size", "wild type", "measured"), strict=True))
+_WILD_TYPE = pl.col("reference") == "wild type"
+_ORDER = ("temperature", "medium_class", "assay", ~_WILD_TYPE, "reference", "evidence")
+"""Of the conditions of one genotype: by name, and what is relative to wild type first. The words are not numbered anywhere, so
+that a new one moves no row."""
 _SOURCES = ("publication", "laboratory", "query")
 _ERRORS = ("uncertainty", "uncertainty_type", "query_error", "array_error", "samples")
 _READ = ("ordinal", "id", "value", *_ERRORS, *_SOURCES, *CONDITION)
@@ -55,7 +59,7 @@ WITHOUT_IDS = tuple(name for name in ALL if name not in ("id", "flags", "query")
 class Survey:
     """What the pages hold, before any row is read.
 
-    conditions: temperature, medium_class, assay, reference, evidence as in MergedFitness, sorted; the row is the number.
+    conditions: temperature, medium_class, assay, reference, evidence as in MergedFitness, in their order; the row is the number.
     publications, laboratories, queries: sorted; the place is the number. selected, censored: records, and those of them without a
     value.
     """
@@ -85,7 +89,7 @@ def survey(pages: Sequence[tuple[Path, Path]], genes_only: bool, connection: duc
         FROM read_parquet(?) GROUP BY ALL
     """
     found = connection.sql(query, params=[[str(rows) for rows, _ in pages]]).pl()
-    conditions = _condition(found, genes_only).unique().sort(CONDITION)
+    conditions = _condition(found, genes_only).unique().sort(_ORDER)
     identities = number([edges for _, edges in pages], genes_only, connection)
     counts = found.select(pl.col("selected", "censored").sum().cast(pl.Int64)).row(0)
     sources = (found[name].drop_nulls().unique().sort() for name in _SOURCES)

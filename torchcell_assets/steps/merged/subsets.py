@@ -155,7 +155,8 @@ def singles(path: Path, condition: Condition, seed: int, *, without: Set[str] = 
 def written(path: Path, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
     """Write batches to one Parquet file, a row group each, and hand them on; the file is whole after the last one."""
     repeated = [name for name, dtype in SCHEMA.items() if isinstance(dtype, pl.Enum)]
-    with RowGroups(path, use_dictionary=[*repeated, "split"], write_statistics=["rank"]) as file:
+    repeated += ["medium_class", "assay", "reference", "split"]
+    with RowGroups(path, use_dictionary=repeated, write_statistics=["rank"]) as file:
         for frame in frames:
             file.add(frame)
             yield frame

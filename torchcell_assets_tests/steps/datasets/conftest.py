@@ -4,7 +4,7 @@ Belongs here: what the tests of several datasets share. Does not: damaged copies
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pytest
 from torchcell_assets.config.study import load
 from torchcell_assets.schema import validate
 from torchcell_assets.sources import Sources
-from torchcell_assets.steps.datasets import DATASETS, GENOME, Dataset
+from torchcell_assets.steps.datasets import DATASETS, GENOME, Dataset, registered
 from torchcell_assets.steps.datasets.retired_names import Found
 from torchcell_assets_tests.steps.datasets import trigenic_tables
 
@@ -38,6 +38,21 @@ class Read:
     def genes(self) -> set[str]:
         """Every perturbed gene."""
         return set(self.kept["perturbations"].explode().struct.field("gene"))
+
+
+@pytest.fixture
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Register rows for the time of a test: takes what is written below those of registered.toml."""
+
+    def with_rows(text: str) -> None:
+        path = tmp_path / registered.FILE.name
+        path.write_text(f"{registered.FILE.read_text()}\n{text}")
+        monkeypatch.setattr(registered, "FILE", path)
+        registered.registered.cache_clear()
+
+    yield with_rows
+    monkeypatch.undo()
+    registered.registered.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,11 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", PAGE.read_text(), flags=re.DOTALL | re.MULTILINE)
 
 
-def test_the_documented_dataset_parses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_documented_dataset_parses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, registry: Callable[[str], None]
+):
     monkeypatch.chdir(tmp_path)
+    registry(blocks("toml")[0])
     [table] = blocks("csv")
     page: dict[str, object] = {}
     source, module, look = blocks("python")

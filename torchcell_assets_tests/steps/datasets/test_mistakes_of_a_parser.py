@@ -18,14 +18,16 @@ from torchcell_assets.steps.datasets import raw_file
 from torchcell_assets.steps.datasets.as_records import as_records
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
 from torchcell_assets.steps.datasets.plausibility import ParserMistake
+from torchcell_assets.steps.datasets.registered import NotRegistered, Registered
 from torchcell_assets_tests.steps.datasets.test_documented_example import blocks
 
 [TABLE] = blocks("csv")
 
 
 @pytest.fixture
-def page(tmp_path: Path) -> dict:
-    """The names that the page defines."""
+def page(tmp_path: Path, registry: Callable[[str], None]) -> dict:
+    """The names that the page defines; its words are registered."""
+    registry(blocks("toml")[0])
     source, module, _ = blocks("python")
     found: dict = {}
     exec(source, found)
@@ -94,7 +96,7 @@ def test_a_column_that_is_made_cannot_be_given(made):
 def test_wrong_bytes_of_a_source_are_refused_wherever_the_file_is_looked_for(read):
     with pytest.raises(TorchcellError) as refusal:
         read(bytes=95)
-    assert "doe2020/table.csv has 95 bytes" in str(refusal.value)
+    assert "doe2020/table.csv is said to have 95 bytes" in str(refusal.value)
     assert str(refusal.value).endswith("which has its sha256, has 94: correct `bytes`.")
     assert listed(str(refusal.value))
     assert read(bytes=94).blank == 1
@@ -107,6 +109,37 @@ def test_the_size_is_that_of_the_file_with_the_first_digest(tmp_path):
     for content in (b"first", b"second one"):
         (tmp_path / "a" / "b.txt").write_bytes(content)
         assert Sources(cache=tmp_path).path(source).read_bytes() == content
+
+
+def test_a_word_that_is_not_registered_is_refused_with_the_nearest_one(read):
+    misspelt = (
+        "        **REGISTERED.columns,\n",
+        '        **REGISTERED.columns | {"assay": pl.lit("culture growht")},\n',
+    )
+    with pytest.raises(NotRegistered) as refusal:
+        read(TABLE, misspelt)
+    assert str(refusal.value) == (
+        "There is no assay 'culture growht': did you mean culture growth; fitness_doe2020 names it, and a new one is a row of "
+        "`assays` in registered.toml."
+    )
+    assert listed(str(refusal.value))
+    with pytest.raises(NotRegistered) as declared:
+        read(TABLE, ('assays=("culture growth",)', 'assays=("culture growht",)'))
+    assert str(declared.value) == str(refusal.value)
+
+
+def test_a_word_that_the_dataset_does_not_declare_is_refused(read):
+    other = (
+        "        **REGISTERED.columns,\n",
+        '        **REGISTERED.columns | {"medium_class": pl.lit("YPD plate")},\n',
+    )
+    with pytest.raises(NotRegistered) as refusal:
+        read(TABLE, other)
+    assert str(refusal.value) == (
+        "The records of fitness_doe2020 name the medium 'YPD, YPD plate', which its `registered` does not: add it to "
+        "`media` there."
+    )
+    assert listed(str(refusal.value))
 
 
 @pytest.mark.parametrize(
@@ -210,7 +243,7 @@ def test_a_standard_deviation_without_samples_is_quarantined(read):
 
 
 def test_a_forgotten_zygosity_is_quarantined(read):
-    diploid = ('reference=pl.lit("wild type")', 'reference=pl.lit("diploid wild type")')
+    diploid = ('references=("wild type",)', 'references=("diploid wild type",)')
     rows, rules = quarantined(read(TABLE, diploid))
     assert (rows.height, rules) == (2, {"zygosity_fits_reference": 2})
     said = ('"deletion", marker', '"deletion", zygosity="homozygous", marker')
@@ -259,11 +292,12 @@ def test_a_stream_is_held_against_the_same_at_its_end(page, tmp_path):
             cells = table.select(
                 "row", "strain",
                 perturbations=pl.concat_list(perturbation(pl.col("orf"), "deletion")),
-                column=pl.lit("fitness"), value=pl.lit(-0.2), screen=pl.lit("s"),
+                column=pl.lit("fitness"), value=pl.lit(-0.2), screen=pl.lit("s"), **assay.columns,
             )  # fmt: skip
             yield Parsed(as_records(cells, Fitness, "fitness_doe2020"))
 
-    dataset = replace(page["DATASET"], sources=(), parse=lambda: batches(tmp_path), genes_outside=1)
+    assay = Registered(assays=("colony size",))
+    dataset = replace(page["DATASET"], sources=(), parse=lambda: batches(tmp_path), genes_outside=1, registered=assay)
     parts = dataset.read(Sources(cache=tmp_path).path)
     assert [next(parts).names.outside for _ in range(3)] == [set(), {"YPL998W"}, {"YPL999W"}]
     with pytest.raises(ParserMistake, match="2 perturbed genes of fitness_doe2020 are no ORFs of S288C"):

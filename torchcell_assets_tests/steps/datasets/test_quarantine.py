@@ -45,10 +45,10 @@ def broken(tmp_path):
     ("records", "rule", "words", "values"),
     [
         (
-            given(FIRST_THREE, reference="wildtype"),
-            "reference|dtype",
-            "reference is one of wild type, diploid wild type, in silico wild type, query strain",
-            {"wildtype": 3},
+            given(FIRST_THREE, evidence="guessed"),
+            "evidence|dtype",
+            "evidence is one of measured, derived, simulated",
+            {"guessed": 3},
         ),
         (given(FIRST_THREE, value=17.5), "value|max", "value is at most 5.0", {"17.5": 3}),
         (given(FIRST_THREE, temperature=-4.0), "temperature|min", "temperature is at least 0", {"-4.0": 3}),
@@ -99,13 +99,13 @@ def test_a_rule_over_several_columns_tells_them_all(broken):
 
 
 def test_the_commonest_rule_comes_first_and_only_the_commonest_are_told(broken, tmp_path):
-    rows = given(FIRST_THREE, reference="wildtype", samples=0, medium="").with_columns(
+    rows = given(FIRST_THREE, evidence="guessed", samples=0, medium="").with_columns(
         value=pl.when(pl.int_range(pl.len()) < 4).then(9.0).otherwise("value"),
         publication=pl.when(FIRST).then(pl.lit("")).otherwise("publication"),
     )
     # the type of one column is wrong, so the rules of these rows are told once they hold the right one
-    assert [(rule, count) for rule, _, count, _ in broken(rows)] == [("reference|dtype", 3), ("value|max", 1)]
-    right = rows.with_columns(reference=pl.lit("wild type"))
+    assert [(rule, count) for rule, _, count, _ in broken(rows)] == [("evidence|dtype", 3), ("value|max", 1)]
+    right = rows.with_columns(evidence=pl.lit("measured"))
     assert [(rule, count) for rule, _, count, _ in broken(right)] == [
         ("value|max", 4),
         ("medium|min_length", 3),

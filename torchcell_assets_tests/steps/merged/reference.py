@@ -38,6 +38,16 @@ IDENTITY = ("gene", "kind", "allele", "zygosity")
 ROUNDED = ("value", "standard_error", "shared_error", "heterogeneity", "consistency")
 """What the real merge divides, and so rounds: the fractions here do not."""
 FEW = 30
+ORDER = (
+    "genotype",
+    "temperature",
+    "medium_class",
+    "assay",
+    pl.col("reference") != "wild type",
+    "reference",
+    "evidence",
+)
+"""Of the rows: the merge key, by name, but what is relative to wild type before what is relative to anything else."""
 
 
 class Measurement(NamedTuple):
@@ -58,7 +68,7 @@ Between = Callable[[Measurement, Measurement], Fraction]
 
 
 def merged(selected: pl.DataFrame, key: str = "genotype") -> pl.DataFrame:
-    """The merged table of records that have `perturbations`, sorted by its primary key."""
+    """The merged table of records that have `perturbations`, in its ORDER."""
     groups = defaultdict(list)
     for row in selected.iter_rows(named=True):
         if row["value"] is not None:
@@ -69,7 +79,7 @@ def merged(selected: pl.DataFrame, key: str = "genotype") -> pl.DataFrame:
         {**dict(zip(MergedFitness.primary_key(), k, strict=True)), **_pooled(rows, between)}
         for k, rows in groups.items()
     ]
-    return pl.DataFrame(rows, schema=types, strict=False).sort(*MergedFitness.primary_key())
+    return pl.DataFrame(rows, schema=types, strict=False).sort(*ORDER)
 
 
 def assert_is_merged(found: pl.DataFrame, expected: pl.DataFrame) -> None:

@@ -111,6 +111,15 @@ def test_the_same_number_under_two_strain_codes_counts_once():
     assert row["value"] == pytest.approx(0.75)
 
 
+def test_conditions_of_a_genotype_stand_by_name_and_wild_type_before_any_other_reference():
+    references = ["a new reference", "query strain", "wild type"]
+    rows = [measured(A, value=0.9, reference=one, medium_class=medium) for medium in ("b", "a") for one in references]
+    _, found, _ = merge(selection(*rows), "genotype")
+    assert found.select("medium_class", "reference").rows() == [
+        (medium, one) for medium in ("a", "b") for one in ("wild type", "a new reference", "query strain")
+    ]
+
+
 def test_equal_numbers_in_two_papers_of_one_laboratory_are_one_measurement_and_of_two_laboratories_are_two():
     again = measured(A, value=0.9, publication="10.1/b")
     one, two = merged(measured(A, value=0.9), again), merged(measured(A, value=0.9), {**again, "laboratory": "b"})
@@ -281,6 +290,7 @@ records = st.builds(
     assay=st.sampled_from(["colony size", "culture growth"]),
     temperature=st.sampled_from([None, 26.0, 30.0]),
     medium_class=st.sampled_from(["YPD plate", "minimal liquid", "SGA plate"]),
+    reference=st.sampled_from(["wild type", "query strain", "zero dose"]),
     evidence=st.sampled_from(["measured", "derived"]),
 )
 KEY = list(MergedFitness.primary_key())

@@ -16,6 +16,7 @@ What must be known of the table:
 - The printed standard deviation is that of the fitness, of four colonies. A few are exactly 0, and stay so.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -31,10 +32,19 @@ from torchcell_assets.steps.datasets.crosses.strain_codes import (
 )
 from torchcell_assets.steps.datasets.dataset import Parsed
 from torchcell_assets.steps.datasets.raw_file import ROW, OtherLayout, any_unreadable, is_blank, number, unreadable
+from torchcell_assets.steps.datasets.registered import Registered
 
 COLONIES = 4  # per cross
 TEMPERATURE = 26.0  # degrees Celsius
 MEDIUM = "SGA selection plate"
+OF_CROSSES = Registered(
+    media=((MEDIUM, "SGA plate"),),
+    references=("wild type", "query strain"),
+    assays=("colony size",),
+    laboratories=(BOONE_ANDREWS,),
+)
+OF_FITNESS = replace(OF_CROSSES, sample_units=("colony",))
+OF_QUERIES = replace(OF_CROSSES, references=("wild type",))
 POLICIES = {
     "condition": {"colonies": COLONIES, "temperature": TEMPERATURE, "medium": MEDIUM},
     "strain_codes": STRAIN_CODES.rows(),
@@ -128,15 +138,12 @@ def _crosses(table: pl.DataFrame, strains: pl.DataFrame, dataset: str, publicati
     return with_genotypes(table, strains).with_columns(
         screen=pl.concat_str(pl.lit(dataset), "column", "query", relative, separator=":", ignore_nulls=True),
         strain=pl.concat_str("query", "array", separator=" x "),
-        medium=pl.lit(MEDIUM),
-        assay=pl.lit("colony size"),
-        medium_class=pl.lit("SGA plate"),
+        **OF_CROSSES.columns,
         temperature=pl.lit(TEMPERATURE),
         temperature_source=pl.lit("stated"),
         reference=pl.when("blank_query").then(pl.lit("query strain")).otherwise(pl.lit("wild type")),
         evidence=pl.lit("measured"),
         publication=pl.lit(publication),
-        laboratory=pl.lit(BOONE_ANDREWS),
     )
 
 
@@ -159,15 +166,11 @@ def query_records(queries: pl.DataFrame, strains: int, dataset: str, publication
         column=pl.lit("Fitness"),
         screen=pl.concat_str(pl.lit(dataset), "query", separator=":"),
         strain="query",
-        medium=pl.lit(MEDIUM),
-        assay=pl.lit("colony size"),
-        medium_class=pl.lit("SGA plate"),
+        **OF_QUERIES.columns,
         temperature=pl.lit(TEMPERATURE),
         temperature_source=pl.lit("stated"),
-        reference=pl.lit("wild type"),
         evidence=pl.when(single).then(pl.lit("derived")).otherwise(pl.lit("measured")),
         publication=pl.lit(publication),
-        laboratory=pl.lit(BOONE_ANDREWS),
         value="Fitness",
         uncertainty="St.dev.",
         uncertainty_type=pl.when(is_blank("St.dev."))

@@ -13,6 +13,7 @@ What must be known of the files:
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import dataframely as dy
@@ -26,6 +27,7 @@ from torchcell_assets.steps.datasets.crosses.strain_table import COSTANZO_2016_S
 from torchcell_assets.steps.datasets.crosses.strains import Strains, of_crosses
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
 from torchcell_assets.steps.datasets.raw_file import ROW, is_blank, number, read_batches, unreadable
+from torchcell_assets.steps.datasets.registered import Registered
 
 _FILES = {
     "SGA_NxN.txt": "c413d1bfab7e79a2db142ba3e43572411216f24c23df71bb1e180163da1304ae",
@@ -42,6 +44,13 @@ COSTANZO_2016_PAIRS = tuple(
         landing="https://thecellmap.org/costanzo2016 (Data File S1, pair-wise interaction format: a member of the zip)",
     )
     for name, sha256 in _FILES.items()
+)
+
+_REGISTERED = Registered(
+    media=(("SGA selection plate", "SGA plate"),),
+    references=("wild type", "query strain"),
+    assays=("colony size",),
+    laboratories=(BOONE_ANDREWS,),
 )
 
 COLUMNS = [
@@ -114,15 +123,12 @@ def _records(cls: type[dy.Schema], dataset: str, file: str, batch: pl.DataFrame,
         # experiments of one screen share their reference, whether or not a query's fitness is blank in every row
         screen=pl.concat_str(pl.lit(dataset), _QUERY, _PLATE, relative, separator=":", ignore_nulls=True),
         query=_QUERY,
-        medium=pl.lit("SGA selection plate"),
-        assay=pl.lit("colony size"),
-        medium_class=pl.lit("SGA plate"),
+        **_REGISTERED.columns,
         temperature=pl.col(_PLATE).str.extract(r"(\d+)$").cast(pl.Float64, strict=False),
         temperature_source=pl.lit("stated"),
         reference=pl.when(is_blank(_QUERY_FITNESS)).then(pl.lit("query strain")).otherwise(pl.lit("wild type")),
         evidence=pl.lit("measured"),
         publication=pl.lit(COSTANZO_2016_SINGLES.doi),
-        laboratory=pl.lit(BOONE_ANDREWS),
         **phenotype,
     )
     return Parsed(as_records(records, cls, dataset), blank=int(blank.sum()))
@@ -162,6 +168,7 @@ def _dataset(name: str, record: type[dy.Schema], what: str) -> Dataset:
         citation=COSTANZO_2016_SINGLES.citation,
         publication=COSTANZO_2016_SINGLES.doi,
         licence="none stated",
+        registered=replace(_REGISTERED, sample_units=("colony",)) if record is Fitness else _REGISTERED,
         policies={"strain_codes": STRAIN_CODES.rows(), "suppressor": SUPPRESSOR_IN_ALLELE, "colonies": COLONIES},
         published_records=ROWS,
         genes_outside=GENES_OUTSIDE,
@@ -171,3 +178,5 @@ def _dataset(name: str, record: type[dy.Schema], what: str) -> Dataset:
 
 FITNESS = _dataset("fitness_costanzo2016_pairs", Fitness, "the fitness")
 INTERACTION = _dataset("interaction_costanzo2016", Interaction, "epsilon, observed minus expected fitness,")
+
+DATASETS = (FITNESS, INTERACTION)

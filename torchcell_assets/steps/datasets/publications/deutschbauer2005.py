@@ -9,6 +9,7 @@ mean of its replicates by more than 0.002 in 266 rows; it is stored as published
 not determined. ORFs have trailing spaces, and five a lower-case suffix.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -19,6 +20,7 @@ from torchcell_assets.sources import Source
 from torchcell_assets.steps.datasets.as_records import as_records
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
 from torchcell_assets.steps.datasets.raw_file import ROW, is_blank, read_sheet
+from torchcell_assets.steps.datasets.registered import Registered
 
 DEUTSCHBAUER_2005 = Source(
     name="deutschbauer2005/OrfGeneData.xlsx",
@@ -44,6 +46,14 @@ _SCREENS = {
     "het_mm_B": (["het_mm_B"], "heterozygous", "minimal medium", "minimal liquid"),
     "hom_mm_D": (["hom_mm_D"], "homozygous", "minimal medium", "minimal liquid"),
 }
+_OF_FITNESS = Registered(
+    media=tuple(dict.fromkeys((medium, cls) for _, _, medium, cls in _SCREENS.values())),
+    references=("diploid wild type",),
+    assays=("barcode competition",),
+    sample_units=("culture",),
+    laboratories=("Davis and Giaever, Stanford",),
+)
+_OF_VIABILITY = replace(_OF_FITNESS, media=(("YPD", "YPD liquid"),), assays=("viability",), sample_units=())
 _CALLS = {"YES": False, "NO": True}  # essential -> viable
 
 
@@ -69,15 +79,11 @@ def parse_viability(path: Path) -> Parsed:
         perturbations=_deletion("homozygous"),
         column=pl.lit("essential"),
         screen=pl.lit(f"{VIABILITY.name}:essential"),
-        medium=pl.lit("YPD"),
-        assay=pl.lit("viability"),
-        medium_class=pl.lit("YPD liquid"),
+        **_OF_VIABILITY.columns,
         temperature=pl.lit(30.0),
         temperature_source=pl.lit("stated"),
-        reference=pl.lit("diploid wild type"),
         evidence=pl.lit("measured"),
         publication=pl.lit(DEUTSCHBAUER_2005.doi),
-        laboratory=pl.lit("Davis and Giaever, Stanford"),
         viable=viable,
         problem=pl.when(viable.is_null()).then(pl.format("essential reads '{}'", call)),
         blank=is_blank("essential", _NOT_DETERMINED),
@@ -113,14 +119,12 @@ def _screen(sheet: pl.DataFrame, column: str) -> pl.DataFrame:
         column=pl.lit(column),
         screen=pl.lit(f"{FITNESS.name}:{column}"),
         medium=pl.lit(medium),
-        assay=pl.lit("barcode competition"),
+        **_OF_FITNESS.columns,
         medium_class=pl.lit(medium_class),
         temperature=pl.lit(30.0),
         temperature_source=pl.lit("stated"),
-        reference=pl.lit("diploid wild type"),
         evidence=pl.lit("measured"),
         publication=pl.lit(DEUTSCHBAUER_2005.doi),
-        laboratory=pl.lit("Davis and Giaever, Stanford"),
         value=column,
         uncertainty_type=pl.lit("none"),
         samples=held.list.len().cast(pl.UInt32),
@@ -142,6 +146,7 @@ FITNESS = Dataset(
     citation=DEUTSCHBAUER_2005.citation,
     publication=DEUTSCHBAUER_2005.doi,
     licence="CC-BY-4.0",
+    registered=_OF_FITNESS,
     policies={"screens": _SCREENS},
     published_records=20_858,
     genes_outside=24,
@@ -160,9 +165,12 @@ VIABILITY = Dataset(
     citation=DEUTSCHBAUER_2005.citation,
     publication=DEUTSCHBAUER_2005.doi,
     licence="CC-BY-4.0",
+    registered=_OF_VIABILITY,
     policies={"calls": _CALLS},
     published_records=5_859,
     quarantine_limit=1,  # YKL134C
     genes_outside=24,
     logic="2",
 )
+
+DATASETS = (FITNESS, VIABILITY)

@@ -20,6 +20,7 @@ from torchcell_assets.steps.datasets.crosses.strain_codes import BOONE_ANDREWS
 from torchcell_assets.steps.datasets.crosses.strain_table import COSTANZO_2016_SINGLES, read_strains
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
 from torchcell_assets.steps.datasets.raw_file import ROW, OtherLayout, is_blank, number, read_sheet
+from torchcell_assets.steps.datasets.registered import Registered
 
 BARYSHNIKOVA_2010 = Source(
     name="baryshnikova2010/Supplementary_data_1_SMF_standard_100209.xlsx",
@@ -29,6 +30,14 @@ BARYSHNIKOVA_2010 = Source(
     licence="CC-BY-4.0",
     citation="Baryshnikova et al. 2010, Nature Methods 7:1017",
     doi="10.1038/nmeth.1534",
+)
+
+_REGISTERED = Registered(
+    media=(("SGA selection plate", "SGA plate"),),
+    references=("wild type",),
+    assays=("colony size",),
+    laboratories=(BOONE_ANDREWS,),
+    sample_units=("screen",),
 )
 
 NAME = "fitness_baryshnikova2010"
@@ -76,14 +85,10 @@ def parse(path: Path, strain_table: Path) -> Parsed:
         ),
         column=pl.lit("SMF"),
         temperature=pl.when(conditional).then(26.0).otherwise(30.0),
-        medium=pl.lit("SGA selection plate"),
-        assay=pl.lit("colony size"),
-        medium_class=pl.lit("SGA plate"),
+        **_REGISTERED.columns,
         temperature_source=pl.lit("stated"),
-        reference=pl.lit("wild type"),
         evidence=pl.lit("measured"),
         publication=pl.lit(BARYSHNIKOVA_2010.doi),
-        laboratory=pl.lit(BOONE_ANDREWS),
         value="fitness",
         uncertainty="error",
         uncertainty_type=pl.when(is_blank("error")).then(pl.lit("none")).otherwise(pl.lit("bootstrap_se")),
@@ -135,8 +140,11 @@ DATASET = Dataset(
     citation=BARYSHNIKOVA_2010.citation,
     publication=BARYSHNIKOVA_2010.doi,
     licence="CC-BY-4.0",
+    registered=_REGISTERED,
     policies={"kinds": _KINDS, "control_screens": CONTROL_SCREENS},
     published_records=6_023,
     genes_outside=30,
     logic="2",
 )
+
+DATASETS = (DATASET,)

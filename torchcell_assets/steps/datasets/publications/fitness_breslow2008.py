@@ -18,6 +18,7 @@ from torchcell_assets.sources import Source
 from torchcell_assets.steps.datasets.as_records import as_records
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
 from torchcell_assets.steps.datasets.raw_file import ROW, BadRawFile, is_blank, read_sheet
+from torchcell_assets.steps.datasets.registered import Registered
 
 BRESLOW_2008 = Source(
     name="breslow2008/nmeth.1234-S5.xlsx",
@@ -27,6 +28,14 @@ BRESLOW_2008 = Source(
     licence="CC-BY-4.0",
     citation="Breslow et al. 2008, Nature Methods 5:711",
     doi="10.1038/nmeth.1234",
+)
+
+_REGISTERED = Registered(
+    media=(("rich medium, liquid (not stated in the table)", "YPD liquid"),),
+    references=("wild type",),
+    assays=("pairwise competition",),
+    sample_units=("culture",),
+    laboratories=("Weissman, San Francisco",),
 )
 
 NAME = "fitness_breslow2008"
@@ -57,15 +66,11 @@ def parse(path: Path) -> Parsed:
         ),
         column=pl.lit("median"),
         screen=pl.lit(f"{NAME}:median"),
-        medium=pl.lit("rich medium, liquid (not stated in the table)"),
-        assay=pl.lit("pairwise competition"),
-        medium_class=pl.lit("YPD liquid"),
+        **_REGISTERED.columns,
         temperature=pl.lit(30.0),
         temperature_source=pl.lit("inferred"),
-        reference=pl.lit("wild type"),
         evidence=pl.lit("measured"),
         publication=pl.lit(BRESLOW_2008.doi),
-        laboratory=pl.lit("Weissman, San Francisco"),
         value=pl.when(~censored.fill_null(False)).then(_MEDIAN),
         upper_bound=median.str.extract(_CENSORED),
         uncertainty_type=pl.lit("none"),
@@ -90,7 +95,10 @@ DATASET = Dataset(
     citation=BRESLOW_2008.citation,
     publication=BRESLOW_2008.doi,
     licence="CC-BY-4.0",
+    registered=_REGISTERED,
     published_records=4_204,
     genes_outside=22,
     logic="2",
 )
+
+DATASETS = (DATASET,)

@@ -30,6 +30,15 @@ from torchcell_assets.steps.datasets.crosses.strain_table import (
 )
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
 from torchcell_assets.steps.datasets.raw_file import ROW, is_blank
+from torchcell_assets.steps.datasets.registered import Registered
+
+_REGISTERED = Registered(
+    media=(("SGA selection plate", "SGA plate"),),
+    references=("wild type",),
+    assays=("colony size",),
+    laboratories=(BOONE_ANDREWS,),
+    sample_units=("screen",),
+)
 
 NAME = "fitness_costanzo2016"
 
@@ -65,15 +74,11 @@ def _at(strains: pl.DataFrame, temperature: int) -> pl.DataFrame:
         "perturbations",
         column=pl.lit(f"{temperature}C"),
         screen=pl.lit(f"{NAME}:{temperature}C"),
-        medium=pl.lit("SGA selection plate"),
-        assay=pl.lit("colony size"),
-        medium_class=pl.lit("SGA plate"),
+        **_REGISTERED.columns,
         temperature=pl.lit(float(temperature)),
         temperature_source=pl.lit("stated"),
-        reference=pl.lit("wild type"),
         evidence=pl.lit("measured"),
         publication=pl.lit(COSTANZO_2016_SINGLES.doi),
-        laboratory=pl.lit(BOONE_ANDREWS),
         value=value,
         uncertainty=sd,
         uncertainty_type=pl.when(is_blank(sd)).then(pl.lit("none")).otherwise(pl.lit("unspecified")),
@@ -104,7 +109,10 @@ DATASET = Dataset(
     citation=COSTANZO_2016_SINGLES.citation,
     publication=COSTANZO_2016_SINGLES.doi,
     licence="Apache-2.0 (the repository of the copy)",
+    registered=_REGISTERED,
     policies={"strain_codes": STRAIN_CODES.rows(), "suppressor": SUPPRESSOR_IN_ALLELE, "measured_at": _MEASURED_AT},
     published_records=12_030,
     genes_outside=29,
 )
+
+DATASETS = (DATASET,)

@@ -23,6 +23,7 @@ from torchcell_assets.sources import Source
 from torchcell_assets.steps.datasets.as_records import as_records
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
 from torchcell_assets.steps.datasets.raw_file import ROW, BadRawFile
+from torchcell_assets.steps.datasets.registered import Registered
 
 METABOLIC_MODEL = Source(
     name="geckopy/ecYeastGEM_single-pool.xml",
@@ -34,6 +35,14 @@ METABOLIC_MODEL = Source(
     doi="10.15252/msb.20167411",
     package="geckopy",
     member="geckopy/data_files/ecYeastGEM_single-pool.xml",
+)
+
+_REGISTERED = Registered(
+    media=(("minimal glucose medium of the model", "in silico minimal"),),
+    references=("in silico wild type",),
+    assays=("model",),
+    sample_units=("model",),
+    laboratories=("Yeast8 model, simulated here",),
 )
 
 NAME = "fitness_flux_balance"
@@ -78,14 +87,10 @@ def parse(path: Path) -> Parsed:
         perturbations=pl.col("deleted").list.eval(perturbation(pl.element(), "deletion")),
         column=pl.lit("growth"),
         screen=pl.lit(f"{NAME}:growth"),
-        medium=pl.lit("minimal glucose medium of the model"),
-        assay=pl.lit("model"),
-        medium_class=pl.lit("in silico minimal"),
+        **_REGISTERED.columns,
         temperature_source=pl.lit("none"),
-        reference=pl.lit("in silico wild type"),
         evidence=pl.lit("simulated"),
         publication=pl.lit(METABOLIC_MODEL.doi),
-        laboratory=pl.lit("Yeast8 model, simulated here"),
         uncertainty_type=pl.lit("none"),
         samples=pl.lit(1, dtype=pl.UInt32),
         sample_unit=pl.lit("model"),
@@ -213,7 +218,10 @@ DATASET = Dataset(
     citation=METABOLIC_MODEL.citation,
     publication=METABOLIC_MODEL.doi,
     licence=METABOLIC_MODEL.licence,
+    registered=_REGISTERED,
     policies=_POLICIES,
     published_records=3 * PER_ORDER,
     genes_outside=2,  # YAR069W-A and YHR214W-F of the model
 )
+
+DATASETS = (DATASET,)

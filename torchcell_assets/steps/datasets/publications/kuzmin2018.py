@@ -87,23 +87,7 @@ FITNESS = Dataset(
     citation=KUZMIN_2018_CROSSES.citation,
     publication=KUZMIN_2018_CROSSES.doi,
     licence=_LICENCE,
-    policies=trigenic.POLICIES,
-    published_records=501_510,
-    genes_outside=_GENES_OUTSIDE,
-    logic="2",
-)
-
-INTERACTION = Dataset(
-    name="interaction_kuzmin2018",
-    record=Interaction,
-    sources=_CROSSES,
-    parse=parse_interaction,
-    description=(
-        "One row is the adjusted genetic interaction score of one double (epsilon, 410,399) or triple (tau, 91,111) mutant."
-    ),
-    citation=KUZMIN_2018_CROSSES.citation,
-    publication=KUZMIN_2018_CROSSES.doi,
-    licence=_LICENCE,
+    registered=trigenic.OF_FITNESS,
     policies=trigenic.POLICIES,
     published_records=501_510,
     genes_outside=_GENES_OUTSIDE,
@@ -122,8 +106,30 @@ QUERIES = Dataset(
     citation=KUZMIN_2018_QUERIES.citation,
     publication=KUZMIN_2018_QUERIES.doi,
     licence=_LICENCE,
+    registered=trigenic.OF_QUERIES,
     policies=trigenic.POLICIES,
     published_records=504,
     genes_outside=_GENES_OUTSIDE,
     logic="2",
 )
+
+INTERACTION = Dataset(
+    name="interaction_kuzmin2018",
+    record=Interaction,
+    sources=_CROSSES,
+    parse=parse_interaction,
+    description=(
+        "One row is the adjusted genetic interaction score of one double (epsilon, 410,399) or triple (tau, 91,111) mutant."
+    ),
+    citation=KUZMIN_2018_CROSSES.citation,
+    publication=KUZMIN_2018_CROSSES.doi,
+    licence=_LICENCE,
+    registered=trigenic.OF_CROSSES,
+    policies=trigenic.POLICIES,
+    published_records=501_510,
+    genes_outside=_GENES_OUTSIDE,
+    queries=QUERIES,
+    logic="2",
+)
+
+DATASETS = (FITNESS, INTERACTION, QUERIES)

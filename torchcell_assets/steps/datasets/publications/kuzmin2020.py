@@ -124,23 +124,7 @@ FITNESS = Dataset(
     citation=KUZMIN_2020_MAIN.citation,
     publication=KUZMIN_2020_MAIN.doi,
     licence=_LICENCE,
-    policies=trigenic.POLICIES,
-    published_records=934_595,
-    genes_outside=_GENES_OUTSIDE,
-    logic="2",
-)
-
-INTERACTION = Dataset(
-    name="interaction_kuzmin2020",
-    record=Interaction,
-    sources=_CROSSES,
-    parse=parse_interaction,
-    description=(
-        "One row is the adjusted genetic interaction score of one double (epsilon, 632,797) or triple (tau, 301,798) mutant."
-    ),
-    citation=KUZMIN_2020_MAIN.citation,
-    publication=KUZMIN_2020_MAIN.doi,
-    licence=_LICENCE,
+    registered=trigenic.OF_FITNESS,
     policies=trigenic.POLICIES,
     published_records=934_595,
     genes_outside=_GENES_OUTSIDE,
@@ -159,8 +143,30 @@ QUERIES = Dataset(
     citation=KUZMIN_2020_QUERIES.citation,
     publication=KUZMIN_2020_QUERIES.doi,
     licence=_LICENCE,
+    registered=trigenic.OF_QUERIES,
     policies=trigenic.POLICIES,
     published_records=673,
     genes_outside=_GENES_OUTSIDE,
     logic="2",
 )
+
+INTERACTION = Dataset(
+    name="interaction_kuzmin2020",
+    record=Interaction,
+    sources=_CROSSES,
+    parse=parse_interaction,
+    description=(
+        "One row is the adjusted genetic interaction score of one double (epsilon, 632,797) or triple (tau, 301,798) mutant."
+    ),
+    citation=KUZMIN_2020_MAIN.citation,
+    publication=KUZMIN_2020_MAIN.doi,
+    licence=_LICENCE,
+    registered=trigenic.OF_CROSSES,
+    policies=trigenic.POLICIES,
+    published_records=934_595,
+    genes_outside=_GENES_OUTSIDE,
+    queries=QUERIES,
+    logic="2",
+)
+
+DATASETS = (FITNESS, INTERACTION, QUERIES)

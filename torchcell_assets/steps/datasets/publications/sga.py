@@ -25,6 +25,7 @@ stored as what it is: epsilon of two genes (digenic), epsilon between the double
 (trigenic), never tau.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import dataframely as dy
@@ -51,6 +52,7 @@ from torchcell_assets.steps.datasets.raw_file import (
     read_text,
     unreadable,
 )
+from torchcell_assets.steps.datasets.registered import Registered
 
 _PUBLIC = "https://raw.githubusercontent.com/csbio/SGA_Public/05134938ce18b118ebc58ef575ab403e634aae2b"
 _KUZMIN_2021 = "Kuzmin et al. 2021, Nature Protocols 16:1219"
@@ -92,6 +94,13 @@ SGA_TRIGENIC_QUERIES = Source(
     licence="none stated",
     citation=_KUZMIN_2021,
     doi="10.1038/s41596-020-00456-3",
+)
+
+_REGISTERED = Registered(
+    media=(("SGA selection plate", "SGA plate"),),
+    references=("wild type",),
+    assays=("colony size",),
+    laboratories=(BOONE_ANDREWS,),
 )
 
 PIXELS_PER_FITNESS = 510.979  # the pipeline's unit of e_score: mean colony size of a wild type
@@ -158,17 +167,13 @@ def read_crosses(
         array_error=pl.col("array_sd") * pl.when("digenic").then("factor").otherwise("query_fitness"),
         dependent=pl.col("query").replace_strict(DEPENDENT_SCREENS, default=None, return_dtype=pl.String),
         strain=pl.concat_str("query", pl.lit(" x "), "array"),
-        medium=pl.lit("SGA selection plate"),
-        assay=pl.lit("colony size"),
-        medium_class=pl.lit("SGA plate"),
+        **_REGISTERED.columns,
         temperature=pl.lit(26.0),
         temperature_source=pl.lit(
             "inferred"
         ),  # stated nowhere; the ts arrays agree with Costanzo 2016 at 26, not at 30
-        reference=pl.lit("wild type"),
         evidence=pl.when("digenic").then(pl.lit("derived")).otherwise(pl.lit("measured")),
         publication=pl.lit(SGA_SCORES.doi),
-        laboratory=pl.lit(BOONE_ANDREWS),
     )
 
 
@@ -329,6 +334,7 @@ FITNESS = Dataset(
     citation=SGA_SCORES.citation,
     publication=SGA_SCORES.doi,
     licence=_LICENCE,
+    registered=replace(_REGISTERED, sample_units=("colony",)),
     policies=_POLICIES,
     published_records=9_283,
     quarantine_limit=1_149,
@@ -349,8 +355,11 @@ INTERACTION = Dataset(
     citation=SGA_SCORES.citation,
     publication=SGA_SCORES.doi,
     licence=_LICENCE,
+    registered=_REGISTERED,
     policies=_POLICIES,
     published_records=9_283,
     quarantine_limit=1_149,
     logic="3",
 )
+
+DATASETS = (FITNESS, INTERACTION)

@@ -17,6 +17,14 @@ from torchcell_assets.steps.datasets.as_records import as_records
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
 from torchcell_assets.steps.datasets.deletion_collection import DELETION_PROJECT, MEMBER, read_cassettes
 from torchcell_assets.steps.datasets.raw_file import ROW, BadRawFile, is_blank
+from torchcell_assets.steps.datasets.registered import Registered
+
+_REGISTERED = Registered(
+    media=(("YPD", "YPD plate"),),
+    references=("wild type",),
+    assays=("viability",),
+    laboratories=("Saccharomyces Genome Deletion Project",),
+)
 
 NAME = "viability_deletion_project"
 
@@ -44,15 +52,11 @@ def parse(path: Path) -> Parsed:
         perturbations=pl.concat_list(perturbation(pl.col("orf"), "deletion", marker="KanMX")),
         column=pl.lit("essential"),
         screen=pl.lit(f"{NAME}:essential"),
-        medium=pl.lit("YPD"),
-        assay=pl.lit("viability"),
-        medium_class=pl.lit("YPD plate"),
+        **_REGISTERED.columns,
         temperature=pl.lit(30.0),
         temperature_source=pl.lit("inferred"),
-        reference=pl.lit("wild type"),
         evidence=pl.lit("measured"),
         publication=pl.lit(DELETION_PROJECT.doi),
-        laboratory=pl.lit("Saccharomyces Genome Deletion Project"),
     )
     return Parsed(as_records(cells, Viability, NAME))
 
@@ -69,7 +73,10 @@ DATASET = Dataset(
     citation=DELETION_PROJECT.citation,
     publication=DELETION_PROJECT.doi,
     licence="BSD-3-Clause (the package that ships the file)",
+    registered=_REGISTERED,
     published_records=6_128,
     genes_outside=25,
     logic="2",
 )
+
+DATASETS = (DATASET,)
