@@ -121,7 +121,7 @@ CONSTANTS = {
     ("datasets.crosses.strain_codes", "STRAIN_CODES"): ("strain_codes", {"datasets/fitness_costanzo2016", *SGA}),
     ("datasets.crosses.strain_codes", "SUPPRESSOR_IN_ALLELE"): ("suppressor", {"datasets/fitness_costanzo2016", *SGA}),
     ("datasets.publications.sga", "PIXELS_PER_FITNESS"): ("pixels_per_fitness", SGA),
-    ("datasets.publications.sga", "MARKER_GENE"): ("marker_gene", SGA),
+    ("datasets.crosses.strain_codes", "MARKER_GENE"): ("marker_gene", SGA),
     ("datasets.publications.sga", "COLONIES"): ("colonies", SGA),
     ("datasets.genome", "YEAST_MITOCHONDRIAL_CODE"): ("mitochondrial_code", {"datasets/genome"}),
     ("merged.subsets", "TEST_SHARE"): ("split", {"merged/subset", "merged/test_set", "trained/baselines"}),
