@@ -17,9 +17,10 @@ import dagster as dg
 
 from torchcell_assets.definitions import defs
 from torchcell_assets.schema import records
-from torchcell_assets.schema.fingerprint import describe, digest
+from torchcell_assets.schema.fingerprint import describe
 from torchcell_assets.staleness import State, survey
 from torchcell_assets.staleness.provenance import RECIPES_METADATA, USES_METADATA, recipe_note, recorded
+from torchcell_assets.staleness.step import code_version
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 Cell = tuple[str, str | None]
@@ -41,7 +42,7 @@ class Spec:
 
     @property
     def code_version(self) -> str:
-        return f"{self.logic}-{digest(self.uses)}"
+        return code_version(self.uses, self.logic)
 
 
 def deployed() -> dict[str, Spec]:

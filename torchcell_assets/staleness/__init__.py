@@ -5,10 +5,11 @@
 """
 
 from torchcell_assets.staleness.outdated import Elsewhere, Outdated, Standing, State, cell_name, outdated, survey
-from torchcell_assets.staleness.step import Policy, step
+from torchcell_assets.staleness.step import Members, Policy, step
 
 __all__ = [
     "Elsewhere",
+    "Members",
     "Outdated",
     "Policy",
     "Standing",

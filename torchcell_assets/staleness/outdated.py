@@ -4,9 +4,9 @@ rebuild condition, the nightly job).
 What was made is looked at where it is stored: a file that is gone or was changed is named before anything else, and so is what a
 caller knows of stores elsewhere, such as a graph server (`elsewhere`).
 
-An asset or partition is outdated when its code version differs from the deployed one, when the data version of an
-input is another than the one it was made from, when a dependency was added or removed, or when the recipe of its partition
-is another. What is stored is compared with what is deployed: no memory of earlier questions.
+An asset or partition is outdated when its code version differs from the deployed one, when what it lists has lost a member, when
+the data version of an input is another than the one it was made from, when a dependency was added or removed, or when the recipe
+of its partition is another. What is stored is compared with what is deployed: no memory of earlier questions.
 
 Causes are direct ones. What follows an outdated asset is in sync until that is made again with other data.
 
@@ -172,7 +172,12 @@ class _Judge:
         if made is None:
             return Standing(self.key, partition, State.NEVER_MADE, "; ".join(["never made", *attempt]))
         lost = [*self._files(made), *([self.elsewhere] if self.elsewhere else [])]
-        causes = [*self._code(made), *self._inputs(partition, made), *self._recipe(partition, made)]
+        causes = [
+            *self._code(made),
+            *self._members(made),
+            *self._inputs(partition, made),
+            *self._recipe(partition, made),
+        ]
         if not causes and not lost and failed and failed.was_outdated:
             attempt = []  # what had outdated it was taken back, and the mistake with it
         state = State.OUTDATED if causes else State.FAILED if attempt else State.IN_SYNC
@@ -194,8 +199,14 @@ class _Judge:
         used = made.uses
         memo = (made.code_version, used is None)
         if memo not in self.told:  # many partitions were made by the same code, which a code version names
-            self.told[memo] = reasons.code_changes(made.code_version, self.code_version, used, self.uses)
+            used = None if used is None else provenance.without_members(used)
+            now = provenance.without_members(self.uses)
+            self.told[memo] = reasons.code_changes(made.code_version, self.code_version, used, now)
         return self.told[memo]
+
+    def _members(self, made: Remembered) -> list[str]:
+        gone = provenance.members_gone(made.uses or {}, self.uses)
+        return [reasons.members_left(of, names) for of, names in gone.items()]
 
     def _inputs(self, partition: str | None, made: Remembered) -> Iterator[str]:
         read, many = made.inputs, made.many_inputs

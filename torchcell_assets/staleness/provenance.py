@@ -32,6 +32,8 @@ from torchcell_assets.storage import files
 
 USES_METADATA = "torchcell/uses"
 """Metadata of an asset and of each materialization: what it was declared to depend on, described (JSON)."""
+MEMBERS = "members "
+"""How a description in USES_METADATA begins of which a name that goes outdates what is stored, and one that comes does not."""
 INPUTS_METADATA = "torchcell/inputs"
 """Metadata of a materialization: input -> partition -> data version, for inputs of which many partitions are read."""
 LEFT_OUT_METADATA = "torchcell/left_out"
@@ -105,6 +107,18 @@ def _many_inputs(context: dg.AssetExecutionContext) -> dict[str, dict[str, str]]
             versions = data_versions(context.instance, parent)
             found[parent.to_user_string()] = {str(p): versions[p] for p in consumed if p in versions}
     return found
+
+
+def without_members(uses: Mapping[str, Any]) -> dict[str, Any]:
+    """The descriptions that a code version covers."""
+    return {name: content for name, content in uses.items() if not name.startswith(MEMBERS)}
+
+
+def members_gone(used: Mapping[str, Any], uses: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What of -> the members that have gone since; used, uses: the descriptions then and now."""
+    both = [name for name in sorted(used.keys() & uses.keys()) if name.startswith(MEMBERS)]
+    gone = {name.removeprefix(MEMBERS): sorted(set(used[name]) - set(uses[name])) for name in both}
+    return {name: lost for name, lost in gone.items() if lost}
 
 
 def recipe_note(description: Mapping[str, Any]) -> dict[str, dg.MetadataValue]:

@@ -39,6 +39,11 @@ def _use_change(name: str, before: Any, now: Any) -> str:
     return f"{name} changed" + (f" ({', '.join(changed)})" if changed else "")
 
 
+def members_left(of: str, gone: Sequence[str]) -> str:
+    """That names are no longer among those that were listed."""
+    return f"{_named(gone)} left the {of}"
+
+
 def recipe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """What differs between two recipes: raw files by name, parameters and the rest by value.
 

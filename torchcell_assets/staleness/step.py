@@ -19,7 +19,7 @@ from torchcell_assets.errors import TorchcellError
 from torchcell_assets.schema.fingerprint import describe, digest
 from torchcell_assets.sources import Source
 from torchcell_assets.staleness.condition import REBUILD
-from torchcell_assets.staleness.provenance import USES_METADATA, recorded
+from torchcell_assets.staleness.provenance import MEMBERS, USES_METADATA, recorded, without_members
 from torchcell_assets.staleness.queries import words
 
 OWNER = "team:torchcell-assets"
@@ -38,8 +38,16 @@ class Policy:
     content: Any
 
 
-Use = type[dy.Schema] | Source | Path | Policy
-"""A record class (its fingerprint), a source (its sha256), a query file (its words, without comments), or a policy."""
+@dataclass(frozen=True)
+class Members:
+    """Names of which one that goes outdates what is stored, and one that comes does not; it is no part of the code version."""
+
+    name: str
+    content: Sequence[str]
+
+
+Use = type[dy.Schema] | Source | Path | Policy | Members
+"""A record class (its fingerprint), a source (its sha256), a query file (its words, without comments), a policy, or members."""
 
 
 def describe_uses(uses: Sequence[Use]) -> dict[str, Any]:
@@ -64,6 +72,8 @@ def _describe(use: Use) -> tuple[str, Any]:
         return f"source {use.name}", list(use.sha256)
     if isinstance(use, Path):
         return f"file {_name_of(use)}", digest(words(use))
+    if isinstance(use, Members):
+        return f"{MEMBERS}{use.name}", sorted(use.content)
     if isinstance(use, Policy):
         return f"policy {use.name}", json.loads(json.dumps(use.content))  # as it is read back: a tuple is a list
     return f"class {use.__name__}", describe(use)
@@ -89,8 +99,8 @@ def _code_references(functions: Sequence[Callable[..., Any]], uses: Sequence[Use
 
 
 def code_version(uses: Mapping[str, Any], logic: str) -> str:
-    """`<logic>-<fingerprint of all that the asset uses>`; uses: what `describe_uses` gives."""
-    return f"{logic}-{digest(uses)}"
+    """`<logic>-<fingerprint of all that the asset uses>`, but for members; uses: what `describe_uses` gives."""
+    return f"{logic}-{digest(without_members(uses))}"
 
 
 def step(

@@ -6,7 +6,8 @@ import pytest
 
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.schema import Fitness
-from torchcell_assets.staleness import Policy
+from torchcell_assets.staleness import Members, Policy
+from torchcell_assets.staleness.provenance import members_gone
 from torchcell_assets.staleness.queries import words
 from torchcell_assets.staleness.step import code_version, describe_uses
 from torchcell_assets.steps.datasets.publications.sga import SGA_SCORES
@@ -115,3 +116,11 @@ def test_the_code_version_is_the_logic_and_a_digest_of_the_uses():
     assert code_version(one, "3") == code_version(same, "3") != code_version(other, "3")
     assert code_version(one, "3").split("-")[0] == "3"
     assert code_version(one, "3").split("-")[1] == code_version(one, "4").split("-")[1]
+
+
+def test_members_are_no_part_of_the_code_version_and_are_remembered_sorted():
+    few, more = (describe_uses([Fitness, Members("datasets", names)]) for names in (["b", "a"], ["c", "a", "b"]))
+    assert few["members datasets"] == ["a", "b"]
+    assert code_version(few, "1") == code_version(more, "1") == code_version(describe_uses([Fitness]), "1")
+    assert members_gone(few, more) == {}
+    assert members_gone(more, few) == {"datasets": ["c"]}

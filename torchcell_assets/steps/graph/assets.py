@@ -13,7 +13,7 @@ from torchcell_assets.config import layout
 from torchcell_assets.config.resources import DataRoot, GraphStore
 from torchcell_assets.config.study import Study
 from torchcell_assets.schema import Gene
-from torchcell_assets.staleness import Policy, step
+from torchcell_assets.staleness import Members, Policy, step
 from torchcell_assets.steps.datasets import GENOME
 from torchcell_assets.steps.datasets.assets import of_the_study
 from torchcell_assets.steps.datasets.dataset import Dataset
@@ -35,8 +35,9 @@ def _schema(*labels: str) -> Policy:
 
 
 def _genome(study: Study) -> dg.AssetsDefinition:
-    # what the graph holds beside the genes: a dataset that left the study outdates the genes, and leaves when they are made
-    datasets = Policy("datasets", sorted(dataset.name for dataset in of_the_study(study)))
+    # what the graph holds beside the genes: a dataset that left the study outdates the genes, and leaves when they are made;
+    # one that comes has a graph of its own, and changes nothing of them
+    datasets = Members("datasets of the study", [dataset.name for dataset in of_the_study(study)])
 
     @step(
         prefix=study.prefix,
