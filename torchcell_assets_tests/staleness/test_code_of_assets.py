@@ -25,7 +25,8 @@ def now() -> dict:
 
 
 def test_code_changes_with_its_logic_or_with_a_word_that_nothing_stored_may_differ(now):
-    changed = changes(recorded(), now)
+    # of what is new nothing is stored that could differ: the record takes it with the next change
+    changed = [line for line in changes(recorded(), now) if not line.endswith(": new")]
     assert not changed, (
         "The code that computes these assets is not the recorded one:\n  " + "\n  ".join(changed) + "\n"
         "Raise `logic` of those of which stored data may differ (of a dataset: `Dataset.logic`, of a representation: "
