@@ -71,6 +71,7 @@ def row(page: Page) -> list[str]:
     return page.locator("table", has_text="why").last.locator("tbody tr").last.locator("td").all_inner_texts()
 
 
+@pytest.mark.slow
 def test_an_edit_of_fitness_turns_amber_and_one_job_makes_it_green_again(page, ui, screenshot):
     before = {asset: ui.latest(*asset) for asset in (("merged/fitness",), ("merged/subset", "1e3"))}
     edits = {
