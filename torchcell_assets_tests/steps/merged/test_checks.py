@@ -5,9 +5,11 @@ import duckdb
 import pytest
 
 from torchcell_assets.config.resources import DataRoot
-from torchcell_assets.steps.merged import fitness, subsets
+from torchcell_assets.steps.merged import merge as merging
+from torchcell_assets.steps.merged import merged_table, subsets
 from torchcell_assets.steps.merged.assets import FITNESS_KEY, left_out, merged_path
 from torchcell_assets.steps.merged.checks import every_record_accounted_for, what_is_measured_lives
+from torchcell_assets.steps.merged.phenotypes import FITNESS
 from torchcell_assets_tests.mirror import QUIET
 from torchcell_assets_tests.steps.merged.reference import pages
 from torchcell_assets_tests.steps.merged.test_fitness import A, B, measured, selection
@@ -22,7 +24,7 @@ def root(tmp_path) -> DataRoot:
     root = DataRoot(path=str(tmp_path))
     rows = [measured(A, value=0.5), measured(A, value=0.7), measured(B, value=0.9), measured(B, value=None)]
     merged_path(root).parent.mkdir()
-    fitness.merge(pages(tmp_path / "pages", selection(*rows)), merged_path(root))
+    merging.merge(pages(tmp_path / "pages", selection(*rows)), merged_path(root), FITNESS)
     return root
 
 
@@ -63,7 +65,7 @@ def test_counts_that_do_not_add_up_are_told(root, counts, told):
 def test_a_record_behind_two_rows_is_told(root):
     with duckdb.connect(merged_path(root)) as opened:
         opened.execute("UPDATE fitness SET records = ['r0'] WHERE records = ['r2']")
-    assert fitness.records_in(merged_path(root)) == (3, 2)
+    assert merged_table.records_in(merged_path(root)) == (3, 2)
     assert evaluated(root).description == "1 of 3 records stand behind two rows"
 
 
