@@ -127,8 +127,8 @@ def identities(genotype: pl.Expr) -> pl.Expr:
 def perturbations_of(identity: pl.Series) -> pl.Series:
     """Identities as structs with the fields IDENTITY. A text that is a gene alone has null for the others."""
     parts = identity.str.split(FIELD_SEPARATOR).to_frame("parts")
-    whole = {name: pl.col("parts").list.get(at, null_on_oob=True) for at, name in enumerate(IDENTITY)}
-    return parts.select(pl.struct(**whole)).to_series()
+    fields = [pl.col("parts").list.get(at, null_on_oob=True).alias(name) for at, name in enumerate(IDENTITY)]
+    return parts.select(pl.struct(fields)).to_series()
 
 
 def gene_of(identity: pl.Expr) -> pl.Expr:

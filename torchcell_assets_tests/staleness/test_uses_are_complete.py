@@ -113,11 +113,11 @@ def test_what_a_dataset_declares_is_what_its_asset_uses():
 
 # A constant that decides stored numbers -> how its change is told, and every asset that it outdates.
 CONSTANTS = {
-    ("datasets.fitness_costanzo2016", "STRAIN_CODES"): ("strain_codes", {"datasets/fitness_costanzo2016", *SGA}),
-    ("datasets.fitness_costanzo2016", "SUPPRESSOR_IN_ALLELE"): ("suppressor", {"datasets/fitness_costanzo2016", *SGA}),
-    ("datasets.sga", "PIXELS_PER_FITNESS"): ("pixels_per_fitness", SGA),
-    ("datasets.sga", "MARKER_GENE"): ("marker_gene", SGA),
-    ("datasets.sga", "COLONIES"): ("colonies", SGA),
+    ("datasets.crosses.strain_codes", "STRAIN_CODES"): ("strain_codes", {"datasets/fitness_costanzo2016", *SGA}),
+    ("datasets.crosses.strain_codes", "SUPPRESSOR_IN_ALLELE"): ("suppressor", {"datasets/fitness_costanzo2016", *SGA}),
+    ("datasets.publications.sga", "PIXELS_PER_FITNESS"): ("pixels_per_fitness", SGA),
+    ("datasets.crosses.strain_codes", "MARKER_GENE"): ("marker_gene", SGA),
+    ("datasets.publications.sga", "COLONIES"): ("colonies", SGA),
     ("datasets.genome", "YEAST_MITOCHONDRIAL_CODE"): ("mitochondrial_code", {"datasets/genome"}),
     ("merged.subsets", "TEST_SHARE"): ("split", {"merged/subset", "merged/test_set", "trained/baselines"}),
     ("merged.subsets", "VALIDATION_SHARE"): ("split", {"merged/subset", "merged/test_set", "trained/baselines"}),

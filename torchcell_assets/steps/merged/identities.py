@@ -154,7 +154,7 @@ def texts(keys: np.ndarray, identities: Identities) -> pl.DataFrame:
 
 
 def perturbations(keys: np.ndarray, identities: Identities) -> pl.Series:
-    """`perturbations` of packed keys, of which `texts` gives the genotype: for each a list of structs with the fields IDENTITY."""
+    """`perturbations` of packed keys, of which `texts` gives the genotype: for each a list of structs with fields IDENTITY."""
     parts = identities.texts.str.split(identities.separator)
     counts = parts.list.len().to_numpy().astype(np.int64)
     begins = np.cumsum(counts) - counts

@@ -8,12 +8,13 @@ key), its target columns, how it is drawn. Does not: how anything is pooled (poo
 A new phenotype is an entry here, a record class, a merged class and a query: see docs/add_a_phenotype.md.
 """
 
-from collections.abc import Iterable
+from collections.abc import Set
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import dataframely as dy
 import polars as pl
 
 from torchcell_assets.config.study import QUERIES
@@ -24,7 +25,6 @@ from torchcell_assets.schema.records import (
     MergedFitness,
     MergedInteraction,
     Quantity,
-    Record,
     polars_schema,
 )
 from torchcell_assets.steps.graph.read import Selection, on_the_wire
@@ -41,6 +41,7 @@ class Phenotype:
     """What is measured of a genotype, as a number that is pooled.
 
     name: the second part of the key of its asset, `merged/<name>`; the table in its file is called so too.
+    row: what one merged row is, in a sentence.
     record: class of the records that are pooled. merged: class of one merged row.
     query: the Cypher query that selects the records, in a page of one build.
     of_the_study: a study chooses another query of this phenotype, by its key `query`.
@@ -50,6 +51,7 @@ class Phenotype:
     """
 
     name: str
+    row: str
     record: type[Quantity]
     merged: type[Merged]
     query: Path
@@ -83,6 +85,7 @@ class Phenotype:
 
 FITNESS = Phenotype(
     name="fitness",
+    row="One row is one genotype at one temperature, in one class of media and one kind of assay, pooled over its measurements.",
     record=Fitness,
     merged=MergedFitness,
     query=QUERIES / "fitness.cypher",
@@ -93,6 +96,7 @@ FITNESS = Phenotype(
 )
 INTERACTION = Phenotype(
     name="interaction",
+    row="One row is one interaction score (epsilon, tau ...) of one genotype under one condition, pooled over its measurements.",
     record=Interaction,
     merged=MergedInteraction,
     query=QUERIES / "interaction.cypher",
@@ -105,13 +109,12 @@ PHENOTYPES = {phenotype.name: phenotype for phenotype in (FITNESS, INTERACTION)}
 """Name -> entry. The first of them that a study merges is the one of which its samples are taken."""
 
 
-def merged_by(records: Iterable[type[Record]]) -> list[Phenotype]:
+def merged_by(records: Set[type[dy.Schema]]) -> list[Phenotype]:
     """The phenotypes of which there is something to merge, in the order of the registry.
 
     records: the record classes of the datasets of a study.
     """
-    there = set(records)
-    return [phenotype for phenotype in PHENOTYPES.values() if phenotype.record in there]
+    return [phenotype for phenotype in PHENOTYPES.values() if phenotype.record in records]
 
 
 def query_of(phenotype: Phenotype, of_the_study: Path) -> Path:

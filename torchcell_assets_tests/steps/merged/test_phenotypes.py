@@ -52,9 +52,9 @@ def test_an_entry_fits_its_classes_and_its_query(phenotype):
 
 
 def test_a_study_merges_the_phenotypes_of_which_it_has_records():
-    assert merged_by([Viability, Interaction, Fitness, Fitness]) == [FITNESS, INTERACTION]
-    assert merged_by([Viability, Fitness]) == [FITNESS]
-    assert merged_by([Viability]) == []
+    assert merged_by({Viability, Interaction, Fitness}) == [FITNESS, INTERACTION]
+    assert merged_by({Viability, Fitness}) == [FITNESS]
+    assert merged_by({Viability}) == []
 
 
 def test_a_study_chooses_the_query_of_fitness_and_of_nothing_else():

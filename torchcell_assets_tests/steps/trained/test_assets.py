@@ -12,14 +12,16 @@ from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 from torchcell_assets.config.partitions import cell
 from torchcell_assets.config.resources import DataRoot
+from torchcell_assets.config.study import current
 from torchcell_assets.schema import MergedFitness
 from torchcell_assets.schema.records import polars_schema
 from torchcell_assets.staleness import outdated
 from torchcell_assets.steps.merged import fitness
-from torchcell_assets.steps.merged.assets import ASSETS as MERGED
+from torchcell_assets.steps.merged.assets import assets as merged_assets
 from torchcell_assets.steps.representations import table
-from torchcell_assets.steps.representations.assets import ASSETS as REPRESENTATIONS
+from torchcell_assets.steps.representations.assets import assets as representation_assets
 from torchcell_assets.steps.trained import assets, baselines, families, model_store, scoreboard, scores
+from torchcell_assets.steps.trained.grids import GRIDS
 from torchcell_assets.storage.atomic import atomic_write
 from torchcell_assets_tests.mirror import QUIET
 from torchcell_assets_tests.steps.merged.test_viability import stored
@@ -28,7 +30,9 @@ from torchcell_assets_tests.steps.trained.test_families import SMALL
 
 NAMES = gene_names(40)
 SUBSET, EMBEDDING = ("merged/subset", "1e3"), ("representations/gene_embedding", "one_hot")
-ALL = [*MERGED, *REPRESENTATIONS, *assets.ASSETS]
+with pytest.MonkeyPatch.context() as small:
+    small.setitem(GRIDS, current().grid, SMALL)
+    ALL = [*merged_assets(current()), *representation_assets(current()), *assets.assets(current())]
 
 
 @dataclass
@@ -61,11 +65,6 @@ class Root:
         return [one.why for one in found]
 
 
-@pytest.fixture(autouse=True)
-def small_grid(monkeypatch):
-    monkeypatch.setattr(assets, "GRID_OF_THE_STUDY", SMALL)
-
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:
     """A sample and two representations, as if they had been made; baselines and two cells, really made."""
@@ -96,10 +95,8 @@ def made(tmp_path_factory) -> Path:
             table.write(temporary, embedding)
         made.stored(EMBEDDING[0], embedding.key, "A")
     made.make("trained/baselines", "1e3")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(assets, "GRID_OF_THE_STUDY", SMALL)
-        for representation in ("one_hot", "random_10"):
-            made.make("trained/elastic_net", cell("1e3", representation))
+    for representation in ("one_hot", "random_10"):
+        made.make("trained/elastic_net", cell("1e3", representation))
     return folder
 
 
