@@ -29,6 +29,7 @@ PARENTS = {
         for name in ("genome", "fitness_costanzo2016", "viability_deletion_project")
     },
     "merged/fitness": {f"graph/{name}" for name in FITNESS},
+    "merged/interaction": {"graph/interaction_sga"},
     "merged/subset": {"merged/fitness", *VIABILITY},
     "merged/test_set": {"merged/fitness", *VIABILITY},
     "merged/key_value": {"merged/subset"},
@@ -102,7 +103,7 @@ def test_every_asset_points_at_its_code():
         assert Path(references[0].file_path).parts[-3:] == ("steps", node.key.path[0], "assets.py")
         assert all(Path(one.file_path).is_file() for one in references)
     shown = [one.label for one in GRAPH.get(key("merged/fitness")).metadata["dagster/code_references"].code_references]
-    assert shown == ["merged_fitness", "numbers", "measurements", "fitness.cypher", "perturbations.cypher"]
+    assert shown == ["merged", "numbers", "measurements", "fitness.cypher", "perturbations.cypher"]
 
 
 def test_every_asset_has_the_check_that_shows_staleness():
