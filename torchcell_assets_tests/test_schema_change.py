@@ -58,6 +58,7 @@ TOUCHED: dict[str, tuple[set[Cell], set[Cell]]] = {
     "Merged": (MERGED | MERGED_INTERACTION | SUBSETS | TEST_SET | KEY_VALUE | BASELINES | CELLS, SCOREBOARD),
     "MergedFitness": (MERGED | SUBSETS | TEST_SET | KEY_VALUE | BASELINES | CELLS, SCOREBOARD),
     "MergedInteraction": (MERGED_INTERACTION, set()),
+    "Profile": (set(), set()),  # no dataset of the study has them
     "Embedding": (EMBEDDINGS, CELLS),
     "Prediction": (BASELINES | CELLS, SCOREBOARD),
     "Score": (SCOREBOARD, set()),
@@ -141,6 +142,13 @@ EDITS: dict[str, dict[str, tuple[str, str, str]]] = {
         "rule": ("cls.order.col >= 2", "cls.order.col == 2", "rule has_two_genes changed"),
         "rename": ("    score = dy", "    which = dy", "-score, +which"),
         "docstring": ('"""One interaction', '"""An interaction', ""),
+    },
+    "Profile": {
+        "add": ("    array_row = dy", NEW_FIELD + "    array_row = dy", "+note"),
+        "type": ("array_row = dy.UInt32(", "array_row = dy.UInt64(", "array_row: type UInt32 -> UInt64"),
+        "rule": ("array = dy.String(min_length=1", "array = dy.String(min_length=2", "array: min_length 1 -> 2"),
+        "rename": ("    quantity = dy", "    unit = dy", "+unit, -quantity"),
+        "docstring": ('"""Many numbers', '"""The numbers', ""),
     },
     "Embedding": {
         "add": ("    vector = dy", NEW_FIELD + "    vector = dy", "+note"),

@@ -193,6 +193,14 @@ class Viability(Record):
     viable = dy.Bool(description="false: the gene is essential under these conditions")
 
 
+class Profile(Record):
+    """Many numbers of one mutant, such as the expression of every gene: a row of an array file beside the table."""
+
+    quantity = dy.String(min_length=1, description="what one number is, such as log2(mutant / reference)")
+    array = dy.String(min_length=1, description="name of the array file beside the table: see storage/arrays.py")
+    array_row = dy.UInt32(description="row of the array file that holds the numbers, the first being 0")
+
+
 class Gene(dy.Schema):
     """One protein-coding gene of the reference strain S288C."""
 
@@ -374,7 +382,7 @@ class Score(dy.Schema):
 RECORD_CLASSES: dict[str, type[dy.Schema]] = {
     cls.__name__: cls
     for cls in (
-        *(Gene, Perturbation, Fitness, Interaction, Viability),
+        *(Gene, Perturbation, Fitness, Interaction, Viability, Profile),
         *(MergedFitness, MergedInteraction, Embedding, Prediction, Score),
     )
 }

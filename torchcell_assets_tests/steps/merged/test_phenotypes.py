@@ -5,6 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+import torchcell_assets
 from torchcell_assets.config.study import QUERIES, load
 from torchcell_assets.schema import Fitness, Interaction, Viability
 from torchcell_assets.schema.records import INTERACTION_SCORES, Quantity, polars_schema
@@ -118,6 +119,15 @@ def test_a_file_says_itself_what_it_holds(tmp_path):
     assert table.schema == {"value": pl.Float64, "score": pl.Enum(INTERACTION_SCORES)}
     with pytest.raises(merge.MergeError, match="materialize merged/interaction first"):
         merged_table.read(tmp_path / "elsewhere" / "interaction.duckdb")
+
+
+@pytest.mark.parametrize("phenotype", PHENOTYPES.values(), ids=PHENOTYPES)
+def test_a_notebook_opens_it_by_its_asset_key(tmp_path, phenotype):
+    (tmp_path / "merged").mkdir()
+    merged_table.write(
+        tmp_path / "merged" / f"{phenotype.name}.duckdb", pl.DataFrame(schema=phenotype.types), phenotype
+    )
+    assert torchcell_assets.open(f"merged/{phenotype.name}", tmp_path).schema == phenotype.types
 
 
 def test_of_a_genotype_with_several_scores_a_sample_holds_the_first_that_the_class_names(tmp_path):
