@@ -16,18 +16,19 @@ from polars.testing import assert_frame_equal
 from scipy import stats
 
 import torchcell_assets
+from torchcell_assets.steps.merged.phenotypes import FITNESS
 from torchcell_assets.config.partitions import cell
 from torchcell_assets.config.resources import DataRoot, GraphStore, RawFiles
 from torchcell_assets.config.study import current
 from torchcell_assets.definitions import defs
-from torchcell_assets.notebook import tables
+from torchcell_assets.notebook import predict, tables
 from torchcell_assets.schema import Fitness, MergedFitness, Viability
 from torchcell_assets.staleness import outdated
 from torchcell_assets.staleness.provenance import data_versions
 from torchcell_assets.steps.graph import deletion, load
 from torchcell_assets.steps.graph.ownership import GraphOfOthers
-from torchcell_assets.steps.graph.read import SELECTION, QueryError
-from torchcell_assets.steps.merged import fitness, subsets
+from torchcell_assets.steps.graph.read import QueryError
+from torchcell_assets.steps.merged import merge as merging, merged_table, subsets
 from torchcell_assets.steps.merged.assets import datasets_of
 from torchcell_assets.steps.merged.key_value_store import KeyValueStore
 from torchcell_assets.storage.content import content_hash
@@ -118,12 +119,12 @@ def test_every_selected_record_is_accounted_for(platform):
 
 def test_the_merged_table_is_what_the_reference_makes_of_all_records(platform):
     tables = [pl.read_parquet(platform.root.table("datasets", dataset.name)) for dataset in FITNESS_DATASETS]
-    columns = ["perturbations", *(name for name in SELECTION if name != "ordinal")]
+    columns = ["perturbations", *(name for name in FITNESS.selection.columns if name != "ordinal")]
     selected = pl.concat(table.select(columns) for table in tables).with_columns(
         pl.col(name).cast(pl.String) for name in ("reference", "medium_class", "assay", "evidence", "uncertainty_type")
     )
     expected = reference.merged(selected)
-    stored = fitness.read(merged(platform))
+    stored = merged_table.read(merged(platform))
     reference.assert_is_merged(stored, expected)
     assert content_hash(stored, list(MergedFitness.primary_key())) == platform.version("merged/fitness")
     assert not platform.root.place("merged", "fitness.pages").exists()
@@ -302,11 +303,11 @@ def test_real_data_are_predicted_better_by_genes_than_by_a_mean(platform):
 
 
 def test_a_notebook_predicts_mutants_by_any_gene_name(platform):
-    found = tables.predict([["cdc28", "CLN3"], ["RAD52"]], "elastic_net/1e3/one_hot/pert_sum", platform.root.folder)
+    found = predict.predict([["cdc28", "CLN3"], ["RAD52"]], "elastic_net/1e3/one_hot/pert_sum", platform.root.folder)
     assert found["genes"].to_list() == ["YAL040C+YBR160W", "YML032C"]
     assert (found["low"] < found["predicted"]).all() and (found["predicted"] < found["high"]).all()
     with pytest.raises(tables.NotThere, match="names no model"):
-        tables.predict([["RAD52"]], "elastic_net", platform.root.folder)
+        predict.predict([["RAD52"]], "elastic_net", platform.root.folder)
 
 
 def test_a_notebook_opens_tables_by_asset_key(platform):

@@ -3,8 +3,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from torchcell_assets.steps.merged.phenotypes import FITNESS
 from torchcell_assets.schema.records import MergedFitness, polars_schema
-from torchcell_assets.steps.merged import fitness
+from torchcell_assets.steps.merged import merge as merging, merged_table
 from torchcell_assets.steps.trained import repeats
 
 TYPES = polars_schema(MergedFitness)
@@ -32,7 +33,7 @@ TEST = merged(GENES, [i / 100 for i in range(60)], [COSTANZO])
 def stored(tmp_path) -> Path:
     """Test genotypes, and what others say of them: 40 in another assay, 29 by a third; and what is no other measurement."""
     path = tmp_path / "fitness.duckdb"
-    fitness.write(path, pl.concat([
+    merged_table.write(path, pl.concat([
         TEST,
         merged(GENES[:40], [i / 50 for i in range(40)], [BRESLOW], **LIQUID),
         merged(GENES[:29], [0.1] * 29, [BARYSHNIKOVA], temperature=30.0),
@@ -40,7 +41,7 @@ def stored(tmp_path) -> Path:
         merged(GENES, [0.3] * 60, [BRESLOW, COSTANZO], medium_class="minimal liquid"),
         merged(GENES, [0.4] * 60, [BRESLOW], medium_class="YPD plate", reference="diploid wild type"),
         merged([g.replace("YAL", "YBL") for g in GENES], [0.5] * 60, [BRESLOW]),
-    ]))  # fmt: skip
+    ]), FITNESS)  # fmt: skip
     return path
 
 
