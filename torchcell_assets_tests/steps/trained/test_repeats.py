@@ -3,9 +3,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from torchcell_assets.steps.merged.phenotypes import FITNESS
 from torchcell_assets.schema.records import MergedFitness, polars_schema
-from torchcell_assets.steps.merged import merge as merging, merged_table
+from torchcell_assets.steps.merged import merged_table
+from torchcell_assets.steps.merged.phenotypes import FITNESS
 from torchcell_assets.steps.trained import repeats
 
 TYPES = polars_schema(MergedFitness)
@@ -62,13 +62,13 @@ def test_two_publications_behind_one_value_are_held_against_each_other(stored, m
         "x_publication": BARYSHNIKOVA, "y_publication": COSTANZO, "reference": "wild type",
     })  # fmt: skip
     other = pairs.with_columns(y_publication=pl.lit(BRESLOW))  # one of them is not behind the value
-    monkeypatch.setattr(repeats.fitness, "replicates", lambda path: pl.concat([pairs[::-1], other]))
+    monkeypatch.setattr(repeats.merged_table, "replicates", lambda path: pl.concat([pairs[::-1], other]))
     found = repeats.repeats(stored, both).filter(pl.col("who").str.contains("against"))
     assert set(found["who"]) == {"Baryshnikova 2010 against Costanzo 2016"}
     # those nearest in temperature, each genotype once
     assert found.select("observed", "repeated").unique().rows() == [(0.7, 0.8)] and found.height == 60
     # a merge key by genes alone has neither temperature nor reference
-    monkeypatch.setattr(repeats.fitness, "replicates", lambda path: pairs.drop("temperature", "reference").head(60))
+    monkeypatch.setattr(repeats.merged_table, "replicates", lambda path: pairs.drop("temperature", "reference").head(60))
     assert repeats.repeats(stored, both).filter(pl.col("who").str.contains("against")).height == 60
     # of other references nothing is taken
     monkeypatch.setattr(
