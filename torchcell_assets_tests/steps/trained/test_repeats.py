@@ -72,7 +72,7 @@ def test_two_publications_behind_one_value_are_held_against_each_other(stored, m
     assert repeats.repeats(stored, both).filter(pl.col("who").str.contains("against")).height == 60
     # of other references nothing is taken
     monkeypatch.setattr(
-        repeats.fitness, "replicates", lambda path: pairs.with_columns(reference=pl.lit("diploid wild type"))
+        repeats.merged_table, "replicates", lambda path: pairs.with_columns(reference=pl.lit("diploid wild type"))
     )
     assert not repeats.repeats(stored, both)["who"].str.contains("against").any()
 
