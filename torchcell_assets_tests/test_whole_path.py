@@ -120,7 +120,7 @@ def test_every_selected_record_is_accounted_for(platform):
 
 def test_the_merged_table_is_what_the_reference_makes_of_all_records(platform):
     tables = [pl.read_parquet(platform.root.table("datasets", dataset.name)) for dataset in FITNESS_DATASETS]
-    columns = ["perturbations", *(name for name in FITNESS.selection.columns if name != "ordinal")]
+    columns = ["perturbations", *(name for name in FITNESS.columns if name != "ordinal")]
     selected = pl.concat(table.select(columns) for table in tables).with_columns(
         pl.col(name).cast(pl.String) for name in ("reference", "medium_class", "assay", "evidence", "uncertainty_type")
     )

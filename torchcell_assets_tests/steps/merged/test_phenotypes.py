@@ -131,17 +131,22 @@ def test_a_notebook_opens_it_by_its_asset_key(tmp_path, phenotype):
 
 
 def test_of_a_genotype_with_several_scores_a_sample_holds_the_first_that_the_class_names(tmp_path):
-    merged(
-        tmp_path,
-        *(scored(A, B, C, value=at / 10, score=score) for at, score in enumerate(INTERACTION_SCORES)),
-        scored(A, B, value=0.5),
-    )
+    """Three triple mutants, each with every score of either evidence at two temperatures: twelve rows of one genotype."""
+    rows = [
+        scored(A, B, deletion(f"YLR{at}13W"), value=0.1, score=score, evidence=evidence, temperature=temperature)
+        for at in range(3)
+        for score in reversed(INTERACTION_SCORES)
+        for evidence in ("derived", "measured")
+        for temperature in (26.0, 30.0)
+    ]
+    merged(tmp_path, *rows)
     path, condition = tmp_path / "interaction.duckdb", load("screens").condition
-    assert subsets.available(path, condition) == 2
-    for limit in (None, 2):
-        found = pl.concat(subsets.batches(path, condition, 1, limit=limit))
-        assert dict(found.select("order", "score").iter_rows()) == {2: "epsilon", 3: "epsilon"}
-        assert found.schema == subsets.types(INTERACTION)
+    assert subsets.available(path, condition) == 3
+    for limit, found in ((None, 3), (2, 2)):
+        sample = pl.concat(subsets.batches(path, condition, 1, limit=limit))
+        told = sample.select("score", "evidence", "temperature").rows()
+        assert told == [("epsilon", "measured", condition.temperature)] * found
+        assert sample.schema == subsets.types(INTERACTION)
 
 
 # ---- figures ---------------------------------------------------------------------------------------------------------

@@ -68,7 +68,9 @@ def test_two_publications_behind_one_value_are_held_against_each_other(stored, m
     # those nearest in temperature, each genotype once
     assert found.select("observed", "repeated").unique().rows() == [(0.7, 0.8)] and found.height == 60
     # a merge key by genes alone has neither temperature nor reference
-    monkeypatch.setattr(repeats.merged_table, "replicates", lambda path: pairs.drop("temperature", "reference").head(60))
+    monkeypatch.setattr(
+        repeats.merged_table, "replicates", lambda path: pairs.drop("temperature", "reference").head(60)
+    )
     assert repeats.repeats(stored, both).filter(pl.col("who").str.contains("against")).height == 60
     # of other references nothing is taken
     monkeypatch.setattr(
