@@ -31,7 +31,7 @@ def roll_back() -> int:
 
 def local_server(command: str) -> int:
     """`up` or `down`."""
-    from torchcell_assets.neo4j_local import local_server as server
+    from torchcell_assets.neo4j_local.__main__ import main
 
     browser = ["--browser"] if command == "up" else []
-    return server.main([command, *browser, "--home", str(study.data_root() / "neo4j")])
+    return main([command, *browser, "--home", str(study.data_root() / "neo4j")])
