@@ -37,7 +37,7 @@ def by_order(table: pl.DataFrame, phenotype: Phenotype) -> "Figure":
             label=f"{order} gene{'s' if order > 1 else ''} ({len(values):,})",
         )
     axes.axvline(phenotype.neutral, color="#bbbbbb", linewidth=1, zorder=0)
-    axes.set_xlabel(f"{phenotype.label}; the last bins hold all below {low:g} and from {high:g} on")
+    axes.set_xlabel(f"{phenotype.label}; the first and the last bin hold all beyond")
     axes.set_ylabel("density")
     if rows.height:
         axes.legend(frameon=False, loc="upper left")

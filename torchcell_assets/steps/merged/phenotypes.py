@@ -102,7 +102,7 @@ INTERACTION = Phenotype(
     query=QUERIES / "interaction.cypher",
     label="interaction (observed - expected fitness)",
     neutral=0.0,
-    drawn=(-0.7, 0.7),
+    drawn=(-0.2, 0.2),
 )
 
 PHENOTYPES = {phenotype.name: phenotype for phenotype in (FITNESS, INTERACTION)}

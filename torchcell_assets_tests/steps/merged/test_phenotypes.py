@@ -166,7 +166,7 @@ def test_a_panel_of_replicates_says_which_score_and_shows_negative_values(tmp_pa
         f"wild type, measured, {score}" for score in ("epsilon", "tau")
     ]
     low, high = drawn[0].get_xlim()
-    assert low <= -0.9 and high >= 0.7
+    assert low <= -0.9 and high >= INTERACTION.drawn[1]
 
 
 # ---- from the graph --------------------------------------------------------------------------------------------------
