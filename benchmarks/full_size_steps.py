@@ -80,10 +80,10 @@ def pages(folder: Path, rows: int) -> dict[str, Any]:
     import neo4j
     import psutil
 
-    from torchcell_assets.config.study import QUERIES
     from torchcell_assets.neo4j_local import local_server
     from torchcell_assets.neo4j_local.supervisor import read_entry
     from torchcell_assets.steps.graph import read
+    from torchcell_assets.steps.merged.phenotypes import FITNESS
 
     with local_server.serving(folder / "neo4j") as here:
         server = psutil.Process(read_entry(folder / "neo4j")["pid"])
@@ -91,7 +91,9 @@ def pages(folder: Path, rows: int) -> dict[str, Any]:
         auth = (here.username, here.password)
         with neo4j.GraphDatabase.driver(here.uri, auth=auth, notifications_min_severity="OFF") as driver:
             builds = read.current_builds(driver, here.database, [NAME])
-            found = read.select(driver, here.database, QUERIES / "fitness.cypher", builds.values(), folder / "pages")
+            found = read.select(
+                driver, here.database, FITNESS.selected_by(FITNESS.query), builds.values(), folder / "pages"
+            )
         assert found == rows, found
         spent = sum(server.cpu_times()[:2]) - before
         own = time.process_time() - mine
@@ -137,9 +139,10 @@ def browse(folder: Path, rows: int) -> dict[str, Any]:
 
 
 def merged(folder: Path, rows: int) -> dict[str, Any]:
-    from torchcell_assets.steps.merged import fitness
+    from torchcell_assets.steps.merged.merge import merge
+    from torchcell_assets.steps.merged.phenotypes import FITNESS
 
-    made = fitness.merge(folder / "pages", folder / "fitness.duckdb")
+    made = merge(folder / "pages", folder / "fitness.duckdb", FITNESS)
     assert made.selected == rows == made.pooled, made
     return {"rows": made.rows, "version": made.data_version}
 
@@ -147,6 +150,7 @@ def merged(folder: Path, rows: int) -> dict[str, Any]:
 def samples(folder: Path, rows: int) -> dict[str, Any]:
     from torchcell_assets.config.study import load
     from torchcell_assets.steps.merged import subsets
+    from torchcell_assets.steps.merged.phenotypes import FITNESS
 
     study = load("published")
     found = {}
@@ -154,7 +158,7 @@ def samples(folder: Path, rows: int) -> dict[str, Any]:
         limit = None if size == "all" else int(float(size))
         path = folder / f"subset_{size}.parquet"
         taken = subsets.batches(folder / "fitness.duckdb", study.condition, study.seed, limit=limit, scratch=folder)
-        found[size] = sum(batch.height for batch in subsets.written(path, taken))
+        found[size] = sum(batch.height for batch in subsets.written(path, FITNESS, taken))
     return found
 
 

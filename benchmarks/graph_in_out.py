@@ -17,13 +17,13 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from torchcell_assets.config.study import QUERIES
 from torchcell_assets.neo4j_local import local_server
 from torchcell_assets.schema import Fitness, with_genotype
 from torchcell_assets.schema.genotype import perturbation
 from torchcell_assets.schema.records import polars_schema
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
 from torchcell_assets.steps.graph import bundle, deletion, load, read, tables
+from torchcell_assets.steps.merged.phenotypes import FITNESS
 
 DATABASE = "neo4j"
 NAME = "fitness_benchmark"
@@ -58,7 +58,7 @@ def measured(work: Callable[[], Any]) -> tuple[Any, float, float]:
 def row_by_row(driver: neo4j.Driver, build: str) -> pl.DataFrame:
     """What one writes first: one Bolt record per experiment, with its perturbations."""
     query = (
-        (QUERIES / "fitness.cypher")
+        (FITNESS.selected_by(FITNESS.query))
         .read_text()
         .replace(
             "RETURN e.ordinal",
@@ -97,7 +97,12 @@ def main(records: int) -> None:
             for page in (1_000, 20_000, read.PAGE):
                 _, *cost = measured(
                     lambda page=page: read.select(
-                        driver, DATABASE, QUERIES / "fitness.cypher", [(manifest.build, records)], pages, page=page
+                        driver,
+                        DATABASE,
+                        FITNESS.selected_by(FITNESS.query),
+                        [(manifest.build, records)],
+                        pages,
+                        page=page,
                     )
                 )
                 fast = pl.concat(pl.read_parquet(rows) for rows, _ in read.pages_in(pages))

@@ -67,14 +67,14 @@ def value_millionths(genotype: np.ndarray, repeat: np.ndarray) -> np.ndarray:
 
 def refuse_wrong_result(path: Path, records: int) -> int:
     """Every genotype has its number of repeats and the mean of their values. Returns the number of groups."""
-    from torchcell_assets.steps.merged import fitness
+    from torchcell_assets.steps.merged import merged_table
 
     groups = genotypes(records)
     total = wrong = 0
     repeats, rest = divmod(records, groups)
     for first in range(0, groups + 1, 1_000_000):
         where = "rowid >= ? AND rowid < ?"
-        found = fitness.read(path, where, [first, first + 1_000_000], columns=["value", "measurements", "records"])
+        found = merged_table.read(path, where, [first, first + 1_000_000], columns=["value", "measurements", "records"])
         at = found["records"].list.first().str.split(":").list.get(1).cast(pl.Int64).to_numpy() % groups
         expected = repeats + (at < rest)
         mean = value_millionths(at, np.zeros_like(at)) + 25_000 * (expected - 1)
@@ -116,7 +116,9 @@ used = resource.getrusage(resource.RUSAGE_SELF)
 print(json.dumps(dict(parts=parts, wall=wall, cpu=sum(parts.values()), rss=used.ru_maxrss / 1e6, content=content)))
 """
 MERGE = """
-from torchcell_assets.steps.merged import fitness, pooled, pooling, runs
+from torchcell_assets.schema import MergedFitness
+from torchcell_assets.steps.merged import merge, pooled, pooling, runs
+from torchcell_assets.steps.merged.phenotypes import FITNESS
 parts = {}
 def timed(module, name, part):
     real = getattr(module, name)
@@ -131,15 +133,16 @@ timed(runs, "survey", "number identities")
 timed(runs, "write", "pages to sorted runs")
 timed(runs, "_bucket", "read and sort a bucket")
 timed(pooled, "measurements", "what is one measurement")
-timed(fitness.Differences, "add", "differences between publications")
+timed(merge.Differences, "add", "differences between publications")
 timed(pooling, "numbers", "pool")
 timed(pooled, "texts", "texts of genotypes")
-timed(pooled, "_lists", "lists of records")
-timed(fitness, "_append", "write")
-timed(fitness.ContentHash, "update", "content hash")
-timed(fitness.MergedFitness, "validate", "validate")
+timed(pooled, "lists", "lists of records")
+timed(pooled, "perturbations", "perturbations")
+timed(merge, "append", "write")
+timed(merge.ContentHash, "update", "content hash")
+timed(MergedFitness, "validate", "validate")
 begin, start = time.perf_counter(), time.process_time()
-content = fitness.merge(Path(sys.argv[1]), Path(sys.argv[2]), threads=int(sys.argv[3])).data_version
+content = merge.merge(Path(sys.argv[1]), Path(sys.argv[2]), FITNESS, threads=int(sys.argv[3])).data_version
 parts["the rest"] = time.process_time() - start - sum(parts.values())
 wall = time.perf_counter() - begin
 """

@@ -19,7 +19,7 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
-from torchcell_assets.schema.records import EVIDENCES, MergedFitness
+from torchcell_assets.schema.records import EVIDENCES, KINDS, ZYGOSITIES, MergedFitness
 
 GENOTYPES = 13_500_000
 SIZES = ("1e3", "1e4", "1e5", "all")
@@ -31,6 +31,10 @@ def merged_table(path: Path, genotypes: int) -> int:
 
     def enum(values: list[str]) -> str:
         return f"ENUM ({', '.join(repr(value) for value in values)})"
+
+    def deleted(*genes: str) -> str:
+        each = (f"{{gene: {gene}, kind: 'deletion', allele: 'delta', zygosity: 'haploid'}}" for gene in genes)
+        return f"[{', '.join(each)}]"
 
     pairs = 6000 * 5999 // 2
     with duckdb.connect(path, config={"threads": 2, "memory_limit": "3GB"}) as connection:
@@ -44,11 +48,12 @@ def merged_table(path: Path, genotypes: int) -> int:
                 reference VARCHAR, evidence {enum(EVIDENCES)}, genes VARCHAR, "order" UTINYINT,
                 deletions_only BOOLEAN, haploid BOOLEAN, query VARCHAR, value DOUBLE, standard_error DOUBLE, shared_error DOUBLE,
                 pooling {enum(POOLINGS)}, measurements UINTEGER, laboratories UINTEGER, samples UBIGINT, heterogeneity DOUBLE,
-                consistency DOUBLE, publications VARCHAR[], records VARCHAR[]);
+                consistency DOUBLE, publications VARCHAR[], records VARCHAR[],
+                perturbations STRUCT(gene VARCHAR, kind {enum(KINDS)}, allele VARCHAR, zygosity {enum(ZYGOSITIES)})[]);
             INSERT INTO fitness
             SELECT name || ':deletion:delta:haploid', 26.0, 'SGA plate', 'colony size', 'wild type', 'measured', name, 1, true,
                    true, NULL, 0.9, 0.01, NULL, 'single', 1, 1, 17, NULL, NULL,
-                   ['10.1126/science.aaf1420'], ['fitness_costanzo2016:' || i || ':26C']
+                   ['10.1126/science.aaf1420'], ['fitness_costanzo2016:' || i || ':26C'], {deleted("name")}
             FROM gene;
             INSERT INTO fitness
             WITH pair AS (
@@ -58,7 +63,7 @@ def merged_table(path: Path, genotypes: int) -> int:
                    'colony size', 'wild type', 'measured', x || '+' || y, 2, true, true, x || '_dma',
                    0.2 + (hash(x, y) % 1000000) / 1e6, CASE WHEN n % 9 > 0 THEN (hash(y, x) % 100000) / 1e6 END, 0.01,
                    'single', 1, 1, 4, NULL, NULL,
-                   ['10.1126/science.aaf1420'], ['fitness_costanzo2016:' || n || ':fitness']
+                   ['10.1126/science.aaf1420'], ['fitness_costanzo2016:' || n || ':fitness'], {deleted("x", "y")}
             FROM pair ORDER BY 1;
             INSERT INTO fitness SELECT * REPLACE ('derived' AS evidence) FROM fitness WHERE hash(genotype) % 50 = 0;
             INSERT INTO fitness SELECT * REPLACE (30.0 AS temperature) FROM fitness WHERE hash(genotype) % 50 = 1;

@@ -17,12 +17,12 @@ from graph_in_out import DATABASE, NAME, double_mutants
 from rich.console import Console
 from rich.table import Table
 
-from torchcell_assets.config.study import QUERIES
 from torchcell_assets.neo4j_local import local_server
 from torchcell_assets.neo4j_local.supervisor import read_entry
 from torchcell_assets.schema import Fitness
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
 from torchcell_assets.steps.graph import bundle, offline, ownership, read, verification
+from torchcell_assets.steps.merged.phenotypes import FITNESS
 
 FULL = 20_705_612
 
@@ -70,7 +70,7 @@ def main(experiments: int, folder: Path) -> None:
                 select = lambda: read.select(  # noqa: E731
                     driver,
                     DATABASE,
-                    QUERIES / "fitness.cypher",
+                    FITNESS.selected_by(FITNESS.query),
                     [(manifest.build, experiments)],
                     Path(pages) / str(time.time()),
                 )

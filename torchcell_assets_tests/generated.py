@@ -8,7 +8,7 @@ import dataframely as dy
 import polars as pl
 from hypothesis import strategies as st
 
-from torchcell_assets.schema import Fitness, Interaction, Perturbation, Viability, with_genotype
+from torchcell_assets.schema import Fitness, Interaction, Perturbation, Profile, Viability, with_genotype
 from torchcell_assets.schema.records import polars_schema
 from torchcell_assets.steps.datasets.registered import words
 
@@ -50,7 +50,7 @@ def perturbations(draw: st.DrawFn, minimum: int = 1) -> list[dict]:
 
 @st.composite
 def records(draw: st.DrawFn, cls: type[dy.Schema], dataset: str = "fitness_made_up", max_size: int = 6) -> pl.DataFrame:
-    """A valid table of `Fitness`, `Interaction` or `Viability`, all of one dataset in at most two screens."""
+    """A valid table of a class of LOADED, all of one dataset in at most two screens."""
     derived = (
         "id",
         "dataset",
@@ -107,4 +107,4 @@ def _coherent(row: dict) -> dict:
     return row
 
 
-LOADED = {"fitness": Fitness, "interaction": Interaction, "viability": Viability}
+LOADED = {"fitness": Fitness, "interaction": Interaction, "viability": Viability, "profile": Profile}

@@ -230,7 +230,9 @@ def test_the_checks_of_datasets_and_of_the_merged_table_block():
     blocking = {key for key in graph.asset_check_keys if graph.get(key).blocking}
     assert {key.name for key in blocking} == {"as_published", "every_record_accounted_for"}
     datasets = {key for key in graph.get_all_asset_keys() if key.path[0] == "datasets"}
-    assert {key.asset_key for key in blocking} == datasets | {dg.AssetKey(["merged", "fitness"])}
+    assert {key.asset_key for key in blocking} == datasets | {
+        dg.AssetKey(["merged", name]) for name in ("fitness", "interaction")
+    }
     for name in ("datasets", "merged"):  # a check blocks where it is in one job with its asset
         assert {key for key in blocking if key.asset_key.path[0] == name} <= set(
             definitions.defs.resolve_job_def(name).asset_layer.asset_graph.asset_check_keys

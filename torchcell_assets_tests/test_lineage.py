@@ -10,7 +10,7 @@ import pytest
 from torchcell_assets.config.partitions import cell, partitions
 from torchcell_assets.config.study import current
 from torchcell_assets.definitions import defs
-from torchcell_assets.schema import Fitness, Viability
+from torchcell_assets.schema import Fitness, Interaction, Viability
 from torchcell_assets.steps.datasets import GENOME
 from torchcell_assets.steps.datasets.assets import of_the_study
 
@@ -19,6 +19,7 @@ OF = partitions(current())
 FAMILIES = ("elastic_net", "support_vector", "random_forest")
 STORED = (GENOME, *of_the_study(current()))
 FITNESS = {f"graph/{one.name}" for one in STORED if one.record is Fitness}
+INTERACTIONS = {f"graph/{one.name}" for one in STORED if one.record is Interaction}
 VIABILITY = {f"datasets/{one.name}" for one in STORED if one.record is Viability}
 OF_A_DATASET = {f"{step}/{one.name}": one for step in ("datasets", "graph") for one in STORED}
 """Assets that follow from the list of datasets, whatever it holds."""
@@ -32,6 +33,7 @@ PARENTS = {
     **{f"datasets/{one.name}": set() for one in STORED},
     **{f"graph/{one.name}": {f"datasets/{one.name}"} for one in STORED},
     "merged/fitness": FITNESS,
+    "merged/interaction": INTERACTIONS,
     "merged/subset": {"merged/fitness", *VIABILITY},
     "merged/test_set": {"merged/fitness", *VIABILITY},
     "merged/key_value": {"merged/subset"},
@@ -105,7 +107,7 @@ def test_every_asset_points_at_its_code():
         assert Path(references[0].file_path).parts[-3:] == ("steps", node.key.path[0], "assets.py")
         assert all(Path(one.file_path).is_file() for one in references)
     shown = [one.label for one in GRAPH.get(key("merged/fitness")).metadata["dagster/code_references"].code_references]
-    assert shown == ["merged_fitness", "numbers", "measurements", "fitness.cypher", "perturbations.cypher"]
+    assert shown == ["merged", "numbers", "measurements", "fitness.cypher", "perturbations.cypher"]
 
 
 def test_every_asset_has_the_check_that_shows_staleness():

@@ -32,6 +32,7 @@ FITNESS_RECORDS, INTERACTION_RECORDS, VIABILITY_RECORDS = (
 )
 GENOME = {("datasets/genome", None), ("graph/genome", None)}
 MERGED = {("merged/fitness", None)}
+MERGED_INTERACTION = {("merged/interaction", None)}
 SUBSETS = {("merged/subset", "1e3"), ("merged/subset", "1e4")}
 KEY_VALUE = {("merged/key_value", "1e3")}
 EMBEDDINGS = {("representations/gene_embedding", "one_hot"), ("representations/gene_embedding", "random_10")}
@@ -47,17 +48,20 @@ SCOREBOARD = {("trained/scoreboard", None)}
 TOUCHED: dict[str, tuple[set[Cell], set[Cell]]] = {
     "Gene": (GENOME | EMBEDDINGS, CELLS),
     "Perturbation": (
-        FITNESS_RECORDS | INTERACTION_RECORDS | VIABILITY_RECORDS | MERGED | SAMPLES,
+        FITNESS_RECORDS | INTERACTION_RECORDS | VIABILITY_RECORDS | MERGED | MERGED_INTERACTION | SAMPLES,
         SCOREBOARD,
     ),
     "Record": (
-        FITNESS_RECORDS | INTERACTION_RECORDS | VIABILITY_RECORDS | MERGED | SAMPLES,
+        FITNESS_RECORDS | INTERACTION_RECORDS | VIABILITY_RECORDS | MERGED | MERGED_INTERACTION | SAMPLES,
         SCOREBOARD,
     ),
     "Fitness": (FITNESS_RECORDS | MERGED, SUBSETS | TEST_SET | BASELINES | SCOREBOARD),
-    "Interaction": (INTERACTION_RECORDS, set()),
+    "Interaction": (INTERACTION_RECORDS | MERGED_INTERACTION, set()),
     "Viability": (VIABILITY_RECORDS | SAMPLES, SCOREBOARD),
+    "Merged": (MERGED | MERGED_INTERACTION | SUBSETS | TEST_SET | KEY_VALUE | BASELINES | CELLS, SCOREBOARD),
     "MergedFitness": (MERGED | SUBSETS | TEST_SET | KEY_VALUE | BASELINES | CELLS, SCOREBOARD),
+    "MergedInteraction": (MERGED_INTERACTION, set()),
+    "Profile": (set(), set()),  # no dataset of the study has them
     "Embedding": (EMBEDDINGS, CELLS),
     "Prediction": (BASELINES | CELLS, SCOREBOARD),
     "Score": (SCOREBOARD, set()),
@@ -121,12 +125,33 @@ EDITS: dict[str, dict[str, tuple[str, str, str]]] = {
         "rename": ("    viable = dy", "    alive = dy", "+alive, -viable"),
         "docstring": ('"""Whether a mutant', '"""Does a mutant', ""),
     },
-    "MergedFitness": {
+    "Merged": {
         "add": ("    records = dy", NEW_FIELD + "    records = dy", "+note"),
-        "type": ("samples = dy.UInt64(", "samples = dy.UInt32(", "samples: type UInt64 -> UInt32"),
-        "rule": ("max=5.0", "max=4.0", "value: max 5.0 -> 4.0"),
+        "type": ("order = dy.UInt8(", "order = dy.UInt16(", "order: type UInt8 -> UInt16"),
+        "rule": ("max=60", "max=50", "temperature: max 60 -> 50"),
         "rename": ("    heterogeneity = dy", "    between_sd = dy", "+between_sd, -heterogeneity"),
         "docstring": ('"""One genotype', '"""A genotype', ""),
+    },
+    "MergedFitness": {
+        "add": ("    samples = dy", NEW_FIELD + "    samples = dy", "+note"),
+        "type": ("samples = dy.UInt64(", "samples = dy.UInt32(", "samples: type UInt64 -> UInt32"),
+        "rule": ("max=5.0", "max=4.0", "value: max 5.0 -> 4.0"),
+        "rename": ("    samples = dy", "    sample_count = dy", "+sample_count, -samples"),
+        "docstring": ('"""The fitness', '"""Fitness', ""),
+    },
+    "MergedInteraction": {
+        "add": ("    score = dy", NEW_FIELD + "    score = dy", "+note"),
+        "type": ("score = dy.Enum(INTERACTION_SCORES, ", "score = dy.String(", "score: type Enum -> String"),
+        "rule": ("cls.order.col >= 2", "cls.order.col == 2", "rule has_two_genes changed"),
+        "rename": ("    score = dy", "    which = dy", "-score, +which"),
+        "docstring": ('"""One interaction', '"""An interaction', ""),
+    },
+    "Profile": {
+        "add": ("    array_row = dy", NEW_FIELD + "    array_row = dy", "+note"),
+        "type": ("array_row = dy.UInt32(", "array_row = dy.UInt64(", "array_row: type UInt32 -> UInt64"),
+        "rule": ("array = dy.String(min_length=1", "array = dy.String(min_length=2", "array: min_length 1 -> 2"),
+        "rename": ("    quantity = dy", "    unit = dy", "+unit, -quantity"),
+        "docstring": ('"""Many numbers', '"""The numbers', ""),
     },
     "Embedding": {
         "add": ("    vector = dy", NEW_FIELD + "    vector = dy", "+note"),
@@ -158,7 +183,7 @@ CASES = [(cls, kind) for cls, edits in EDITS.items() for kind in edits]
 
 
 def test_every_record_class_is_edited_in_every_way():
-    assert EDITS.keys() == TOUCHED.keys() == {*RECORD_CLASSES, "Record"}
+    assert EDITS.keys() == TOUCHED.keys() == {*RECORD_CLASSES, "Record", "Merged"}
     assert all(edits.keys() == {"add", "type", "rule", "rename", "docstring"} for edits in EDITS.values())
 
 
@@ -180,7 +205,7 @@ def test_a_second_edit_adds_to_the_first(mirror, tmp_path):
     for cls in ("Fitness", "Interaction"):
         edited = edited_classes(tmp_path, cls, *EDITS[cls]["add"][:2])
         mirror.deploy(with_classes(mirror.specs, edited))
-    assert mirror.outdated() == FITNESS_RECORDS | MERGED | INTERACTION_RECORDS
+    assert mirror.outdated() == FITNESS_RECORDS | MERGED | INTERACTION_RECORDS | MERGED_INTERACTION
 
 
 def assert_other_data_reach(mirror: Mirror, touched: set[Cell], follows: set[Cell]) -> None:
@@ -232,9 +257,9 @@ def test_a_dataset_that_left_the_study_outdates_the_genes_of_the_graph_with_whic
 
 
 @pytest.mark.parametrize("policy", ["policy pooling", "policy merge_key"])
-def test_a_changed_merge_policy_outdates_the_merged_table_alone(mirror, policy):
+def test_a_changed_merge_policy_outdates_the_merged_tables_alone(mirror, policy):
     mirror.deploy(with_use(mirror.specs, policy, lambda said: f"another {said}"))
-    assert mirror.outdated() == MERGED
+    assert mirror.outdated() == MERGED | MERGED_INTERACTION
 
 
 def test_a_changed_standard_condition_outdates_the_subsets_and_the_baselines_which_read_singles_at_it(mirror):

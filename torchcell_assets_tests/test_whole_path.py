@@ -21,15 +21,16 @@ from torchcell_assets.config.resources import DataRoot, GraphStore, RawFiles
 from torchcell_assets.config.study import current
 from torchcell_assets.definitions import defs
 from torchcell_assets.notebook import predict, tables
-from torchcell_assets.schema import Fitness, MergedFitness, Viability
+from torchcell_assets.schema import Fitness, MergedFitness, MergedInteraction, Viability
 from torchcell_assets.staleness import outdated
 from torchcell_assets.staleness.provenance import data_versions
 from torchcell_assets.steps.graph import deletion, load
 from torchcell_assets.steps.graph.ownership import GraphOfOthers
-from torchcell_assets.steps.graph.read import SELECTION, QueryError
-from torchcell_assets.steps.merged import fitness, subsets
+from torchcell_assets.steps.graph.read import QueryError
+from torchcell_assets.steps.merged import merged_table, subsets
 from torchcell_assets.steps.merged.assets import datasets_of
 from torchcell_assets.steps.merged.key_value_store import KeyValueStore
+from torchcell_assets.steps.merged.phenotypes import FITNESS, INTERACTION
 from torchcell_assets.storage.content import content_hash
 from torchcell_assets_tests.conftest import delete_all
 from torchcell_assets_tests.steps.graph.made_up import fitness_rows, write_bundle
@@ -80,10 +81,11 @@ def platform(raw_files, tmp_path_factory, neo4j_connection) -> Iterator[Platform
         delete_all(session)  # a graph belongs to one data root
     with dg.DagsterInstance.ephemeral() as instance:
         made = Platform(instance, root, store)
-        names = ["genome", *(dataset.name for dataset in FITNESS_DATASETS)]
+        names = ["genome", "interaction_sga", *(dataset.name for dataset in FITNESS_DATASETS)]
         made.make(*(f"datasets/{name}" for name in [*names, *(dataset.name for dataset in VIABILITY_DATASETS)]))
         made.make(*(f"graph/{name}" for name in names))
         made.make("merged/fitness")
+        made.make("merged/interaction")
         made.make("merged/test_set")
         made.make("merged/subset", "merged/key_value", partition="1e3")
         for representation in REPRESENTATIONS:
@@ -118,15 +120,26 @@ def test_every_selected_record_is_accounted_for(platform):
 
 def test_the_merged_table_is_what_the_reference_makes_of_all_records(platform):
     tables = [pl.read_parquet(platform.root.table("datasets", dataset.name)) for dataset in FITNESS_DATASETS]
-    columns = ["perturbations", *(name for name in SELECTION if name != "ordinal")]
+    columns = ["perturbations", *(name for name in FITNESS.columns if name != "ordinal")]
     selected = pl.concat(table.select(columns) for table in tables).with_columns(
         pl.col(name).cast(pl.String) for name in ("reference", "medium_class", "assay", "evidence", "uncertainty_type")
     )
     expected = reference.merged(selected)
-    stored = fitness.read(merged(platform))
+    stored = merged_table.read(merged(platform))
     reference.assert_is_merged(stored, expected)
     assert content_hash(stored, list(MergedFitness.primary_key())) == platform.version("merged/fitness")
-    assert not platform.root.place("merged", "pages").exists()
+    assert not platform.root.place("merged", "fitness.pages").exists()
+
+
+def test_the_merged_interactions_are_all_records_of_their_scores(platform):
+    records = pl.read_parquet(platform.root.table("datasets", "interaction_sga"))
+    stored = torchcell_assets.open("merged/interaction", platform.root.folder)
+    reference.assert_is_merged(stored, reference.merged(records, phenotype=INTERACTION))
+    assert content_hash(stored, INTERACTION.merged.primary_key()) == platform.version("merged/interaction")
+    counted = stored.group_by("score", "pooling").len().sort("score").rows()
+    assert counted == [("epsilon", "single", 5_826), ("epsilon_query_array", "single", 3_457)]
+    told = platform.metadata("merged/interaction")
+    assert (told["loaded"], told["selected"], told["pooled"]) == (9_283, 9_283, 9_283)
 
 
 def test_a_strain_published_as_query_and_as_array_with_one_number_counts_once(platform):
@@ -192,6 +205,7 @@ def test_a_changed_recipe_outdates_its_own_partition_alone(platform, monkeypatch
     [
         ("graph/fitness_sga", {"datasets/fitness_sga"}, Fitness),
         ("merged/fitness", {f"graph/{dataset.name}" for dataset in FITNESS_DATASETS}, MergedFitness),
+        ("merged/interaction", {"graph/interaction_sga"}, MergedInteraction),
         ("merged/subset", {"merged/fitness"}, MergedFitness),
         ("merged/key_value", {"merged/subset"}, None),
         ("merged/test_set", {"merged/fitness"}, MergedFitness),

@@ -154,6 +154,7 @@ def merged(records: Iterable[Record]) -> tuple[dict[Key, Record], Between]:
         queries = {record["query"] for record in of}
         rows[key] = _row(measured[key], between) | {
             **{"genes": of[0]["genes"], "order": of[0]["order"], "measurements": len(measured[key])},
+            "perturbations": [dict(zip(("gene", "kind", "allele", "zygosity"), part, strict=True)) for part in parts],
             "deletions_only": all(kind == "deletion" for _, kind, _, _ in parts),
             "haploid": all(zygosity == "haploid" for _, _, _, zygosity in parts),
             "query": queries.pop() if len(queries) == 1 else None,

@@ -22,16 +22,16 @@ class NotThere(TorchcellError):
 
 
 def open_table(name: str, root: Path | str | None = None) -> pl.DataFrame:
-    """A stored table by its asset key: `merged/fitness`, `merged/subset/1e3`, `datasets/genome`, `trained/scoreboard`.
+    """A stored table by its asset key: `merged/fitness`, `merged/interaction`, `merged/subset/1e3`, `datasets/genome` ...
 
     Of `representations/gene_embedding/one_hot`, one row is one gene with its vector: columns `gene` and `vector`.
     root: the data root; by default that of this process.
     """
     place = home_of(root) / name
     if place.with_suffix(".duckdb").is_file():
-        from torchcell_assets.steps.merged import fitness
+        from torchcell_assets.steps.merged import merged_table
 
-        return fitness.read(place.with_suffix(".duckdb"))
+        return merged_table.read(place.with_suffix(".duckdb"))
     for path in (place.with_name(place.name + ".parquet"), place / "predictions.parquet"):
         if path.is_file():
             return pl.read_parquet(path)

@@ -94,10 +94,10 @@ def _not_served(
 
 def needs_graph(keys: Iterable[dg.AssetKey]) -> bool:
     """Whether making these assets needs the graph server."""
-    return any(
-        layout.step_of(key) == "graph" or (layout.step_of(key), layout.name_of(key)) == ("merged", "fitness")
-        for key in keys
-    )
+    from torchcell_assets.steps.merged.phenotypes import PHENOTYPES
+
+    reading = {("merged", name) for name in PHENOTYPES}
+    return any(layout.step_of(key) == "graph" or (layout.step_of(key), layout.name_of(key)) in reading for key in keys)
 
 
 def serve_graph(servers: contextlib.ExitStack) -> None:

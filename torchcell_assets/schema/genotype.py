@@ -16,7 +16,7 @@ A temperature-sensitive, DAmP or suppressor allele keeps its name, because allel
 (`PTA1_damp`, `pta1_damp`), and no two alleles differ by it alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import polars as pl
 
@@ -26,6 +26,8 @@ PARTIAL_DELETION = r"^(?:y[a-p][lr][0-9]{3}[wc](?:-[a-z])?|q[0-9]{4})$"
 """Allele of a deletion of a part of a gene: the systematic name, in lower case, of the former ORF that was deleted."""
 FIELD_SEPARATOR = ":"
 GENE_SEPARATOR = "+"
+IDENTITY = ("gene", "kind", "allele", "zygosity")
+"""The fields of a perturbation that make its identity, in the order of its text."""
 
 _MONTH = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
@@ -94,6 +96,54 @@ def with_genotype(frame: pl.LazyFrame | pl.DataFrame) -> pl.LazyFrame:
             order=genes.list.len().cast(pl.UInt8),
         )
     )
+
+
+def written(fields: Sequence[str]) -> str:
+    """The text of one identity. fields: those of IDENTITY."""
+    return FIELD_SEPARATOR.join(fields)
+
+
+def parsed(text: str) -> tuple[str, str, str, str]:
+    """The fields IDENTITY of one identity, such as `YAL001C:deletion:delta:haploid`: what `written` is given.
+
+    Raises:
+        ValueError: it does not have four fields.
+    """
+    gene, kind, allele, zygosity = text.split(FIELD_SEPARATOR)
+    return gene, kind, allele, zygosity
+
+
+def identities(genotype: pl.Expr) -> pl.Expr:
+    """The texts of the perturbations of genotypes, as lists.
+
+    Of a gene set (`YAL001C+YBL007C`) it is that of a haploid deletion of each gene: who merges by gene alone cannot tell more.
+    """
+    deleted = FIELD_SEPARATOR.join(["", "deletion", DELETION_ALLELE, "haploid"])
+    by_gene = genotype.str.split(GENE_SEPARATOR).list.eval(pl.element() + deleted)
+    whole = genotype.str.contains(FIELD_SEPARATOR, literal=True)
+    return pl.when(whole).then(genotype.str.split(PERTURBATION_SEPARATOR)).otherwise(by_gene)
+
+
+def perturbations_of(identity: pl.Series) -> pl.Series:
+    """Identities as structs with the fields IDENTITY. A text that is a gene alone has null for the others."""
+    parts = identity.str.split(FIELD_SEPARATOR).to_frame("parts")
+    fields = [pl.col("parts").list.get(at, null_on_oob=True).alias(name) for at, name in enumerate(IDENTITY)]
+    return parts.select(pl.struct(fields)).to_series()
+
+
+def gene_of(identity: pl.Expr) -> pl.Expr:
+    """The gene of an identity; of a text of several, that of the first."""
+    return identity.str.extract(rf"^([^{FIELD_SEPARATOR}{GENE_SEPARATOR}]*)")
+
+
+def genes_of(genotype: pl.Expr) -> pl.Expr:
+    """The distinct genes of genotypes, sorted, as lists."""
+    return identities(genotype).list.eval(gene_of(pl.element())).list.unique().list.sort()
+
+
+def with_kind(kind: str) -> str:
+    """What the text of a genotype contains if, and only if, one of its perturbations is of this kind."""
+    return f"{FIELD_SEPARATOR}{kind}{FIELD_SEPARATOR}"
 
 
 def perturbation(

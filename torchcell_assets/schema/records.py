@@ -24,6 +24,9 @@ EVIDENCES = ["measured", "derived", "simulated"]
 TEMPERATURE_SOURCES = ["stated", "inferred", "none"]
 UNCERTAINTIES = ["sample_sd", "standard_error", "bootstrap_se", "unspecified", "none"]
 """`unspecified`: printed, and no standard error of the value as far as its data show. It is kept and never used."""
+INTERACTION_SCORES = ["epsilon", "tau", "epsilon_query_array"]
+"""epsilon: of two genes; tau: of three, the epsilons of its pairs taken away; epsilon_query_array: of a double-mutant query and
+the array gene, as a pair."""
 
 REGISTERED = "a registered word"
 """What a publication may bring (media, assays, references, units of samples, laboratories) is a text here, and a row of a
@@ -48,6 +51,15 @@ class Perturbation(dy.Schema):
 
 
 PERTURBATIONS = dy.Struct(dict(Perturbation.columns()))
+IDENTITIES = dy.Struct(
+    {
+        "gene": dy.String(),
+        "kind": dy.Enum(KINDS, nullable=True),
+        "allele": dy.String(nullable=True),
+        "zygosity": dy.Enum(ZYGOSITIES, nullable=True),
+    }
+)
+"""The identity of a perturbation; of a genotype that was merged by gene alone, the gene and nothing else."""
 
 
 PROBLEM = "problem"
@@ -152,7 +164,7 @@ class Interaction(Quantity):
         min=-5.0, max=5.0, description="observed - expected fitness: epsilon (2 genes), tau or epsilon (3)"
     )
     expected = dy.Float64(nullable=True, description="fitness expected without interaction")
-    score = dy.Enum(["epsilon", "tau", "epsilon_query_array"], description="which score the value is")
+    score = dy.Enum(INTERACTION_SCORES, description="which score the value is")
     p_value = dy.Float64(nullable=True, min=0.0, max=1.0, description="as published")
     p_value_sides = dy.Enum(P_VALUE_SIDES, nullable=True, description="which hypothesis the p-value is of")
 
@@ -180,6 +192,14 @@ class Viability(Record):
     viable = dy.Bool(description="false: the gene is essential under these conditions")
 
 
+class Profile(Record):
+    """Many numbers of one mutant, such as the expression of every gene: a row of an array file beside the table."""
+
+    quantity = dy.String(min_length=1, description="what one number is, such as log2(mutant / reference)")
+    array = dy.String(min_length=1, description="name of the array file beside the table: see storage/arrays.py")
+    array_row = dy.UInt32(description="row of the array file that holds the numbers, the first being 0")
+
+
 class Gene(dy.Schema):
     """One protein-coding gene of the reference strain S288C."""
 
@@ -201,10 +221,19 @@ class Gene(dy.Schema):
         return cls.cds.col.str.len_bytes() == 3 * (cls.protein.col.str.len_bytes() + 1)
 
 
-class MergedFitness(dy.Schema):
-    """One genotype under one condition, pooled over independent measurements."""
+class Merged(dy.Schema):
+    """One genotype under one condition, pooled over independent measurements; each class says what its `value` is.
 
-    genotype = dy.String(primary_key=True, description="genotype identity: see schema/genotype.py")
+    The primary key is the merge key: records that differ in any of it never pool. A p-value is not pooled: it stays with the
+    records that `records` names.
+    """
+
+    genotype = dy.String(
+        primary_key=True, description="genotype identity, the text of `perturbations`: schema/genotype.py"
+    )
+    perturbations = dy.List(
+        IDENTITIES, min_length=1, description="every perturbed gene and what was done to it, sorted"
+    )
     temperature = dy.Float64(
         primary_key=True, nullable=False, min=-1, max=60, description="degrees Celsius; -1 if none"
     )
@@ -217,7 +246,7 @@ class MergedFitness(dy.Schema):
     deletions_only = dy.Bool(description="no allele but deletions")
     haploid = dy.Bool(description="every perturbation in a haploid strain")
     query = dy.String(nullable=True, description="query strain of the crosses, where all records have the same one")
-    value = dy.Float64(min=-0.5, max=5.0, description="pooled fitness, relative to the reference")
+    value: dy.Column
     standard_error = dy.Float64(
         nullable=True, min=0.0, description="of the pooled value, `shared_error` included; null where nothing states it"
     )
@@ -232,7 +261,6 @@ class MergedFitness(dy.Schema):
     laboratories = dy.UInt32(
         min=1, description="laboratories behind them: what one of them measures twice is not independent"
     )
-    samples = dy.UInt64(nullable=True, description="samples behind them, where all are stated")
     heterogeneity = dy.Float64(nullable=True, min=0.0, description="sample SD between the measurements")
     consistency = dy.Float64(
         nullable=True,
@@ -242,6 +270,24 @@ class MergedFitness(dy.Schema):
     )
     publications = dy.List(dy.String(), min_length=1, description="DOIs, sorted")
     records = dy.List(dy.String(), min_length=1, description="ids of all contributing records, sorted")
+
+
+class MergedFitness(Merged):
+    """The fitness of one genotype under one condition, pooled over independent measurements."""
+
+    value = dy.Float64(min=-0.5, max=5.0, description="pooled fitness, relative to the reference")
+    samples = dy.UInt64(nullable=True, description="samples behind the measurements, where all are stated")
+
+
+class MergedInteraction(Merged):
+    """One interaction score of one genotype under one condition, pooled over independent measurements."""
+
+    score = dy.Enum(INTERACTION_SCORES, primary_key=True, description="which score the value is: two never pool")
+    value = dy.Float64(min=-5.0, max=5.0, description="pooled observed - expected fitness")
+
+    @dy.rule()
+    def has_two_genes(cls) -> pl.Expr:
+        return cls.order.col >= 2
 
 
 class Embedding(dy.Schema):
@@ -334,7 +380,10 @@ class Score(dy.Schema):
 
 RECORD_CLASSES: dict[str, type[dy.Schema]] = {
     cls.__name__: cls
-    for cls in (Gene, Perturbation, Fitness, Interaction, Viability, MergedFitness, Embedding, Prediction, Score)
+    for cls in (
+        *(Gene, Perturbation, Fitness, Interaction, Viability, Profile),
+        *(MergedFitness, MergedInteraction, Embedding, Prediction, Score),
+    )
 }
 
 

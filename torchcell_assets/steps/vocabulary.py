@@ -8,7 +8,7 @@ from torchcell_assets.config.study import Vocabulary
 from torchcell_assets.schema import records
 from torchcell_assets.steps.datasets import DATASETS
 from torchcell_assets.steps.datasets.registered import words
-from torchcell_assets.steps.merged.fitness import KEYS
+from torchcell_assets.steps.merged.merge import KEYS
 from torchcell_assets.steps.representations.recipes import RECIPES
 from torchcell_assets.steps.trained.grids import GRIDS
 

@@ -6,7 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from torchcell_assets.schema import Perturbation, with_genotype
-from torchcell_assets.schema.genotype import as_name, perturbation
+from torchcell_assets.schema.genotype import (
+    IDENTITY,
+    as_name,
+    genes_of,
+    identities,
+    parsed,
+    perturbation,
+    perturbations_of,
+    with_kind,
+    written,
+)
 from torchcell_assets.schema.records import KINDS, ROLES, ZYGOSITIES, polars_schema
 
 PERTURBATIONS = pl.List(pl.Struct(polars_schema(Perturbation)))
@@ -158,3 +168,36 @@ def test_a_perturbation_holds_what_it_was_given_as_text_and_null_for_the_rest():
     told = {"zygosity": "homozygous", "marker": "NatMX"}
     full = perturbation(pl.col("gene"), "damp", allele=pl.lit("X-1"), name=pl.col("name"), role=pl.lit("query"), **told)
     assert table.select(p=full)["p"].to_list() == [made("YAL001C", "damp", "x-1", name="tfc3", role="query") | told]
+
+
+# ---- the text and its parts ------------------------------------------------------------------------------------------
+@given(perturbations)
+def test_the_text_of_a_genotype_says_its_perturbations(row):
+    table = genotypes([row])
+    texts = table.select(identities(pl.col("genotype"))).to_series()[0]
+    fields = table["perturbations"].explode().struct.unnest().select(IDENTITY)
+    whole = fields.with_columns(allele=pl.when(pl.col("kind") == "deletion").then(pl.lit("delta")).otherwise("allele"))
+    assert sorted(map(parsed, texts)) == sorted(whole.cast(pl.String).rows())
+    assert [written(parsed(text)) for text in texts] == texts.to_list()
+    assert perturbations_of(texts).struct.unnest().rows() == [parsed(text) for text in texts]
+    assert table.select(genes_of(pl.col("genotype"))).to_series()[0].to_list() == table["genes"][0].split("+")
+    for kind in KINDS:
+        assert (with_kind(kind) in table["genotype"][0]) == any(one["kind"] == kind for one in row)
+
+
+def test_a_gene_set_reads_as_haploid_deletions_of_which_nothing_but_the_gene_is_told():
+    table = pl.DataFrame({"genotype": ["YAL001C+YBR160W", "YAL001C"]})
+    assert table.select(identities(pl.col("genotype"))).to_series().to_list() == [
+        ["YAL001C:deletion:delta:haploid", "YBR160W:deletion:delta:haploid"],
+        ["YAL001C:deletion:delta:haploid"],
+    ]
+    assert table.select(genes_of(pl.col("genotype"))).to_series().to_list() == [["YAL001C", "YBR160W"], ["YAL001C"]]
+    assert perturbations_of(pl.Series(["YAL001C"])).to_list() == [
+        {"gene": "YAL001C", "kind": None, "allele": None, "zygosity": None}
+    ]
+
+
+@pytest.mark.parametrize("text", ["YAL001C", "YAL001C:deletion:delta", "YAL001C:deletion:delta:haploid:more"])
+def test_what_is_no_identity_is_not_parsed(text):
+    with pytest.raises(ValueError, match="unpack"):
+        parsed(text)

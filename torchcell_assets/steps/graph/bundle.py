@@ -27,7 +27,7 @@ from torchcell_assets.storage.hashing import sha256_of
 WRITER_VERSION = "4"
 CHECKSUMS = "SHA256SUMS"
 """File of a bundle with the sums of all its others; `sha256sum -c SHA256SUMS` compares them."""
-RECORD_LABELS = ("Fitness", "Interaction", "Viability")
+RECORD_LABELS = ("Fitness", "Interaction", "Viability", "Profile")
 BATCH = 250_000
 """Records rendered at a time: some 500 MB."""
 

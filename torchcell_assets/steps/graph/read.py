@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,41 +33,20 @@ PAGE = 50_000
 ROWS, EDGES = ".rows.parquet", ".edges.parquet"
 """How the names of a page's two files end."""
 
-SELECTION: dict[str, Any] = {
-    "ordinal": pl.Int64,
-    "id": pl.String,
-    "dataset": pl.String,
-    "publication": pl.String,
-    "laboratory": pl.String,
-    "query": pl.String,
-    "assay": pl.String,
-    "reference": pl.String,
-    "medium_class": pl.String,
-    "temperature": pl.Float64,
-    "evidence": pl.String,
-    "value": pl.Float64,
-    "upper_bound": pl.Float64,
-    "uncertainty": pl.Float64,
-    "uncertainty_type": pl.String,
-    "query_error": pl.Float64,
-    "array_error": pl.Float64,
-    "samples": pl.Int64,
-}
-"""What a query of fitness has to return, one row an experiment: column -> type."""
 
-_SCREENS_SHARE = (
-    "dataset",
-    "publication",
-    "laboratory",
-    "query",
-    "assay",
-    "reference",
-    "medium_class",
-    "temperature",
-    "evidence",
-    "uncertainty_type",
-)
-"""Columns of SELECTION that hold few values a page: the rows of a page are grouped by them on the server."""
+@dataclass(frozen=True)
+class Selection:
+    """A query, and what it has to return: one row an experiment.
+
+    columns: name -> type on the wire. shared: those that hold few values a page: the server groups the rows by them.
+    example: a query that returns them all.
+    """
+
+    query: Path
+    columns: dict[str, Any]
+    shared: tuple[str, ...]
+    example: Path
+
 
 EDGE: dict[str, Any] = {
     "ordinal": pl.Int64,
@@ -124,30 +104,30 @@ def refuse_other_builds(serves: Mapping[str, tuple[str, int]], wanted: Mapping[s
 def select(
     driver: "Driver",
     database: str,
-    query: Path,
+    selection: Selection,
     builds: Iterable[tuple[str, int]],
     folder: Path,
     *,
     page: int = PAGE,
     sessions: int = 2,
 ) -> int:
-    """Run the fitness query in `query` over each build and keep what it selects as pages of Parquet in `folder`.
+    """Run the query of `selection` over each build and keep what it selects as pages of Parquet in `folder`.
 
     builds: (build, number of experiments). page: experiments a page. sessions: pages read at a time.
-    A page is two files: experiments with the columns of SELECTION, and their edges with those of EDGE, read along
+    A page is two files: experiments with the columns of `selection`, and their edges with those of EDGE, read along
     PERTURBS. A reading that was killed goes on with the pages that are there; pages of another build, query or size
     are removed. Returns the number of experiments selected.
     Raises QueryError, naming the columns that the query lacks, or an experiment that it returns more than once.
     """
-    text = query.read_text()
-    _require_columns(driver, database, query, text)
-    wanted = [
+    text = selection.query.read_text()
+    _require_columns(driver, database, selection, text)
+    asked = [
         (folder / _name(build, text, page) / f"{lo:012d}{ROWS}", {"build": build, "lo": lo, "hi": lo + page})
         for build, experiments in builds
         for lo in range(0, experiments, page)
     ]
     folder.mkdir(parents=True, exist_ok=True)
-    kept = {path.parent for path, _ in wanted}
+    kept = {path.parent for path, _ in asked}
     for other in set(folder.iterdir()) - kept:
         shutil.rmtree(other)
     for place in kept:
@@ -156,18 +136,18 @@ def select(
     def fetch(path: Path, bounds: dict[str, Any]) -> None:
         _keep(page_of(driver, database, PERTURBATIONS.read_text(), EDGE, _EDGES_SHARE, **bounds), edges_beside(path))
         # last, because a page is there when its experiments are
-        rows = page_of(driver, database, text, SELECTION, _SCREENS_SHARE, **bounds)
-        _refuse_strangers(rows, query, bounds["lo"], bounds["hi"])
+        rows = page_of(driver, database, text, selection.columns, selection.shared, **bounds)
+        _refuse_strangers(rows, selection.query, bounds["lo"], bounds["hi"])
         _keep(rows, path)
 
     with ThreadPoolExecutor(sessions) as pool:
-        for reading in [pool.submit(fetch, path, bounds) for path, bounds in wanted if not path.exists()]:
+        for reading in [pool.submit(fetch, path, bounds) for path, bounds in asked if not path.exists()]:
             try:
                 reading.result()
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-    return sum(pl.scan_parquet(path).select(pl.len()).collect().item() for path, _ in wanted)
+    return sum(pl.scan_parquet(path).select(pl.len()).collect().item() for path, _ in asked)
 
 
 def pages_in(folder: Path) -> list[tuple[Path, Path]]:
@@ -191,7 +171,7 @@ def records(driver: "Driver", database: str, build: str, cls: type[dy.Schema], p
         + ["s.id AS screen"]
     )
     query = RECORD_QUERY.format(label=cls.__name__, columns=columns)
-    wire = {"ordinal": pl.Int64, **{name: _on_the_wire(schema[name]) for name in [*plain, "screen"]}}
+    wire = {"ordinal": pl.Int64, **{name: on_the_wire(schema[name]) for name in [*plain, "screen"]}}
     expected = "MATCH (b:TorchCell:Build {uid: $build}) RETURN b.expected AS n"
     found = driver.execute_query(expected, build=build, database_=database, routing_="r")
     total = found.records[0]["n"] if found.records else 0
@@ -229,18 +209,19 @@ def _pages(
     return pl.DataFrame(schema={**columns, "perturbations": pl.List(fields)})
 
 
-def _require_columns(driver: "Driver", database: str, query: Path, text: str) -> None:
+def _require_columns(driver: "Driver", database: str, selection: Selection, text: str) -> None:
     from neo4j import exceptions
 
     try:
         with driver.session(database=database, default_access_mode="READ") as session:
             keys = session.run(f"CALL () {{ {text} \n}} RETURN * LIMIT 0", build="", lo=0, hi=0).keys()  # type: ignore[arg-type]
     except exceptions.Neo4jError as error:
-        raise QueryError(f"The query {query} is refused by the server: {error.message}") from error
-    lacking = [name for name in SELECTION if name not in keys]
+        raise QueryError(f"The query {selection.query} is refused by the server: {error.message}") from error
+    lacking = [name for name in selection.columns if name not in keys]
     if lacking:
         raise QueryError(
-            f"The query {query} does not return {', '.join(lacking)}: compare it with queries/fitness.cypher."
+            f"The query {selection.query} does not return {', '.join(lacking)}: compare it with "
+            f"queries/{selection.example.name}."
         )
 
 
@@ -323,7 +304,7 @@ def _restored(name: str, dtype: Any) -> pl.Expr:
     return pl.when(column != ("" if dtype == pl.String else -1)).then(column).alias(name)
 
 
-def _on_the_wire(dtype: Any) -> Any:
+def on_the_wire(dtype: Any) -> Any:
     """The type in which a column travels: enums as text, integers as Int64."""
     if isinstance(dtype, pl.Enum):
         return pl.String

@@ -4,46 +4,53 @@ import contextlib
 import shutil
 from collections.abc import Set
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
-import dataframely as dy
 import polars as pl
 
 from torchcell_assets.config import layout
 from torchcell_assets.config.partitions import partitions
 from torchcell_assets.config.resources import DataRoot, GraphStore
 from torchcell_assets.config.study import Study
-from torchcell_assets.schema import Fitness, MergedFitness, Viability
+from torchcell_assets.schema import Viability
 from torchcell_assets.staleness import Policy, step
 from torchcell_assets.staleness.provenance import data_versions
 from torchcell_assets.staleness.step import Use
 from torchcell_assets.steps.datasets.assets import of_the_study
-from torchcell_assets.steps.datasets.dataset import Dataset
 from torchcell_assets.steps.graph import read
 from torchcell_assets.steps.graph.checks import materialized_build
-from torchcell_assets.steps.merged import figures, fitness, key_value, pooling, subsets, viability
+from torchcell_assets.steps.merged import key_value, page, pooling, subsets, viability
 from torchcell_assets.steps.merged.between_publications import ENOUGH
 from torchcell_assets.steps.merged.key_value_store import KeyValueStore
 from torchcell_assets.steps.merged.measurements import measurements
+from torchcell_assets.steps.merged.merge import merge
+from torchcell_assets.steps.merged.page import datasets_of
+from torchcell_assets.steps.merged.phenotypes import Phenotype, merged_by, query_of
 from torchcell_assets.storage.atomic import atomic_write
 from torchcell_assets.storage.content import ContentHash, content_hash
-from torchcell_assets.storage.figures import picture
 from torchcell_assets.storage.locks import exclusive_lock
-from torchcell_assets.storage.publish import as_they_are, column_lineage, column_schema, result, table_metadata
-from torchcell_assets.storage.stored import PREVIEW_ROWS, listed, preview
+from torchcell_assets.storage.publish import column_lineage, result, table_metadata
+from torchcell_assets.storage.stored import PREVIEW_ROWS, preview
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
-LISTED = 20
-"""Rows whose measurements agree least, on the page."""
-DRAWN = ["order", "haploid", "deletions_only", "value"]
+DESCRIPTION = """{row}
+
+Selected by a Cypher query from the graph, page by page. Pooled by random effects where every measurement has a standard error,
+with equal weights where one has none: the column `pooling` says which, `consistency` how well the measurements agree,
+`laboratories` from how many hands they come. `shared_error` is what rows of one query or array strain have in common.
+With the merge key `paper` a row is a gene set, and mixes alleles, assays, zygosities and conditions.
+
+Open it with `duckdb data/merged/{name}.duckdb`; beside the table `{name}` it holds `replicates`, what two publications measured
+of one genotype under one condition, and `between_publications`, by how much they differ beyond what they state."""
+"""Of a merged asset."""
 
 
-def datasets_of(study: Study, record: type[dy.Schema]) -> tuple[Dataset, ...]:
-    """The datasets of a study whose rows are of one record class."""
-    return tuple(dataset for dataset in of_the_study(study) if dataset.record is record)
+def merged_phenotypes(study: Study) -> list[Phenotype]:
+    """The phenotypes that a study merges; samples are taken of the first."""
+    return merged_by({dataset.record for dataset in of_the_study(study)})
 
 
 def sampled(study: Study) -> tuple[Use, ...]:
@@ -59,7 +66,8 @@ def sampled(study: Study) -> tuple[Use, ...]:
 def sampled_from(study: Study) -> list[dg.AssetKey]:
     """The assets from which they are taken."""
     calls_of = datasets_of(study, Viability) if study.condition.viable_only else ()
-    return [layout.key(study, "merged", "fitness"), *(layout.key(study, "datasets", one.name) for one in calls_of)]
+    own = layout.key(study, "merged", merged_phenotypes(study)[0].name)
+    return [own, *(layout.key(study, "datasets", one.name) for one in calls_of)]
 
 
 def calls(study: Study, root: DataRoot) -> viability.Calls:
@@ -86,104 +94,66 @@ def left_out(study: Study, root: DataRoot) -> Set[str]:
     return essential
 
 
-def _fitness(study: Study) -> dg.AssetsDefinition:
+def _merged(study: Study, phenotype: Phenotype) -> dg.AssetsDefinition:
+    query = query_of(phenotype, study.query)
+
     @step(
         prefix=study.prefix,
-        name="fitness",
+        name=phenotype.name,
         uses=[
-            Fitness,
-            MergedFitness,
-            study.query,
+            phenotype.record,
+            phenotype.merged,
+            query,
             read.PERTURBATIONS,
             Policy("merge_key", study.merge_key),
             Policy("pooling", [*pooling.POOLINGS, {"own variance from": ENOUGH}]),
         ],
-        deps=[layout.key(study, "graph", one.name) for one in datasets_of(study, Fitness)],
+        deps=[layout.key(study, "graph", one.name) for one in datasets_of(study, phenotype.record)],
         rebuilds=True,
         kinds={"duckdb", "neo4j"},
         code=[pooling.numbers, measurements],
+        description=DESCRIPTION.format(row=phenotype.row, name=phenotype.name),
     )
-    def merged_fitness(context: dg.AssetExecutionContext, root: DataRoot, store: GraphStore) -> dg.MaterializeResult:
-        """One row is one genotype at one temperature, in one class of media and one kind of assay, pooled over its measurements.
-
-        Selected by the study's Cypher query from the graph, page by page. Pooled by random effects where every measurement has
-        a standard error, with equal weights where one has none: the column `pooling` says which, `consistency` how well the
-        measurements agree, `laboratories` from how many hands they come. `shared_error` is what rows of one query or array
-        strain have in common.
-        With the merge key `paper` a row is a gene set, and mixes alleles, assays, zygosities and conditions.
-
-        Open it with `duckdb data/merged/fitness.duckdb`; beside the table `fitness` it holds `replicates`, what two publications
-        measured of one genotype under one condition, and `between_publications`, by how much they differ beyond what they state.
-        Used by `merged/subset`.
-        """
-        path, pages = layout.merged_file(root.folder), root.place("merged", "pages")
+    def merged(context: dg.AssetExecutionContext, root: DataRoot, store: GraphStore) -> dg.MaterializeResult:
+        path, pages = layout.merged_file(root.folder, phenotype.name), root.place("merged", f"{phenotype.name}.pages")
         # the pages are shared, so that a reading which was killed goes on: one process at a time
         with exclusive_lock(
             root.place("merged"), waits=lambda: context.log.info("Another process merges: this one waits for it.")
         ):
-            loaded = _read(context, study, store, pages)
+            loaded = _read(context, study, store, phenotype, pages)
             with atomic_write(path) as temporary:
-                merged = fitness.merge(pages, temporary, study.merge_key)
-                made = result(
-                    path, merged.data_version, metadata=_told(study, merged, temporary, loaded), files={path: temporary}
-                )
+                done = merge(pages, temporary, phenotype, study.merge_key)
+                told = page.of_merged(study, phenotype, done, temporary, loaded)
+                made = result(path, done.data_version, metadata=told, files={path: temporary})
             shutil.rmtree(pages, ignore_errors=True)  # the next reading deletes what is left of them
         return made
 
-    return merged_fitness
+    return merged
 
 
-def _told(study: Study, merged: fitness.Merged, path: Path, loaded: int) -> dict[str, Any]:
-    """What the page of `merged/fitness` shows. path: of the written file; loaded: experiments in the graph."""
-    pairs = fitness.replicates(path)
-    names = {dataset.publication: dataset.name.split("_", 1)[1] for dataset in datasets_of(study, Fitness)}
-    rules = fitness.rules(path)
-    several = {rule: counts for rule, counts in rules.items() if rule != "single"}
-    tested = sum(rows for rows, _ in several.values())
-
-    def by_order() -> "Figure":
-        return figures.fitness_by_order(fitness.read(path, "haploid AND deletions_only", columns=DRAWN))
-
-    return {
-        **table_metadata(MergedFitness, fitness.spread(path, PREVIEW_ROWS), merged.rows),
-        **column_lineage(
-            *((layout.key(study, "graph", one.name), fitness.COLUMNS_FROM) for one in datasets_of(study, Fitness))
-        ),
-        "loaded": loaded,
-        "selected": merged.selected,
-        "not_selected_by_the_query": loaded - merged.selected,
-        "pooled": merged.pooled,
-        "excluded": dg.MetadataValue.json(merged.excluded),
-        "by_order": picture("fitness by order", by_order),
-        "replicates": picture("replicates", lambda: figures.replicate_scatter(pairs, names)),
-        "agreement_of_publications": listed(figures.agreement(pairs)),
-        "between_publications": listed(fitness.between_publications(path)),
-        **{f"rows_{rule}": rows for rule, (rows, _) in rules.items()},
-        "share_of_pooled_with_p_below_0.05": sum(apart for _, apart in several.values()) / tested if tested else 0.0,
-        "least_consistent": listed(fitness.least_consistent(path, LISTED)),
-    }
-
-
-def _read(context: dg.AssetExecutionContext, study: Study, store: GraphStore, pages: Path) -> int:
+def _read(context: dg.AssetExecutionContext, study: Study, store: GraphStore, phenotype: Phenotype, pages: Path) -> int:
     """Read what the query selects of the materialized builds; returns how many experiments these hold."""
-    names = [dataset.name for dataset in datasets_of(study, Fitness)]
+    names = [dataset.name for dataset in datasets_of(study, phenotype.record)]
     made = {name: materialized_build(context.instance, layout.key(study, "graph", name)) for name in names}
     builds = {name: build or "" for name, build in made.items()}
     with store.driver() as driver:
         serves = read.current_builds(driver, store.database_name, list(builds))
         read.refuse_other_builds(serves, builds)
         wanted = [serves[name] for name in sorted(builds)]
-        read.select(driver, store.database_name, study.query, wanted, pages)
+        selection = phenotype.selected_by(query_of(phenotype, study.query))
+        read.select(driver, store.database_name, selection, wanted, pages)
         # a build that was replaced while it was read came in parts
         read.refuse_other_builds(read.current_builds(driver, store.database_name, list(builds)), builds)
     return sum(experiments for _, experiments in wanted)
 
 
 def _subset(study: Study) -> dg.AssetsDefinition:
+    phenotype = merged_phenotypes(study)[0]
+
     @step(
         prefix=study.prefix,
         name="subset",
-        uses=[MergedFitness, *sampled(study)],
+        uses=[phenotype.merged, *sampled(study)],
         deps=sampled_from(study),
         partitions_def=partitions(study).size,
         rebuilds=True,
@@ -197,7 +167,8 @@ def _subset(study: Study) -> dg.AssetsDefinition:
         its row says at which it was measured. Nested: `1e3` is the beginning of `1e4`. Order and split follow a hash of the
         gene set, the same on every machine.
         """
-        merged, size, condition = layout.merged_file(root.folder), context.partition_key, study.condition
+        merged = layout.merged_file(root.folder, phenotype.name)
+        size, condition = context.partition_key, study.condition
         path, without = layout.subset_table(root.folder, size), left_out(study, root)
         counts, content = [], ContentHash()
         with atomic_write(path) as temporary:
@@ -205,46 +176,23 @@ def _subset(study: Study) -> dg.AssetsDefinition:
             there = subsets.available(merged, condition, without=without, scratch=scratch) if size != "all" else None
             limit = None if there is None else subsets.wanted(size, there, study.larger)
             batches = subsets.batches(merged, condition, study.seed, limit=limit, without=without, scratch=scratch)
-            for batch in subsets.written(temporary, batches):
+            for batch in subsets.written(temporary, phenotype, batches):
                 content.update(batch)
                 counts.append(batch.group_by("order", "split").len())
-            told = _told_of_sample(study, temporary, pl.concat(counts), there)
+            told = page.of_sample(study, phenotype, temporary, pl.concat(counts), there)
             made = result(path, content.digest(), metadata=told, files={path: temporary})
         return made
 
     return merged_subset
 
 
-def _told_of_sample(study: Study, path: Path, count: pl.DataFrame, available: int | None) -> dict[str, Any]:
-    """What the page of a sample shows. path: of the written file; count: rows by order and split; available: None for all."""
-    rows = int(count["len"].sum())
-    return {
-        "dagster/row_count": rows,
-        "dagster/column_schema": column_schema(MergedFitness),
-        "preview": preview(_spread(path, rows)),
-        **column_lineage((layout.key(study, "merged", "fitness"), as_they_are(MergedFitness.columns()))),
-        "available": rows if available is None else available,
-        **{f"order_{order}": number for order, number in _sums(count, "order").items()},
-        **{split: _sums(count, "split").get(split, 0) for split in subsets.SPLITS},
-        "by_order": picture("fitness by order", lambda: figures.fitness_by_order(pl.read_parquet(path, columns=DRAWN))),
-    }
-
-
-def _sums(count: pl.DataFrame, name: str) -> dict[Any, int]:
-    return dict(count.group_by(name).agg(pl.col("len").sum()).sort(name).iter_rows())
-
-
-def _spread(path: Path, rows: int) -> pl.DataFrame:
-    """A few rows from all over a file, of which only their row groups are read."""
-    every = max(1, rows // PREVIEW_ROWS)
-    return pl.concat(pl.scan_parquet(path).slice(at, 1).collect() for at in range(0, max(1, rows), every))
-
-
 def _test_set(study: Study) -> dg.AssetsDefinition:
+    phenotype = merged_phenotypes(study)[0]
+
     @step(
         prefix=study.prefix,
         name="test_set",
-        uses=[MergedFitness, *sampled(study), Policy("test_genotypes", subsets.TEST_GENOTYPES)],
+        uses=[phenotype.merged, *sampled(study), Policy("test_genotypes", subsets.TEST_GENOTYPES)],
         deps=sampled_from(study),
         rebuilds=True,
         kinds={"parquet"},
@@ -255,14 +203,13 @@ def _test_set(study: Study) -> dg.AssetsDefinition:
         The test split of all genotypes at the standard condition. It is more than the test split of a small size holds, and the
         same for every size, so that scores of sizes compare.
         """
-        rows = subsets.test_set(
-            layout.merged_file(root.folder), study.condition, study.seed, without=left_out(study, root)
-        )
+        merged = layout.merged_file(root.folder, phenotype.name)
+        rows = subsets.test_set(merged, study.condition, study.seed, without=left_out(study, root))
         path = layout.test_set_table(root.folder)
         count = rows.group_by("order").len().sort("order")
         told = {
-            **table_metadata(MergedFitness, rows),
-            **column_lineage((layout.key(study, "merged", "fitness"), as_they_are(MergedFitness.columns()))),
+            **table_metadata(phenotype.merged, rows),
+            **page.as_merged(study, phenotype),
             **{f"order_{order}": number for order, number in count.iter_rows()},
         }
         with atomic_write(path) as temporary:
@@ -277,7 +224,7 @@ def _key_value(study: Study) -> dg.AssetsDefinition:
     @step(
         prefix=study.prefix,
         name="key_value",
-        uses=[MergedFitness, Policy("key_value_format", key_value.FORMAT)],
+        uses=[merged_phenotypes(study)[0].merged, Policy("key_value_format", key_value.FORMAT)],
         deps=[layout.key(study, "merged", "subset")],
         partitions_def=partitions(study).size,
         rebuilds=True,
@@ -313,5 +260,10 @@ def _key_value(study: Study) -> dg.AssetsDefinition:
 
 
 def assets(study: Study) -> list[dg.AssetsDefinition]:
-    """The merged table of a study and what is sampled from it."""
-    return [_fitness(study), _subset(study), _test_set(study), _key_value(study)]
+    """The merged tables of a study, one a phenotype, and what is sampled from the first."""
+    return [
+        *(_merged(study, one) for one in merged_phenotypes(study)),
+        _subset(study),
+        _test_set(study),
+        _key_value(study),
+    ]

@@ -7,9 +7,10 @@ from torchcell_assets.config import layout
 from torchcell_assets.config.resources import DataRoot
 from torchcell_assets.config.study import Study
 from torchcell_assets.schema.genotype import GENE_SEPARATOR
-from torchcell_assets.steps.merged import fitness, measured
-from torchcell_assets.steps.merged.assets import calls
+from torchcell_assets.steps.merged import measured, merged_table
+from torchcell_assets.steps.merged.assets import calls, merged_phenotypes
 from torchcell_assets.steps.merged.identities import MergeError
+from torchcell_assets.steps.merged.phenotypes import Phenotype
 from torchcell_assets.steps.merged.viability import Calls
 from torchcell_assets.storage.stored import listed
 
@@ -17,8 +18,8 @@ LISTED = 100
 """Rows that the page of a check shows at most."""
 
 
-def every_record_accounted_for(study: Study) -> dg.AssetChecksDefinition:
-    key = layout.key(study, "merged", "fitness")
+def every_record_accounted_for(study: Study, phenotype: Phenotype) -> dg.AssetChecksDefinition:
+    key = layout.key(study, "merged", phenotype.name)
 
     @dg.asset_check(
         asset=key,
@@ -36,7 +37,7 @@ def every_record_accounted_for(study: Study) -> dg.AssetChecksDefinition:
         loaded, selected, pooled = (int(values[name]) for name in ("loaded", "selected", "pooled"))
         excluded = sum(values["excluded"].values())
         try:
-            records, distinct = fitness.records_in(layout.merged_file(root.folder))
+            records, distinct = merged_table.records_in(layout.merged_file(root.folder, phenotype.name))
         except MergeError as error:
             return dg.AssetCheckResult(passed=False, description=str(error))
         wrong = [
@@ -64,23 +65,21 @@ def every_record_accounted_for(study: Study) -> dg.AssetChecksDefinition:
     return check
 
 
-def what_is_measured_lives(study: Study) -> dg.AssetChecksDefinition:
-    key = layout.key(study, "merged", "fitness")
+def what_is_measured_lives(study: Study, phenotype: Phenotype) -> dg.AssetChecksDefinition:
+    key = layout.key(study, "merged", phenotype.name)
 
     @dg.asset_check(
         asset=key,
         name="what_is_measured_lives",
-        description="No haploid deletion strain of a gene that a viability dataset calls essential has a fitness, and the "
-        "viability datasets agree with each other. What contradicts is listed; a condition that is `viable_only` leaves it out "
-        "of samples.",
+        description=f"No haploid deletion strain of a gene that a viability dataset calls essential has a {phenotype.name}, and "
+        "the viability datasets agree with each other. What contradicts is listed; a condition that is `viable_only` leaves it "
+        "out of samples.",
     )
     def check(root: DataRoot) -> dg.AssetCheckResult:
-        """Fitness crossed with viability: a strain that grows without an essential gene is not what it is called, or the call is
-        wrong.
-        """
-        called = calls(study, root)
+        """Crossed with viability: a strain that grows without an essential gene is not what it is called, or the call errs."""
+        called, path = calls(study, root), layout.merged_file(root.folder, phenotype.name)
         try:
-            rows = measured.without_essential_genes(layout.merged_file(root.folder), called.essential.keys())
+            rows = measured.without_essential_genes(path, called.essential.keys())
         except MergeError as error:
             return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.WARN, description=str(error))
         told = pl.Series("viability", [_said(called, genes) for genes in rows["genes"]], dtype=pl.String)
@@ -88,7 +87,11 @@ def what_is_measured_lives(study: Study) -> dg.AssetChecksDefinition:
         disputed = pl.DataFrame([(gene, called.told(gene)) for gene in called.disputed], schema=schema, orient="row")
         genotypes = rows["genotype"].n_unique()
         found = [
-            *([f"{genotypes} genotypes with a fitness lack a gene that is called essential"] if genotypes else []),
+            *(
+                [f"{genotypes} genotypes with a {phenotype.name} lack a gene that is called essential"]
+                if genotypes
+                else []
+            ),
             *([f"the viability datasets disagree on {disputed.height} genes"] if disputed.height else []),
         ]
         return dg.AssetCheckResult(
@@ -112,5 +115,6 @@ def _said(called: Calls, genes: str) -> str:
 
 
 def checks(study: Study) -> list[dg.AssetChecksDefinition]:
-    """The checks of the merged table of a study."""
-    return [every_record_accounted_for(study), what_is_measured_lives(study)]
+    """The checks of the merged tables of a study; what is sampled has to live."""
+    merged = merged_phenotypes(study)
+    return [*(every_record_accounted_for(study, one) for one in merged), what_is_measured_lives(study, merged[0])]

@@ -15,9 +15,18 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from torchcell_assets.errors import TorchcellError
-from torchcell_assets.schema.genotype import FIELD_SEPARATOR, GENE_SEPARATOR, PERTURBATION_SEPARATOR, identity
+from torchcell_assets.schema.genotype import (
+    GENE_SEPARATOR,
+    IDENTITY,
+    PERTURBATION_SEPARATOR,
+    gene_of,
+    genes_of,
+    identity,
+    perturbations_of,
+)
 
 BITS = 21
 LARGEST = 2**BITS - 1
@@ -26,7 +35,6 @@ IN_KEY = 3
 DELETION, HAPLOID = 1, 2
 """Bits of `flags`: every perturbation is a deletion, every one is in a haploid strain."""
 
-_FIELDS = ("gene", "kind", "allele", "zygosity")
 _FLAG_BITS = 2
 _SHIFTS = tuple(BITS * place for place in reversed(range(IN_KEY)))
 
@@ -60,7 +68,7 @@ def number(edges: Sequence[Path], genes_only: bool, connection: duckdb.DuckDBPyC
     Raises MergeError if an edge lacks a part of its identity, or if there are more than a key can tell apart.
     """
     pages = [str(path) for path in edges]
-    found = connection.sql(f"SELECT DISTINCT {', '.join(_FIELDS)} FROM read_parquet(?)", params=[pages]).pl()
+    found = connection.sql(f"SELECT DISTINCT {', '.join(IDENTITY)} FROM read_parquet(?)", params=[pages]).pl()
     known = found.with_columns(
         identity=pl.col("gene") if genes_only else identity(pl.col),
         flags=(pl.col("kind") == "deletion").cast(pl.Int64) * DELETION
@@ -72,7 +80,7 @@ def number(edges: Sequence[Path], genes_only: bool, connection: duckdb.DuckDBPyC
     for path in edges:
         ordinals = np.sort(pl.read_parquet(path, columns=["ordinal"])["ordinal"].to_numpy())
         if (ordinals[IN_KEY:] == ordinals[:-IN_KEY]).any():
-            page = pl.read_parquet(path).join(known, on=_FIELDS)
+            page = pl.read_parquet(path).join(known, on=IDENTITY)
             texts.append(_rests(page, genes_only)["rest"])
     distinct = pl.concat(texts).unique().sort()
     if len(distinct) > LARGEST:
@@ -93,7 +101,7 @@ def packed(edges: pl.DataFrame, identities: Identities) -> pl.DataFrame:
         return pl.DataFrame(schema={"ordinal": pl.Int64, "key": pl.Int64, "flags": pl.UInt8})
     base = edges["ordinal"].min()
     # ordinal, number and flags in one integer: numpy sorts integers several times faster than a table is sorted
-    together = edges.join(identities.perturbations, on=_FIELDS, how="left").select(
+    together = edges.join(identities.perturbations, on=IDENTITY, how="left").select(
         (pl.col("ordinal") - base) * 2 ** (BITS + _FLAG_BITS) + pl.col("number") * 2**_FLAG_BITS + pl.col("flags")
     )
     perturbed = np.sort(together.to_series().to_numpy())
@@ -110,7 +118,7 @@ def packed(edges: pl.DataFrame, identities: Identities) -> pl.DataFrame:
         key[there] |= numbers[starts[there] + place] << shift
     found = ordinal[starts] + base
     if (counts > IN_KEY).any():
-        rests = _rests(edges.join(identities.perturbations, on=_FIELDS), identities.genes_only)
+        rests = _rests(edges.join(identities.perturbations, on=IDENTITY), identities.genes_only)
         at = np.searchsorted(found, rests["ordinal"].to_numpy())
         rest = rests["rest"].cast(pl.Enum(identities.texts)).to_physical().cast(pl.Int64).to_numpy() + 1
         key[at] = (key[at] >> BITS << BITS) | rest
@@ -120,7 +128,7 @@ def packed(edges: pl.DataFrame, identities: Identities) -> pl.DataFrame:
 def texts(keys: np.ndarray, identities: Identities) -> pl.DataFrame:
     """`genotype`, `genes` and `order` of packed keys, as schema/genotype.py::with_genotype writes them."""
     known = identities.texts
-    gene = known.to_frame("text").select(pl.col("text").str.extract(rf"^([^{FIELD_SEPARATOR}{GENE_SEPARATOR}]*)"))
+    gene = known.to_frame("text").select(gene_of(pl.col("text")))
     genes = gene["text"].unique().sort()
     # genes sort otherwise than identities do: YAL001C before YAL001C-A, but `YAL001C-A:` before `YAL001C:`
     rank = np.r_[0, gene["text"].cast(pl.Enum(genes)).to_physical().cast(pl.Int64).to_numpy() + 1]
@@ -138,18 +146,34 @@ def texts(keys: np.ndarray, identities: Identities) -> pl.DataFrame:
     is_long = np.r_[False, known.str.contains(identities.separator, literal=True).to_numpy()][places[-1]]
     if not is_long.any():
         return table
-    named = (
-        pl.col("genotype")
-        .str.split(identities.separator)
-        .list.eval(pl.element().str.split(FIELD_SEPARATOR).list.first())
-        .list.unique()
-        .list.sort()
-    )
-    long = pl.Series("long", is_long)
+    named, long = genes_of(pl.col("genotype")), pl.Series("long", is_long)
     return table.with_columns(
         genes=pl.when(long).then(named.list.join(GENE_SEPARATOR)).otherwise("genes"),
         order=pl.when(long).then(named.list.len().cast(pl.UInt8)).otherwise("order"),
     )
+
+
+def perturbations(keys: np.ndarray, identities: Identities) -> pl.Series:
+    """`perturbations` of packed keys, of which `texts` gives the genotype: for each a list of structs with fields IDENTITY."""
+    parts = identities.texts.str.split(identities.separator)
+    counts = parts.list.len().to_numpy().astype(np.int64)
+    begins = np.cumsum(counts) - counts
+    places = np.stack([(keys >> shift) & LARGEST for shift in _SHIFTS], axis=1)
+    numbers = places[places > 0] - 1
+    # a number stands for one identity or, in the last place, for several
+    many = counts[numbers]
+    ends = np.cumsum(many)
+    at = np.arange(ends[-1] if len(ends) else 0) + np.repeat(begins[numbers] - (ends - many), many)
+    starts = np.r_[0, ends][np.r_[0, np.cumsum((places > 0).sum(axis=1))]]
+    return lists(perturbations_of(parts.explode()).gather(pl.Series(at)), starts[:-1]).rename("perturbations")
+
+
+def lists(values: pl.Series, starts: np.ndarray) -> pl.Series:
+    """Lists of neighbours: no value is copied. starts: of `values`, at which each list begins."""
+    # not pa.array, which imports pandas to look at an array of numpy: a second of CPU
+    offsets = pl.Series(np.append(starts, len(values)), dtype=pl.Int64).to_arrow()
+    arrow = values.to_arrow(compat_level=pl.CompatLevel.newest())
+    return pl.Series(pl.from_arrow(pa.LargeListArray.from_arrays(offsets, arrow)))
 
 
 def _rests(page: pl.DataFrame, genes_only: bool) -> pl.DataFrame:

@@ -25,13 +25,13 @@ import numpy as np
 import polars as pl
 
 from torchcell_assets.errors import TorchcellError
-from torchcell_assets.schema.genotype import DELETION_ALLELE, FIELD_SEPARATOR, GENE_SEPARATOR, PERTURBATION_SEPARATOR
-from torchcell_assets.schema.records import EVIDENCES, KINDS, ZYGOSITIES, MergedFitness
+from torchcell_assets.schema.genotype import identities, parsed
+from torchcell_assets.schema.records import EVIDENCES, KINDS, ZYGOSITIES, Merged
 from torchcell_assets.steps.merged.subsets import SPLITS
 
 NAME = "torchcell genotypes"
 VERSION = 1
-POOLINGS = list(MergedFitness.pooling.dtype.categories)  # type: ignore[attr-defined]
+POOLINGS = list(Merged.pooling.dtype.categories)  # type: ignore[attr-defined]
 
 HEADER_FIELDS = (
     ("version", "u1", "version of this format"),
@@ -106,7 +106,7 @@ class Codes:
         return np.fromiter(self.words.values(), dtype=WORD, count=len(self.words))[at]
 
     def _word(self, text: str) -> int:
-        gene, kind, allele, zygosity = text.split(FIELD_SEPARATOR)
+        gene, kind, allele, zygosity = parsed(text)
         codes = (
             self.genes.setdefault(gene, len(self.genes)),
             KINDS.index(kind),
@@ -123,7 +123,7 @@ def encode(rows: pl.DataFrame, codes: Codes) -> tuple[np.ndarray, np.ndarray]:
 
     rows: columns READ. codes: what earlier batches gave; it learns what is new in this one.
     """
-    texts = rows.select(_perturbations()).to_series()
+    texts = rows.select(identities(pl.col("genotype"))).to_series()
     count = texts.list.len().to_numpy().astype(np.int64)
     limits = {"measurements": rows["measurements"].max() or 0, "perturbations": count.max(initial=0)}
     for name, most in limits.items():
@@ -151,17 +151,6 @@ def laid_out(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     of_header = np.zeros(len(words), dtype=bool)
     of_header[(starts[:, None] + np.arange(HEADER_WORDS)).ravel()] = True
     return words, of_header
-
-
-def _perturbations() -> pl.Expr:
-    """The list of perturbations of each genotype. Merged by gene alone, a genotype is its gene set: deletions, haploid."""
-    deleted = FIELD_SEPARATOR.join(["", KINDS[0], DELETION_ALLELE, ZYGOSITIES[0]])
-    by_gene = pl.col("genes").str.split(GENE_SEPARATOR).list.eval(pl.element() + deleted)
-    return (
-        pl.when(pl.col("genotype") == pl.col("genes"))
-        .then(by_gene)
-        .otherwise(pl.col("genotype").str.split(PERTURBATION_SEPARATOR))
-    )
 
 
 @dataclass(frozen=True)

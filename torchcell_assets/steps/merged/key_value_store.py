@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 import numpy as np
 import polars as pl
 
-from torchcell_assets.schema.genotype import FIELD_SEPARATOR, PERTURBATION_SEPARATOR
+from torchcell_assets.schema.genotype import PERTURBATION_SEPARATOR, written
 from torchcell_assets.steps.merged.key_value import (
     HEADER,
     HEADER_WORDS,
@@ -150,7 +150,7 @@ class KeyValueStore:
 
     def _text(self, one: np.void) -> str:
         kind, zygosity = self.metadata["kinds"][one["kind"]], self.metadata["zygosities"][one["zygosity"]]
-        return FIELD_SEPARATOR.join([self.genes[one["gene"]], kind, self.alleles[one["allele"]], zygosity])
+        return written([self.genes[one["gene"]], kind, self.alleles[one["allele"]], zygosity])
 
     def _environment(self) -> Any:
         """What this process reads through."""

@@ -11,15 +11,16 @@ from pathlib import Path
 import polars as pl
 
 from torchcell_assets.schema.genotype import GENE_SEPARATOR
-from torchcell_assets.schema.records import MergedFitness, polars_schema
-from torchcell_assets.steps.merged import fitness
+from torchcell_assets.schema.records import Merged, polars_schema
+from torchcell_assets.steps.merged import merged_table
 
 MOST = 8
 """Measured genotypes that are told of one mutant."""
 
 TOLD = ("genotype", "order", "value", "standard_error", "temperature", "medium_class", "assay", "evidence")
 """Columns of the merged table that are told of each."""
-NEAREST = pl.List(pl.Struct({name: polars_schema(MergedFitness)[name] for name in TOLD}))
+_TYPES = {**polars_schema(Merged), "value": pl.Float64}
+NEAREST = pl.List(pl.Struct({name: _TYPES[name] for name in TOLD}))
 
 _OF_DELETIONS = "haploid AND deletions_only AND reference <> 'query strain'"
 
@@ -39,7 +40,7 @@ def contained(path: Path, genotypes: Sequence[Sequence[str]]) -> pl.Series:
     """
     parts = _parts(genotypes, largest=_largest(path))
     wanted = parts["genes"].unique().to_list()
-    rows = fitness.read(path, f"{_OF_DELETIONS} AND genes IN (SELECT unnest(?))", [wanted], ["genes", *TOLD])
+    rows = merged_table.read(path, f"{_OF_DELETIONS} AND genes IN (SELECT unnest(?))", [wanted], ["genes", *TOLD])
     kinds = pl.col("evidence").cast(pl.String).replace_strict({"measured": 0}, default=1, return_dtype=pl.UInt8)
     ordered = (
         parts.join(rows, on="genes")
@@ -56,20 +57,22 @@ def genes_among(path: Path, names: Collection[str]) -> set[str]:
     """Those of these systematic names that some genotype of a merged file has as a gene."""
     if not names:
         return set()
-    rows = fitness.read(path, "list_has_any(string_split(genes, ?), ?)", [GENE_SEPARATOR, sorted(names)], ["genes"])
+    rows = merged_table.read(
+        path, "list_has_any(string_split(genes, ?), ?)", [GENE_SEPARATOR, sorted(names)], ["genes"]
+    )
     return set(rows["genes"].str.split(GENE_SEPARATOR).explode()) & set(names)
 
 
 def without_essential_genes(path: Path, essential: Collection[str]) -> pl.DataFrame:
     """Rows of haploid deletions in a merged file that lack one of these genes: `genes` and TOLD, by genotype and temperature."""
     where = "haploid AND deletions_only AND list_has_any(string_split(genes, ?), ?)"
-    rows = fitness.read(path, where, [GENE_SEPARATOR, sorted(essential)], ["genes", *TOLD])
+    rows = merged_table.read(path, where, [GENE_SEPARATOR, sorted(essential)], ["genes", *TOLD])
     return rows.sort("genotype", "temperature")
 
 
 def _largest(path: Path) -> int:
     """Genes of the largest genotype that may be told."""
-    return fitness.read(path, _OF_DELETIONS, columns=["order"])["order"].max() or 0  # type: ignore[return-value]
+    return merged_table.read(path, _OF_DELETIONS, columns=["order"])["order"].max() or 0  # type: ignore[return-value]
 
 
 def _parts(genotypes: Sequence[Sequence[str]], largest: int) -> pl.DataFrame:

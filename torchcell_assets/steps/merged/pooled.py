@@ -1,32 +1,26 @@
-"""One bucket of integer rows -> rows of MergedFitness, and how far publications agree in it.
+"""One bucket of integer rows -> rows of the merged table, and how far publications agree in it.
 
 Belongs here: what a bucket becomes, and the way back from numbers to texts. Does not: which rows make a bucket (runs.py), what is
-one measurement (measurements.py), how measurements are pooled (pooling.py), where the result is kept (fitness.py).
+one measurement (measurements.py), how measurements are pooled (pooling.py), where the result is kept (merged_table.py).
 """
 
 from typing import Any
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
-from torchcell_assets.schema.records import MergedFitness, polars_schema
 from torchcell_assets.steps.merged import pooling
 from torchcell_assets.steps.merged.between_publications import beside, cells
-from torchcell_assets.steps.merged.identities import DELETION, HAPLOID, starts_of, texts
+from torchcell_assets.steps.merged.identities import DELETION, HAPLOID, lists, perturbations, starts_of, texts
 from torchcell_assets.steps.merged.measurements import Measurements, measurements
-from torchcell_assets.steps.merged.runs import CONDITION, Survey
+from torchcell_assets.steps.merged.phenotypes import Phenotype
+from torchcell_assets.steps.merged.runs import Survey
 
-_TYPES = polars_schema(MergedFitness)
-REPLICATES: dict[str, Any] = {
-    "genotype": pl.String,
-    **{name: _TYPES[name] for name in CONDITION},
-    "x": pl.Float64,
-    "y": pl.Float64,
-    "x_publication": pl.String,
-    "y_publication": pl.String,
-}
-"""Columns of the repeats in two publications -> type."""
+
+def columns_of_replicates(phenotype: Phenotype) -> dict[str, Any]:
+    """Columns of the repeats in two publications -> type."""
+    values, texts = dict.fromkeys(("x", "y"), pl.Float64), dict.fromkeys(("x_publication", "y_publication"), pl.String)
+    return {"genotype": pl.String, **phenotype.condition, **values, **texts}
 
 
 def places(bucket: pl.DataFrame) -> np.ndarray:
@@ -35,8 +29,8 @@ def places(bucket: pl.DataFrame) -> np.ndarray:
 
 
 def pooled(bucket: pl.DataFrame, known: Survey, variances: np.ndarray) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The rows of a bucket, one per key and condition, with the columns of MergedFitness, in the order of its key; and the
-    repeats in it, with those of REPLICATES.
+    """The rows of a bucket, one per key and condition, with the columns of the merged class, in the order of its key; and the
+    repeats in it, with those of `columns_of_replicates`.
 
     bucket: what runs.py::buckets gives. variances: as Differences.variances gives, of the publications of `known`.
     """
@@ -45,9 +39,11 @@ def pooled(bucket: pl.DataFrame, known: Survey, variances: np.ndarray) -> tuple[
     keys, conditions = bucket["key"].to_numpy()[starts], bucket["condition"].to_numpy()[starts]
     named = pl.concat([texts(keys, known.identities), known.conditions[conditions]], how="horizontal")
     table = pl.concat([named, pooling.numbers(of, variances)], how="horizontal").with_columns(
-        **_of_all_records(bucket, starts, known)
+        perturbations(keys, known.identities), **_of_all_records(bucket, starts, known)
     )
-    return table.select(pl.col(name).cast(dtype) for name, dtype in _TYPES.items()), _replicates(of, named, known)
+    return table.select(pl.col(name).cast(dtype) for name, dtype in known.phenotype.types.items()), _replicates(
+        of, named, known
+    )
 
 
 def _of_all_records(bucket: pl.DataFrame, starts: np.ndarray, known: Survey) -> dict[str, pl.Series]:
@@ -62,7 +58,7 @@ def _of_all_records(bucket: pl.DataFrame, starts: np.ndarray, known: Survey) -> 
         "haploid": pl.Series((flags & HAPLOID) > 0),
         "query": known.queries.gather(one.replace(-1, None)),
         "publications": _publications(place, bucket["publication"].to_numpy(), known.publications),
-        "records": _lists(bucket["id"], starts),
+        "records": lists(bucket["id"], starts),
     }
 
 
@@ -73,7 +69,7 @@ def _replicates(of: Measurements, named: pl.DataFrame, known: Survey) -> pl.Data
     mean = table.total / table.count
     first, second = first[first < second], second[first < second]
     return named[table.place[first]].select(
-        pl.col("genotype", *CONDITION),
+        pl.col("genotype", *known.phenotype.condition),
         x=pl.Series(mean[first], dtype=pl.Float64),
         y=pl.Series(mean[second], dtype=pl.Float64),
         x_publication=known.publications[table.publication[first]],
@@ -86,12 +82,4 @@ def _publications(place: np.ndarray, publication: np.ndarray, names: pl.Series) 
     many = max(1, len(names))
     pairs = np.sort(place.astype(np.int64) * many + publication)
     distinct = pairs[starts_of(pairs)]
-    return _lists(names[distinct % many], starts_of(distinct // many))
-
-
-def _lists(values: pl.Series, starts: np.ndarray) -> pl.Series:
-    """Lists of neighbours: no value is copied."""
-    # not pa.array, which imports pandas to look at an array of numpy: a second of CPU
-    offsets = pl.Series(np.append(starts, len(values)), dtype=pl.Int64).to_arrow()
-    arrow = values.to_arrow(compat_level=pl.CompatLevel.newest())
-    return pl.Series(pl.from_arrow(pa.LargeListArray.from_arrays(offsets, arrow)))
+    return lists(names[distinct % many], starts_of(distinct // many))

@@ -16,8 +16,8 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from torchcell_assets.schema.records import MergedFitness, polars_schema
 from torchcell_assets.steps.merged.identities import Identities, MergeError, number, packed
+from torchcell_assets.steps.merged.phenotypes import Phenotype
 
 BUCKET = 1_000_000
 """Rows of a run, and of a bucket: 1e6 take about 0.6 GB with all that becomes of them, and amortise the cost of a query."""
@@ -28,15 +28,18 @@ SAMPLED = 64
 NO_TEMPERATURE = -1.0
 """Stands for `none` in the merge key, where a null would not be a key."""
 
-CONDITION = ("temperature", "medium_class", "assay", "reference", "evidence")
-_GENES_ONLY = dict(zip(CONDITION, (NO_TEMPERATURE, "SGA plate", "colony size", "wild type", "measured"), strict=True))
-_WILD_TYPE = pl.col("reference") == "wild type"
-_ORDER = ("temperature", "medium_class", "assay", ~_WILD_TYPE, "reference", "evidence")
-"""Of the conditions of one genotype: by name, and what is relative to wild type first. The words are not numbered anywhere, so
-that a new one moves no row."""
+_GENES_ONLY = {
+    "temperature": NO_TEMPERATURE,
+    "medium_class": "SGA plate",
+    "assay": "colony size",
+    "reference": "wild type",
+    "evidence": "measured",
+}
+_FIRST = {"reference": pl.col("reference") != "wild type"}
+"""Of the conditions of one genotype what is relative to wild type comes first, and all else by name: the words are not numbered
+anywhere, so that a new one moves no row."""
 _SOURCES = ("publication", "laboratory", "query")
 _ERRORS = ("uncertainty", "uncertainty_type", "query_error", "array_error", "samples")
-_READ = ("ordinal", "id", "value", *_ERRORS, *_SOURCES, *CONDITION)
 ALL = (
     "key",
     "condition",
@@ -59,11 +62,12 @@ WITHOUT_IDS = tuple(name for name in ALL if name not in ("id", "flags", "query")
 class Survey:
     """What the pages hold, before any row is read.
 
-    conditions: temperature, medium_class, assay, reference, evidence as in MergedFitness, in their order; the row is the number.
+    conditions: the columns of `phenotype.condition`, in their order (see `_FIRST`); the row is the number.
     publications, laboratories, queries: sorted; the place is the number. selected, censored: records, and those of them without a
     value.
     """
 
+    phenotype: Phenotype
     identities: Identities
     conditions: pl.DataFrame
     publications: pl.Series
@@ -82,18 +86,21 @@ class Runs:
     samples: np.ndarray
 
 
-def survey(pages: Sequence[tuple[Path, Path]], genes_only: bool, connection: duckdb.DuckDBPyConnection) -> Survey:
+def survey(
+    pages: Sequence[tuple[Path, Path]], phenotype: Phenotype, genes_only: bool, connection: duckdb.DuckDBPyConnection
+) -> Survey:
     """Number the identities, conditions and publications in `pages`: pairs of a file of rows and one of edges."""
     query = f"""
-        SELECT {", ".join((*CONDITION, *_SOURCES))}, count(*) AS selected, count(*) - count(value) AS censored
+        SELECT {", ".join((*phenotype.condition, *_SOURCES))}, count(*) AS selected, count(*) - count(value) AS censored
         FROM read_parquet(?) GROUP BY ALL
     """
     found = connection.sql(query, params=[[str(rows) for rows, _ in pages]]).pl()
-    conditions = _condition(found, genes_only).unique().sort(_ORDER)
+    order = [one for name in phenotype.condition for one in (*([_FIRST[name]] if name in _FIRST else []), name)]
+    conditions = _condition(found, phenotype, genes_only).unique().sort(order)
     identities = number([edges for _, edges in pages], genes_only, connection)
     counts = found.select(pl.col("selected", "censored").sum().cast(pl.Int64)).row(0)
     sources = (found[name].drop_nulls().unique().sort() for name in _SOURCES)
-    return Survey(identities, conditions, *sources, *counts)
+    return Survey(phenotype, identities, conditions, *sources, *counts)
 
 
 def write(pages: Sequence[tuple[Path, Path]], known: Survey, folder: Path) -> Runs:
@@ -143,13 +150,17 @@ def _gathered(parts: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
 
 def _encoded(rows: Path, edges: Path, known: Survey) -> pl.DataFrame:
     """The records of one page that have a value, as integers beside their id."""
-    genes_only = known.identities.genes_only
-    page = pl.read_parquet(rows, columns=list(_READ)).filter(pl.col("value").is_not_null())
+    phenotype, condition = known.phenotype, list(known.phenotype.condition)
+    wanted = ["ordinal", "id", "value", *_ERRORS, *_SOURCES, *condition]
+    there = [name for name in wanted if name in phenotype.columns]
+    page = pl.read_parquet(rows, columns=there).filter(pl.col("value").is_not_null())
+    if "samples" not in there:
+        page = page.with_columns(samples=pl.lit(None, dtype=pl.Int64))
     keys = packed(pl.read_parquet(edges), known.identities)
     numbered = known.conditions.with_row_index("condition").with_columns(pl.col("condition").cast(pl.Int16))
     joined = (
-        page.with_columns(_condition(page, genes_only))
-        .join(numbered, on=CONDITION, how="left")
+        page.with_columns(_condition(page, phenotype, known.identities.genes_only))
+        .join(numbered, on=condition, how="left")
         .join(keys, on="ordinal", how="left")
     )
     if joined["key"].null_count():
@@ -178,10 +189,10 @@ def _shared() -> pl.Expr:
     return pl.when(query.is_not_null() | array.is_not_null()).then(both)
 
 
-def _condition(rows: pl.DataFrame, genes_only: bool) -> pl.DataFrame:
-    types = polars_schema(MergedFitness)
+def _condition(rows: pl.DataFrame, phenotype: Phenotype, genes_only: bool) -> pl.DataFrame:
+    """The condition of each row; of genes alone, what the paper does not tell apart is one."""
     if genes_only:
         rows = rows.with_columns(pl.lit(value).alias(name) for name, value in _GENES_ONLY.items())
-    return rows.select(pl.col(name).cast(types[name]) for name in CONDITION).with_columns(
+    return rows.select(pl.col(name).cast(dtype) for name, dtype in phenotype.condition.items()).with_columns(
         pl.col("temperature").fill_null(NO_TEMPERATURE)
     )

@@ -1,7 +1,7 @@
 """Nested samples of the merged table, and the split: one row per genotype at the standard condition of the study.
 
 Belongs here: which rows are eligible, their order, train / validation / test, the one test set of all sizes. Does not:
-pooling (fitness.py).
+pooling (merge.py).
 
 Order and split follow SHA-256 of the seed and the sorted gene set, so they are the same on every machine, 1e3 is part
 of 1e4, and alleles of one gene never straddle two splits. The order uses the first half of the digest and the split
@@ -19,17 +19,19 @@ that a table of any size passes through. Of a sample, only the rows that it need
 """
 
 import contextlib
+import math
 from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
 
 from torchcell_assets.config.study import Condition
 from torchcell_assets.errors import TorchcellError
-from torchcell_assets.schema.genotype import FIELD_SEPARATOR, GENE_SEPARATOR
-from torchcell_assets.schema.records import MergedFitness, polars_schema
-from torchcell_assets.steps.merged.fitness import TABLE, MergeError
+from torchcell_assets.schema.genotype import GENE_SEPARATOR, with_kind
+from torchcell_assets.steps.merged import merged_table
+from torchcell_assets.steps.merged.phenotypes import Phenotype
 from torchcell_assets.storage.stored import RowGroups
 
 SPLITS = ("train", "validation", "test")
@@ -47,7 +49,10 @@ MEMORY = "1GB"
 CONDITIONAL = "temperature_sensitive"
 """Kind of alleles whose effect is another at another temperature: what was measured there is assumed nowhere else."""
 
-SCHEMA = {**polars_schema(MergedFitness), "split": pl.String, "rank": pl.UInt32}
+
+def types(phenotype: Phenotype) -> dict[str, Any]:
+    """Column of a sample -> polars type: those of the merged table, `split` and `rank`."""
+    return {**phenotype.types, "split": pl.String, "rank": pl.UInt32}
 
 
 class SubsetError(TorchcellError):
@@ -57,9 +62,10 @@ class SubsetError(TorchcellError):
 def available(path: Path, condition: Condition, *, without: Set[str] = frozenset(), scratch: Path | None = None) -> int:
     """Number of haploid deletion genotypes at the standard condition. without: see `batches`."""
     where, parameters = _eligible(condition, deletions_only=True, without=without)
-    with _opened(path, scratch) as connection:
-        counted = "count(DISTINCT genotype)" if _rows_of_one(condition) > 1 else "count(*)"
-        return connection.sql(f"SELECT {counted} FROM {TABLE} WHERE {where}", params=parameters).fetchall()[0][0]
+    with _opened(path, scratch) as (connection, phenotype):
+        counted = "count(DISTINCT genotype)" if _rows_of_one(condition, phenotype) > 1 else "count(*)"
+        query = f"SELECT {counted} FROM {phenotype.name} WHERE {where}"
+        return connection.sql(query, params=parameters).fetchall()[0][0]
 
 
 def wanted(size: str, there: int, larger: str) -> int:
@@ -99,21 +105,27 @@ def batches(
     Raises MergeError if `path` is no merged file.
     """
     where, parameters = _eligible(condition, deletions_only, order, without)
-    preferred = "list_position(?, temperature) AS nearest, list_position(?, CAST(evidence AS VARCHAR)) AS preference"
-    keys = f"SELECT rowid AS at, sha256(? || ':' || genes) AS digest, {preferred}"
     filled = [str(seed), _temperatures(condition), list(condition.evidence), *parameters]
-    sort = "ORDER BY digest, genotype, nearest, preference"
-    if limit is None:
-        columns = keys.replace("rowid AS at", f"{TABLE}.*")
-        query = f"{columns} FROM {TABLE} WHERE {where} {sort}"
-    else:
-        # of that many rows, the first `limit` genotypes are whole
-        first = f"{keys} FROM {TABLE} WHERE {where} {sort} LIMIT {limit * _rows_of_one(condition)}"
-        query = f"SELECT {TABLE}.*, first.* FROM {TABLE} JOIN ({first}) AS first ON {TABLE}.rowid = first.at {sort}"
-    with _opened(path, scratch) as connection:
+    with _opened(path, scratch) as (connection, phenotype):
+        query = _ordered(phenotype, condition, where, limit)
         found = connection.sql(query, params=filled).to_arrow_reader(ROWS)
         frames = (pl.from_arrow(batch) for batch in found)
-        yield from _in_batches(_one_per_genotype(frames), limit)  # type: ignore[arg-type]
+        yield from _in_batches(_one_per_genotype(frames, phenotype), phenotype, limit)  # type: ignore[arg-type]
+
+
+def _ordered(phenotype: Phenotype, condition: Condition, where: str, limit: int | None) -> str:
+    """The query of the rows that meet `where`, by digest and genotype, the preferred one of a genotype first."""
+    own = phenotype.name
+    preferred = "list_position(?, temperature) AS nearest, list_position(?, CAST(evidence AS VARCHAR)) AS preference"
+    sort = ", ".join(["digest", "genotype", "nearest", "preference", *_undecided(phenotype)])
+    keys = f"sha256(? || ':' || genes) AS digest, {preferred}"
+    if limit is None:
+        return f"SELECT {own}.*, {keys} FROM {own} WHERE {where} ORDER BY {sort}"
+    # of that many rows, the first `limit` genotypes are whole
+    rows = limit * _rows_of_one(condition, phenotype)
+    named = ", ".join(["rowid AS at", keys])
+    first = f"SELECT {named} FROM {own} WHERE {where} ORDER BY {sort} LIMIT {rows}"
+    return f"SELECT {own}.*, first.* FROM {own} JOIN ({first}) AS first ON {own}.rowid = first.at ORDER BY {sort}"
 
 
 def table(
@@ -152,9 +164,9 @@ def singles(path: Path, condition: Condition, seed: int, *, without: Set[str] = 
     return rows.group_by(gene="genes", maintain_order=True).agg(pl.col("value").mean())
 
 
-def written(path: Path, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+def written(path: Path, phenotype: Phenotype, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
     """Write batches to one Parquet file, a row group each, and hand them on; the file is whole after the last one."""
-    repeated = [name for name, dtype in SCHEMA.items() if isinstance(dtype, pl.Enum)]
+    repeated = [name for name, dtype in phenotype.types.items() if isinstance(dtype, pl.Enum)]
     repeated += ["medium_class", "assay", "reference", "split"]
     with RowGroups(path, use_dictionary=repeated, write_statistics=["rank"]) as file:
         for frame in frames:
@@ -167,9 +179,19 @@ def _temperatures(condition: Condition) -> list[float]:
     return [condition.temperature, *condition.assumed_from]
 
 
-def _rows_of_one(condition: Condition) -> int:
-    """How many rows that meet the condition a genotype has at most: the merge key leaves it temperature and kind of evidence."""
-    return len(condition.evidence) * len(_temperatures(condition))
+def _undecided(phenotype: Phenotype) -> list[str]:
+    """Columns of the merge key that no condition of a study decides, such as which score an interaction is: the first value that
+    its class names is taken.
+    """
+    return [name for name in phenotype.condition if name not in Condition.model_fields]
+
+
+def _rows_of_one(condition: Condition, phenotype: Phenotype) -> int:
+    """How many rows that meet the condition a genotype has at most: the merge key leaves it temperature, kind of evidence, and
+    what is undecided.
+    """
+    values = (len(phenotype.types[name].categories) for name in _undecided(phenotype))
+    return len(condition.evidence) * len(_temperatures(condition)) * math.prod(values)
 
 
 def _eligible(
@@ -187,7 +209,7 @@ def _eligible(
         where.append("deletions_only")
     elif condition.assumed_from:
         where.append("(temperature = ? OR NOT contains(genotype, ?))")
-        parameters += [condition.temperature, f"{FIELD_SEPARATOR}{CONDITIONAL}{FIELD_SEPARATOR}"]
+        parameters += [condition.temperature, with_kind(CONDITIONAL)]
     if order is not None:
         where.append(f'"order" = {order}')
     if without:
@@ -200,21 +222,14 @@ def _marks(values: Sequence) -> str:
     return ", ".join("?" for _ in values)
 
 
-@contextlib.contextmanager
-def _opened(path: Path, scratch: Path | None) -> Iterator[duckdb.DuckDBPyConnection]:
-    if not path.is_file():
-        raise MergeError(f"{path} is not there: materialize merged/fitness first.")
-    settings: dict[str, str | bool | int | float | list[str]] = {"threads": 2, "memory_limit": MEMORY}
-    if scratch is not None:
-        settings["temp_directory"] = str(scratch)
-    try:
-        with duckdb.connect(path, read_only=True, config=settings) as connection:
-            yield connection
-    except (duckdb.CatalogException, duckdb.BinderException, duckdb.IOException) as error:
-        raise MergeError(f"{path} is no merged table ({error}): materialize merged/fitness again.") from error
+def _opened(
+    path: Path, scratch: Path | None
+) -> contextlib.AbstractContextManager[tuple[duckdb.DuckDBPyConnection, Phenotype]]:
+    settings: dict[str, str | int] = {"threads": 2, "memory_limit": MEMORY}
+    return merged_table.opened(path, settings | ({} if scratch is None else {"temp_directory": str(scratch)}))
 
 
-def _one_per_genotype(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+def _one_per_genotype(frames: Iterator[pl.DataFrame], phenotype: Phenotype) -> Iterator[pl.DataFrame]:
     """The first of neighbouring rows of one genotype, with its split."""
     last = ""
     share = pl.col("digest").str.slice(32, 8).str.to_integer(base=16).cast(pl.Float64) / 2**32
@@ -228,13 +243,13 @@ def _one_per_genotype(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
     for frame in frames:
         first = frame.filter(pl.col("genotype") != pl.col("genotype").shift(fill_value=last))
         last = frame["genotype"][-1] if frame.height else last
-        columns = [pl.col(name).cast(dtype) for name, dtype in polars_schema(MergedFitness).items()]
+        columns = [pl.col(name).cast(dtype) for name, dtype in phenotype.types.items()]
         yield first.select(*columns, split=split)
 
 
-def _in_batches(frames: Iterator[pl.DataFrame], limit: int | None) -> Iterator[pl.DataFrame]:
+def _in_batches(frames: Iterator[pl.DataFrame], phenotype: Phenotype, limit: int | None) -> Iterator[pl.DataFrame]:
     """Batches of ROWS rows with their rank, whatever the sizes of `frames`: the data version is taken of batches."""
-    held = pl.DataFrame(schema={name: dtype for name, dtype in SCHEMA.items() if name != "rank"})
+    held = pl.DataFrame(schema={name: dtype for name, dtype in types(phenotype).items() if name != "rank"})
     given = 0
     for frame in frames:
         held = pl.concat([held, frame])

@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from torchcell_assets.steps.datasets import DATASETS
-from torchcell_assets.steps.merged import fitness
+from torchcell_assets.steps.merged import merged_table
 
 FEWEST = 30
 """Genotypes below which another measurement is left out: its correlation would have an interval of +-0.3 or more."""
@@ -39,7 +39,7 @@ def repeats(path: Path, test_set: pl.DataFrame) -> pl.DataFrame:
 def _elsewhere(path: Path, own: pl.DataFrame) -> pl.DataFrame:
     """Rows of the merged table under other conditions, from other publications alone."""
     columns = ["genotype", *_SCALE, "medium_class", "assay", "temperature", "value", "publications"]
-    rows = fitness.read(path, "genotype IN (SELECT unnest(?))", [own["genotype"].to_list()], columns)
+    rows = merged_table.read(path, "genotype IN (SELECT unnest(?))", [own["genotype"].to_list()], columns)
     both = rows.rename({"publications": "others", "value": "repeated"}).join(
         own.drop("temperature"), on=["genotype", *_SCALE]
     )
@@ -50,7 +50,7 @@ def _elsewhere(path: Path, own: pl.DataFrame) -> pl.DataFrame:
 
 def _within(path: Path, own: pl.DataFrame) -> pl.DataFrame:
     """The two publications behind one test value, each by itself."""
-    pairs = fitness.replicates(path)
+    pairs = merged_table.replicates(path)
     alike = [name for name in _SCALE if name in pairs.columns]
     there = own.rename({"temperature": "at"}).drop("observed")
     both = pairs.with_columns(pl.col(name).cast(there.schema[name]) for name in alike).join(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from torchcell_assets.schema import Fitness, Gene, Interaction, Viability
+from torchcell_assets.schema import Fitness, Gene, Interaction, Profile, Viability
 from torchcell_assets.steps.graph import bundle, tables, writer
 from torchcell_assets_tests.generated import LOADED, records
 from torchcell_assets_tests.steps.graph.made_up import dataset, fitness_rows, write_bundle
@@ -33,7 +33,7 @@ def test_a_bundle_reads_back_as_the_tables_that_were_written(label, data, tmp_pa
         assert_frame_equal(found.select(expected.columns).sort("id"), expected.sort("id"))
 
 
-@pytest.mark.parametrize("cls", [Fitness, Interaction, Viability, Gene])
+@pytest.mark.parametrize("cls", [Fitness, Interaction, Viability, Profile, Gene])
 def test_the_schema_config_holds_exactly_the_columns_of_the_class(cls):
     (entry,) = writer.schema_entries(cls.__name__.lower()).values()
     elsewhere = {*tables.ON_SCREEN, *tables.ON_ENVIRONMENT, *tables.BY_EDGE, "id"}

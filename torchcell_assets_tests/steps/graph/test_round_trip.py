@@ -9,6 +9,7 @@ from polars.testing import assert_frame_equal
 from torchcell_assets.config.study import QUERIES
 from torchcell_assets.schema import Fitness
 from torchcell_assets.steps.graph import bundle, load, read, statements, tables, verification
+from torchcell_assets.steps.merged.phenotypes import FITNESS
 from torchcell_assets_tests.generated import LOADED, records
 from torchcell_assets_tests.steps.graph.made_up import DATABASE, fitness_rows, write_bundle
 
@@ -34,7 +35,9 @@ def test_records_round_trip_through_the_graph_without_loss(label, data, empty_gr
 
 
 def select(driver, build: str, folder, page: int = 2) -> int:
-    return read.select(driver, DATABASE, QUERIES / "fitness.cypher", [(build, 5)], folder, page=page)
+    return read.select(
+        driver, DATABASE, FITNESS.selected_by(QUERIES / "fitness.cypher"), [(build, 5)], folder, page=page
+    )
 
 
 def selected(driver, build: str, folder) -> pl.DataFrame:
@@ -61,14 +64,20 @@ def test_a_reading_that_was_killed_goes_on_and_pages_of_another_build_go(empty_g
 
     def killed_at_the_second(driver, database, query, columns, shared=(), **bounds):
         asked.append(bounds["lo"])
-        if bounds["lo"] == 2 and columns is read.SELECTION and len(asked) < 6:
+        if bounds["lo"] == 2 and columns is FITNESS.columns and len(asked) < 6:
             raise KeyboardInterrupt
         return real(driver, database, query, columns, shared, **bounds)
 
     monkeypatch.setattr(read, "page_of", killed_at_the_second)
     with pytest.raises(KeyboardInterrupt):
         read.select(
-            empty_graph, DATABASE, QUERIES / "fitness.cypher", [(manifest.build, 5)], folder, page=2, sessions=1
+            empty_graph,
+            DATABASE,
+            FITNESS.selected_by(QUERIES / "fitness.cypher"),
+            [(manifest.build, 5)],
+            folder,
+            page=2,
+            sessions=1,
         )
     there = [int(rows.name.removesuffix(read.ROWS)) for rows, _ in read.pages_in(folder)]
     assert 0 in there and 2 not in there
@@ -147,12 +156,13 @@ def test_a_query_that_lacks_columns_is_refused_with_their_names(empty_graph, tmp
     query = tmp_path / "mine.cypher"
     query.write_text("MATCH (e:Experiment {build: $build}) RETURN e.id AS id, e.value AS value")
     with pytest.raises(
-        read.QueryError, match=r"does not return ordinal, dataset, publication, laboratory, query, assay, reference"
+        read.QueryError,
+        match=r"does not return ordinal, dataset, publication, laboratory, query, temperature, medium_class",
     ):
-        read.select(empty_graph, DATABASE, query, [("x", 1)], tmp_path / "pages")
+        read.select(empty_graph, DATABASE, FITNESS.selected_by(query), [("x", 1)], tmp_path / "pages")
     query.write_text("MATCH (e:Experiment RETURN e")
     with pytest.raises(read.QueryError, match="is refused by the server"):
-        read.select(empty_graph, DATABASE, query, [("x", 1)], tmp_path / "pages")
+        read.select(empty_graph, DATABASE, FITNESS.selected_by(query), [("x", 1)], tmp_path / "pages")
 
 
 @pytest.mark.parametrize(
@@ -180,7 +190,9 @@ def test_a_query_that_returns_an_experiment_twice_or_one_of_another_page_is_refu
     assert before in right
     query.write_text(right.replace(before, after))
     with pytest.raises(read.QueryError, match=told):
-        read.select(empty_graph, DATABASE, query, [(manifest.build, 5)], tmp_path / "pages", page=2)
+        read.select(
+            empty_graph, DATABASE, FITNESS.selected_by(query), [(manifest.build, 5)], tmp_path / "pages", page=2
+        )
 
 
 def test_genes_are_replaced_and_a_perturbed_gene_stays(empty_graph, tmp_path):

@@ -14,6 +14,7 @@ from torchcell_assets.sources import Sources
 from torchcell_assets.steps.datasets import DATASETS
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
 from torchcell_assets.steps.graph import bundle, deletion, load, read, verification
+from torchcell_assets.steps.merged.phenotypes import FITNESS
 from torchcell_assets_tests.steps.datasets.test_documented_example import blocks
 from torchcell_assets_tests.steps.graph.made_up import (
     DATABASE,
@@ -43,7 +44,7 @@ def test_the_documented_example_beside_deutschbauer_changes_nothing_of_it(empty_
     def selected() -> pl.DataFrame:
         shutil.rmtree(tmp_path / "pages", ignore_errors=True)
         builds = [(manifest.build, manifest.nodes["Fitness"])]
-        read.select(empty_graph, DATABASE, QUERIES / "fitness.cypher", builds, tmp_path / "pages")
+        read.select(empty_graph, DATABASE, FITNESS.selected_by(QUERIES / "fitness.cypher"), builds, tmp_path / "pages")
         return pl.concat(pl.read_parquet(rows) for rows, _ in read.pages_in(tmp_path / "pages"))
 
     manifest = loaded(deutschbauer, deutschbauer.read(files.path))
@@ -148,7 +149,7 @@ def test_a_study_query_that_writes_is_refused_and_writes_nothing(empty_graph, tm
     )
     manifest = load.load(empty_graph, DATABASE, write_bundle(tmp_path, fitness_rows(), Fitness))
     with pytest.raises(read.QueryError, match=r"is refused by the server: .*read access mode"):
-        read.select(empty_graph, DATABASE, query, [(manifest.build, 5)], tmp_path / "pages")
+        read.select(empty_graph, DATABASE, FITNESS.selected_by(query), [(manifest.build, 5)], tmp_path / "pages")
     assert counted(empty_graph, "Spy") == 0
 
 

@@ -30,24 +30,14 @@ import polars as pl
 import scipy.stats
 from polars.testing import assert_frame_equal
 
-from torchcell_assets.schema import MergedFitness
 from torchcell_assets.schema.records import polars_schema
-from torchcell_assets.steps.graph.read import EDGES, ROWS, SELECTION
+from torchcell_assets.steps.graph.read import EDGES, ROWS
+from torchcell_assets.steps.merged.phenotypes import FITNESS, Phenotype
 
 IDENTITY = ("gene", "kind", "allele", "zygosity")
 ROUNDED = ("value", "standard_error", "shared_error", "heterogeneity", "consistency")
 """What the real merge divides, and so rounds: the fractions here do not."""
 FEW = 30
-ORDER = (
-    "genotype",
-    "temperature",
-    "medium_class",
-    "assay",
-    pl.col("reference") != "wild type",
-    "reference",
-    "evidence",
-)
-"""Of the rows: the merge key, by name, but what is relative to wild type before what is relative to anything else."""
 
 
 class Measurement(NamedTuple):
@@ -67,19 +57,21 @@ Between = Callable[[Measurement, Measurement], Fraction]
 """Variance of the difference of two measurements, beyond what is stated: that of their publications."""
 
 
-def merged(selected: pl.DataFrame, key: str = "genotype") -> pl.DataFrame:
-    """The merged table of records that have `perturbations`, in its ORDER."""
+def merged(selected: pl.DataFrame, key: str = "genotype", phenotype: Phenotype = FITNESS) -> pl.DataFrame:
+    """The merged table of records that have `perturbations`: by its primary key, what is relative to wild type first."""
+    names = phenotype.merged.primary_key()
     groups = defaultdict(list)
     for row in selected.iter_rows(named=True):
         if row["value"] is not None:
-            groups[_merge_key(row, key)].append(row)
+            groups[_merge_key(row, names, key)].append(row)
     between = _between(_independent(rows) for rows in groups.values())
-    types = polars_schema(MergedFitness)
     rows = [
-        {**dict(zip(MergedFitness.primary_key(), k, strict=True)), **_pooled(rows, between)}
+        {**dict(zip(names, k, strict=True)), "perturbations": _perturbations(k[0]), **_pooled(rows, between)}
         for k, rows in groups.items()
     ]
-    return pl.DataFrame(rows, schema=types, strict=False).sort(*ORDER)
+    types = polars_schema(phenotype.merged)
+    order = [one for name in names for one in ([pl.col(name) != "wild type"] if name == "reference" else []) + [name]]
+    return pl.DataFrame(rows, schema=types, strict=False).sort(order)
 
 
 def assert_is_merged(found: pl.DataFrame, expected: pl.DataFrame) -> None:
@@ -88,13 +80,22 @@ def assert_is_merged(found: pl.DataFrame, expected: pl.DataFrame) -> None:
     assert_frame_equal(found.select(ROUNDED), expected.select(ROUNDED), rel_tol=1e-7, abs_tol=1e-9)
 
 
-def _merge_key(row: dict[str, Any], key: str) -> tuple:
+def _merge_key(row: dict[str, Any], names: list[str], key: str) -> tuple:
+    """What may pool has it in common. names: of its parts, the genotype first."""
     if key == "paper":
-        return ("+".join(_genes(row)), -1.0, "SGA plate", "colony size", "wild type", "measured")
+        mixed = {"temperature": -1.0, "medium_class": "SGA plate", "assay": "colony size", "reference": "wild type"}
+        row = {**row, **mixed, "evidence": "measured"}
+        return ("+".join(_genes(row)), *(row[name] for name in names[1:]))
     texts = [f"{p['gene']}:{p['kind']}:{p['allele']}:{p['zygosity']}" for p in row["perturbations"]]
     temperature = -1.0 if row["temperature"] is None else row["temperature"]
-    condition = (row["medium_class"], row["assay"], row["reference"], row["evidence"])
-    return (" + ".join(sorted(texts)), temperature, *condition)
+    return (" + ".join(sorted(texts)), *({**row, "temperature": temperature}[name] for name in names[1:]))
+
+
+def _perturbations(genotype: str) -> list[dict[str, str]]:
+    """What the text of a genotype says; a gene set says its genes and nothing else."""
+    if ":" not in genotype:
+        return [{"gene": gene} for gene in genotype.split("+")]
+    return [dict(zip(IDENTITY, text.split(":"), strict=True)) for text in genotype.split(" + ")]
 
 
 def _genes(row: dict[str, Any]) -> list[str]:
@@ -131,7 +132,7 @@ def _independent(rows: list[dict[str, Any]]) -> list[Measurement]:
             Fraction(value),
             _chosen(min, map(_standard_error, alike)),
             _chosen(max, map(_shared, alike)),
-            _chosen(max, (row["samples"] for row in alike)),
+            _chosen(max, (row.get("samples") for row in alike)),
             min(row["publication"] for row in alike),
         )
         for (_, value, _), alike in same.items()
@@ -142,7 +143,7 @@ def _standard_error(row: dict[str, Any]) -> float | None:
     match row["uncertainty_type"]:
         case "standard_error" | "bootstrap_se":
             return row["uncertainty"]
-        case "sample_sd" if row["samples"] and row["uncertainty"] is not None:
+        case "sample_sd" if row.get("samples") and row["uncertainty"] is not None:
             return row["uncertainty"] / math.sqrt(row["samples"])
     return None
 
@@ -223,6 +224,6 @@ def pages(folder: Path, selected: pl.DataFrame, page: int = 5) -> Path:
     for at in range(0, max(selected.height, 1), page):
         rows = selected.slice(at, page)
         edges = rows.select("ordinal", "perturbations").explode("perturbations").unnest("perturbations").drop_nulls()
-        rows.select(list(SELECTION)).write_parquet(folder / f"{at:06d}{ROWS}")
+        rows.drop("perturbations").write_parquet(folder / f"{at:06d}{ROWS}")
         edges.select("ordinal", *IDENTITY).write_parquet(folder / f"{at:06d}{EDGES}")
     return folder

@@ -7,16 +7,18 @@ import pytest
 from torchcell_assets.config import layout
 from torchcell_assets.config.resources import DataRoot
 from torchcell_assets.config.study import current
-from torchcell_assets.steps.merged import fitness, subsets
+from torchcell_assets.steps.merged import merge as merging
+from torchcell_assets.steps.merged import merged_table, subsets
 from torchcell_assets.steps.merged.assets import left_out
 from torchcell_assets.steps.merged.checks import every_record_accounted_for, what_is_measured_lives
+from torchcell_assets.steps.merged.phenotypes import FITNESS
 from torchcell_assets_tests.mirror import QUIET
 from torchcell_assets_tests.steps.merged.reference import pages
 from torchcell_assets_tests.steps.merged.test_fitness import A, B, measured, selection
 from torchcell_assets_tests.steps.merged.test_viability import stored
 
 COUNTS = {"loaded": 4, "selected": 4, "pooled": 3, "excluded": dg.MetadataValue.json({"censored": 1})}
-ACCOUNTED = every_record_accounted_for(current())
+ACCOUNTED = every_record_accounted_for(current(), FITNESS)
 
 
 @pytest.fixture
@@ -25,7 +27,7 @@ def root(tmp_path) -> DataRoot:
     root = DataRoot(path=str(tmp_path))
     rows = [measured(A, value=0.5), measured(A, value=0.7), measured(B, value=0.9), measured(B, value=None)]
     layout.merged_file(root.folder).parent.mkdir()
-    fitness.merge(pages(tmp_path / "pages", selection(*rows)), layout.merged_file(root.folder))
+    merging.merge(pages(tmp_path / "pages", selection(*rows)), layout.merged_file(root.folder), FITNESS)
     return root
 
 
@@ -68,7 +70,7 @@ def test_counts_that_do_not_add_up_are_told(root, counts, told):
 def test_a_record_behind_two_rows_is_told(root):
     with duckdb.connect(layout.merged_file(root.folder)) as opened:
         opened.execute("UPDATE fitness SET records = ['r0'] WHERE records = ['r2']")
-    assert fitness.records_in(layout.merged_file(root.folder)) == (3, 2)
+    assert merged_table.records_in(layout.merged_file(root.folder)) == (3, 2)
     assert evaluated(root).description == "1 of 3 records stand behind two rows"
 
 
@@ -84,11 +86,11 @@ def call(root: DataRoot, dataset: str, viable: bool) -> None:
 
 
 def test_a_fitness_without_an_essential_gene_is_listed_and_blocks_nothing(root):
-    assert evaluated(root, what_is_measured_lives(current())).passed  # no dataset says anything
+    assert evaluated(root, what_is_measured_lives(current(), FITNESS)).passed  # no dataset says anything
     call(root, "viability_deletion_project", viable=True)
-    assert evaluated(root, what_is_measured_lives(current())).passed
+    assert evaluated(root, what_is_measured_lives(current(), FITNESS)).passed
     call(root, "viability_deutschbauer2005", viable=False)
-    found = evaluated(root, what_is_measured_lives(current()))
+    found = evaluated(root, what_is_measured_lives(current(), FITNESS))
     assert (found.passed, found.severity, found.blocking) == (False, dg.AssetCheckSeverity.WARN, False)
     assert found.description == (
         "1 genotypes with a fitness lack a gene that is called essential; the viability datasets disagree on 1 genes"

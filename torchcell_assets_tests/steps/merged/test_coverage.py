@@ -4,8 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from torchcell_assets.steps.graph.read import SELECTION
-from torchcell_assets.steps.merged import fitness
+from torchcell_assets.steps.merged import merge as merging
+from torchcell_assets.steps.merged import merged_table
+from torchcell_assets.steps.merged.phenotypes import FITNESS
 from torchcell_assets_tests.steps.merged.reference import pages
 from torchcell_assets_tests.steps.merged.test_fitness import measured
 
@@ -39,7 +40,7 @@ def simulated(between: tuple[float, ...], publications: int, unspecified: bool) 
             for mutant, value, uncertainty in zip(mutants, truth + error, stated, strict=True)
         ]
     table = pl.DataFrame(rows).with_row_index("ordinal").with_columns(id=pl.format("r{}", "ordinal"))
-    return table.with_columns(pl.col(name).cast(dtype) for name, dtype in SELECTION.items()), truth
+    return table.with_columns(pl.col(name).cast(dtype) for name, dtype in FITNESS.columns.items()), truth
 
 
 @pytest.mark.parametrize("publications", [2, 3])
@@ -51,8 +52,8 @@ def test_the_interval_of_a_pooled_value_holds_the_truth_in_95_of_100(
     """Where publications err by unlike amounts, the bound by heterogeneity errs on the safe side."""
     records, truth = simulated(between, publications, unspecified)
     path = tmp_path / "fitness.duckdb"
-    fitness.merge(pages(tmp_path / "pages", records, page=5_000), path)
-    table = fitness.read(path).sort("genes")
+    merging.merge(pages(tmp_path / "pages", records, page=5_000), path, FITNESS)
+    table = merged_table.read(path).sort("genes")
     assert table["pooling"].unique().to_list() == ["equal_weights" if unspecified else "random_effects"]
     apart = np.abs(table["value"].to_numpy() - truth) / table["standard_error"].to_numpy()
     assert 0.93 < np.mean(apart < 1.96) < most

@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 
 from torchcell_assets.steps.merged import figures
-from torchcell_assets.steps.merged.pooled import REPLICATES
+from torchcell_assets.steps.merged.phenotypes import FITNESS
+from torchcell_assets.steps.merged.pooled import columns_of_replicates
 
 CONDITION = {
     "temperature": 30.0, "medium_class": "SGA plate", "assay": "colony size", "reference": "wild type", "evidence": "measured",
@@ -28,14 +29,14 @@ def pairs(publications: int) -> pl.DataFrame:
         for n, (x, y) in enumerate(found)
         for at in range(n + 1)
     ]
-    return pl.DataFrame(rows, schema=REPLICATES)
+    return pl.DataFrame(rows, schema=columns_of_replicates(FITNESS))
 
 
 @pytest.mark.parametrize("publications", [0, 2, 4, 5, 10])
 def test_every_pair_of_publications_has_a_panel_that_names_it_and_holds_all_of_it(publications):
     table = pairs(publications)
     many = publications * (publications - 1) // 2
-    drawn = [axes for axes in figures.replicate_scatter(table, {"p0": "first"}).axes if axes.collections]
+    drawn = [axes for axes in figures.replicate_scatter(table, {"p0": "first"}, FITNESS).axes if axes.collections]
     assert [len(axes.collections[0].get_offsets()) for axes in drawn] == list(range(many, 0, -1))
     named = {(axes.get_xlabel(), axes.get_ylabel()) for axes in drawn}
     names = ["first", *(f"p{at}" for at in range(1, publications))]
@@ -57,7 +58,7 @@ def test_two_conditions_of_one_pair_are_two_panels_and_two_rows():
     told = figures.agreement(both)
     assert told["temperature"].to_list() == [30.0, 37.0]
     assert told["r"].to_list() == pytest.approx([-1.0, -1.0])
-    drawn = [axes for axes in figures.replicate_scatter(both, {}).axes if axes.collections]
+    drawn = [axes for axes in figures.replicate_scatter(both, {}, FITNESS).axes if axes.collections]
     assert [axes.get_title() for axes in drawn] == [
         f"colony size, SGA plate, {warmth} C\nwild type, measured\nr = -1.00, n = 3" for warmth in (30, 37)
     ]
@@ -72,7 +73,7 @@ def test_every_order_of_the_merged_table_is_drawn(orders):
         schema={"order": pl.UInt8, "haploid": pl.Boolean, "deletions_only": pl.Boolean, "value": pl.Float64},
         orient="row",
     )
-    axes = figures.fitness_by_order(table).axes[0]
+    axes = figures.by_order(table, FITNESS).axes[0]
     named = [] if axes.get_legend() is None else [text.get_text() for text in axes.get_legend().get_texts()]
     assert named == [f"{n} gene{'s' if n > 1 else ''} ({n})" for n in range(1, orders + 1)]
     assert len(axes.patches) == orders

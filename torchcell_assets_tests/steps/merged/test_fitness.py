@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from torchcell_assets.schema import MergedFitness
-from torchcell_assets.steps.graph.read import SELECTION
-from torchcell_assets.steps.merged import between_publications, fitness, identities, runs
+from torchcell_assets.steps.merged import between_publications, identities, merged_table, runs
+from torchcell_assets.steps.merged import merge as merging
+from torchcell_assets.steps.merged.identities import MergeError
+from torchcell_assets.steps.merged.phenotypes import FITNESS, Phenotype
 from torchcell_assets.storage.content import content_hash
 from torchcell_assets_tests.steps.merged import reference
 from torchcell_assets_tests.steps.merged.reference import pages
@@ -33,7 +35,7 @@ def measured(*perturbations: list[str], value: float | None, **other) -> dict:
     return {**row, "value": value, "perturbations": list(perturbations), **other}
 
 
-def selection(*rows: dict) -> pl.DataFrame:
+def selection(*rows: dict, phenotype: Phenotype = FITNESS) -> pl.DataFrame:
     fields = ("gene", "kind", "allele", "zygosity")
     listed = [
         {
@@ -45,15 +47,15 @@ def selection(*rows: dict) -> pl.DataFrame:
         for at, row in enumerate(rows)
     ]
     structs = pl.List(pl.Struct(dict.fromkeys(fields, pl.String)))
-    return pl.DataFrame(listed, schema={**SELECTION, "perturbations": structs})
+    return pl.DataFrame(listed, schema={**phenotype.columns, "perturbations": structs})
 
 
-def merge(rows: pl.DataFrame, key: str = "genotype", threads: int = 2) -> tuple[fitness.Merged, pl.DataFrame, str]:
+def merge(rows: pl.DataFrame, key: str = "genotype", threads: int = 2) -> tuple[merging.Merged, pl.DataFrame, str]:
     """What became of the records, the merged table as it is stored, and its content hash."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "fitness.duckdb"
-        counts = fitness.merge(pages(Path(folder) / "pages", rows), path, key, threads=threads)
-        return counts, fitness.read(path), counts.data_version
+        counts = merging.merge(pages(Path(folder) / "pages", rows), path, FITNESS, key, threads=threads)
+        return counts, merged_table.read(path), counts.data_version
 
 
 def merged(*rows: dict) -> pl.DataFrame:
@@ -190,8 +192,8 @@ def test_a_pair_of_publications_with_fewer_than_30_shared_measurements_takes_the
         for row in both(gene, 0.9, 0.5, **PLAIN)
     ]
     path = tmp_path / "fitness.duckdb"
-    fitness.merge(pages(tmp_path / "pages", selection(*many, *few)), path)
-    table = fitness.between_publications(path)
+    merging.merge(pages(tmp_path / "pages", selection(*many, *few)), path, FITNESS)
+    table = merged_table.between_publications(path)
     own, of_all = 0.01 - 0.05**2, (30 * 0.01 + 29 * 0.16) / 59 - 0.05**2
     assert table.drop("r").rows() == [
         ("10.1/a", "10.1/b", 30, pytest.approx(own), False),
@@ -203,12 +205,12 @@ def test_two_strains_in_one_paper_have_a_variance_of_their_own_and_correlate(tmp
     values = [(0.5 + 0.01 * gene, 0.6 + 0.01 * gene) for gene in range(40)]
     rows = [measured(deletion(f"YAL{gene:03d}C"), value=v, **PLAIN) for gene, pair in enumerate(values) for v in pair]
     path = tmp_path / "fitness.duckdb"
-    fitness.merge(pages(tmp_path / "pages", selection(*rows)), path)
-    [(_, _, shared, variance, of_all, r)] = fitness.between_publications(path).rows()
+    merging.merge(pages(tmp_path / "pages", selection(*rows)), path, FITNESS)
+    [(_, _, shared, variance, of_all, r)] = merged_table.between_publications(path).rows()
     assert (shared, variance, of_all) == (40, pytest.approx(0.01), False)
     doubled = [pair for x, y in values for pair in ((x, y), (y, x))]
     assert r == pytest.approx(np.corrcoef(*zip(*doubled, strict=True))[0, 1])
-    assert fitness.replicates(path).is_empty()
+    assert merged_table.replicates(path).is_empty()
 
 
 def test_equal_values_are_consistent_however_they_are_rounded():
@@ -297,7 +299,7 @@ KEY = list(MergedFitness.primary_key())
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(records, max_size=25), st.sampled_from(fitness.KEYS), st.sampled_from([1, 3, 30]), st.randoms())
+@given(st.lists(records, max_size=25), st.sampled_from(merging.KEYS), st.sampled_from([1, 3, 30]), st.randoms())
 def test_the_merge_is_what_the_rules_say_and_to_the_bit_the_same_whatever_order_threads_and_buckets(
     rows, key, enough, random
 ):
@@ -333,27 +335,27 @@ def test_the_pooled_value_lies_between_its_parts_and_every_record_is_kept(rows):
 
 def test_more_identities_than_a_key_tells_apart_are_refused(monkeypatch):
     monkeypatch.setattr(identities, "LARGEST", 1)
-    with pytest.raises(fitness.MergeError, match="perturb in 2 different ways and a merge key tells 1 apart"):
+    with pytest.raises(MergeError, match="perturb in 2 different ways and a merge key tells 1 apart"):
         merged(measured(A, value=0.5), measured(B, value=0.5))
 
 
 def test_a_record_without_perturbations_is_refused_by_name():
     table = selection(measured(A, value=0.5), measured(value=0.5))
-    with pytest.raises(fitness.MergeError, match="1 selected records perturb no gene, such as r1"):
+    with pytest.raises(MergeError, match="1 selected records perturb no gene, such as r1"):
         merge(table)
 
 
 def test_a_merged_file_reads_back_and_a_foreign_one_is_refused(tmp_path):
     table = merged(measured(A, value=0.5), measured(B, value=0.7))
     path = tmp_path / "fitness.duckdb"
-    fitness.write(path, table)
-    assert_frame_equal(fitness.read(path), table)
-    assert fitness.read(path, "value > ?", [0.6])["genes"].to_list() == ["YBR160W"]
+    merged_table.write(path, table, FITNESS)
+    assert_frame_equal(merged_table.read(path), table)
+    assert merged_table.read(path, "value > ?", [0.6])["genes"].to_list() == ["YBR160W"]
     path.write_bytes(b"not a database")
-    with pytest.raises(fitness.MergeError, match="materialize merged/fitness again"):
-        fitness.read(path)
-    with pytest.raises(fitness.MergeError, match="materialize merged/fitness first"):
-        fitness.read(tmp_path / "nothing")
+    with pytest.raises(MergeError, match="materialize merged/fitness again"):
+        merged_table.read(path)
+    with pytest.raises(MergeError, match="materialize merged/fitness first"):
+        merged_table.read(tmp_path / "nothing" / "fitness.duckdb")
 
 
 def test_repeats_pair_publications_under_one_condition_and_not_records_of_one(tmp_path):
@@ -375,9 +377,9 @@ def test_repeats_pair_publications_under_one_condition_and_not_records_of_one(tm
         ),
     )
     path = tmp_path / "fitness.duckdb"
-    fitness.merge(pages(tmp_path / "pages", rows), path)
+    merging.merge(pages(tmp_path / "pages", rows), path, FITNESS)
     condition = (26.0, "SGA plate", "colony size", "wild type", "measured")
-    [row] = fitness.replicates(path).rows()
+    [row] = merged_table.replicates(path).rows()
     assert row == ("YAL001C:deletion:delta:haploid", *condition, pytest.approx(0.6), 0.9, "10.1/a", "10.1/b")
 
 
@@ -385,6 +387,6 @@ def test_the_least_consistent_rows_come_first_and_each_rule_is_counted(tmp_path)
     rows = [row for gene in range(60) for row in both(gene, 0.9, 0.9 + (0.02 if gene % 2 else -0.02))]
     rows += [*both(100, 0.9, 0.1), *both(101, 0.9, 0.4), measured(B, value=0.5), *both(102, 0.9, 0.88, **PLAIN)]
     path = tmp_path / "fitness.duckdb"
-    fitness.merge(pages(tmp_path / "pages", selection(*rows)), path)
-    assert fitness.least_consistent(path, 2)["genotype"].str.slice(0, 7).to_list() == ["YAL100C", "YAL101C"]
-    assert fitness.rules(path) == {"single": (1, 0), "random_effects": (62, 2), "equal_weights": (1, 0)}
+    merging.merge(pages(tmp_path / "pages", selection(*rows)), path, FITNESS)
+    assert merged_table.least_consistent(path, 2)["genotype"].str.slice(0, 7).to_list() == ["YAL100C", "YAL101C"]
+    assert merged_table.rules(path) == {"single": (1, 0), "random_effects": (62, 2), "equal_weights": (1, 0)}

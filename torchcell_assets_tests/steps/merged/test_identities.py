@@ -11,6 +11,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from torchcell_assets.schema import with_genotype
+from torchcell_assets.schema.genotype import identity
 from torchcell_assets.steps.merged import identities
 from torchcell_assets.steps.merged.identities import Identities, MergeError, number, packed, starts_of, texts
 
@@ -44,6 +45,26 @@ def expected(genotypes: list[tuple], genes_only: bool = False) -> pl.DataFrame:
     schema = {"perturbations": pl.List(pl.Struct(dict.fromkeys(FIELDS, pl.String)))}
     table = with_genotype(pl.DataFrame({"perturbations": structs}, schema=schema)).collect()
     return table.select(pl.col("genes").alias("genotype") if genes_only else "genotype", "genes", "order")
+
+
+@pytest.mark.parametrize("genes_only", [False, True])
+def test_perturbations_are_those_whose_text_the_genotype_is(tmp_path, genes_only):
+    genotypes = [(B4,), (D, A, B1), (C, A, B1, D, A_A), (C, A_HET), (A, B1, A_A, C), (A_A,), (A_A, D)]
+    found = numbered(tmp_path, edges(genotypes), genes_only=genes_only)
+    keys = packed(edges(genotypes), found)["key"].to_numpy()
+    listed = identities.perturbations(keys, found)
+    table = texts(keys, found)
+    assert [len(one) for one in listed] == [len(one) for one in genotypes]
+    if genes_only:
+        assert listed.to_list() == [
+            [{"gene": gene, **dict.fromkeys(FIELDS[1:])} for gene in one.split("+")] for one in table["genotype"]
+        ]
+    else:
+        written = listed.to_frame().select(
+            pl.col("perturbations").list.eval(identity(pl.element().struct.field)).list.join(" + ")
+        )
+        assert written.to_series().to_list() == table["genotype"].to_list()
+    assert identities.perturbations(keys[:0], found).to_list() == []
 
 
 def test_identities_are_numbered_in_the_order_of_their_text_and_flagged(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from torchcell_assets.steps.graph.read import pages_in
 from torchcell_assets.steps.merged import runs
 from torchcell_assets.steps.merged.identities import MergeError
+from torchcell_assets.steps.merged.phenotypes import FITNESS
 from torchcell_assets_tests.steps.merged.reference import pages
 from torchcell_assets_tests.steps.merged.test_fitness import deletion, measured, selection
 
@@ -25,7 +26,7 @@ MANY = selection(
 def surveyed(tmp_path):
     def of(rows: pl.DataFrame, page: int = 30, genes_only: bool = False):
         found = pages_in(pages(tmp_path / "pages", rows, page))
-        return found, runs.survey(found, genes_only, duckdb.connect())
+        return found, runs.survey(found, FITNESS, genes_only, duckdb.connect())
 
     return of
 

@@ -12,7 +12,9 @@ from polars.testing import assert_frame_equal
 from torchcell_assets.config.study import Condition
 from torchcell_assets.schema import MergedFitness
 from torchcell_assets.schema.records import polars_schema
-from torchcell_assets.steps.merged import fitness, subsets
+from torchcell_assets.steps.merged import merged_table, subsets
+from torchcell_assets.steps.merged.identities import MergeError
+from torchcell_assets.steps.merged.phenotypes import FITNESS
 
 PLATE = {"medium_class": "SGA plate", "assay": "colony size", "temperature": 26.0, "reference": "wild type"}
 CONDITION = Condition(**PLATE, evidence=("measured", "derived"))
@@ -26,7 +28,7 @@ BASE = {
 
 def merged_file(folder: Path, rows: list[dict]) -> Path:
     path = folder / "fitness.duckdb"
-    fitness.write(path, pl.DataFrame(rows, schema=polars_schema(MergedFitness)))
+    merged_table.write(path, pl.DataFrame(rows, schema=polars_schema(MergedFitness)), FITNESS)
     return path
 
 
@@ -246,7 +248,7 @@ def test_batches_are_full_numbered_and_written_whole(merged, tmp_path, monkeypat
     whole = subsets.table(merged, CONDITION, 1)
     monkeypatch.setattr(subsets, "ROWS", 64)
     path = tmp_path / "sample.parquet"
-    handed = list(subsets.written(path, subsets.batches(merged, CONDITION, 1, limit=limit)))
+    handed = list(subsets.written(path, FITNESS, subsets.batches(merged, CONDITION, 1, limit=limit)))
     expected = whole if limit is None else whole.head(limit)
     assert [batch.height for batch in handed[:-1]] == [64] * (len(handed) - 1)
     assert (handed[-1].height > 0) == (expected.height > 0)
@@ -255,10 +257,10 @@ def test_batches_are_full_numbered_and_written_whole(merged, tmp_path, monkeypat
 
 def test_a_foreign_file_is_refused(tmp_path):
     path = tmp_path / "fitness.duckdb"
-    with pytest.raises(fitness.MergeError, match="materialize merged/fitness first"):
+    with pytest.raises(MergeError, match="materialize merged/fitness first"):
         subsets.available(path, CONDITION)
     path.write_bytes(b"not a database")
-    with pytest.raises(fitness.MergeError, match="materialize merged/fitness again"):
+    with pytest.raises(MergeError, match="materialize merged/fitness again"):
         subsets.table(path, CONDITION, 1)
 
 

@@ -16,8 +16,9 @@ from torchcell_assets.config.study import current
 from torchcell_assets.schema import MergedFitness
 from torchcell_assets.schema.records import polars_schema
 from torchcell_assets.staleness import outdated
-from torchcell_assets.steps.merged import fitness
+from torchcell_assets.steps.merged import merged_table
 from torchcell_assets.steps.merged.assets import assets as merged_assets
+from torchcell_assets.steps.merged.phenotypes import FITNESS
 from torchcell_assets.steps.representations import table
 from torchcell_assets.steps.representations.assets import assets as representation_assets
 from torchcell_assets.steps.trained import assets, baselines, families, model_store, scoreboard, scores
@@ -81,7 +82,9 @@ def made(tmp_path_factory) -> Path:
     every.head(200).write_parquet(path)
     every.filter(pl.col("split") == "test").write_parquet(made.root.place("merged", "test_set.parquet"))
     made.stored("merged/test_set", None, "A")
-    fitness.write(made.root.place("merged", "fitness.duckdb"), pl.DataFrame(schema=polars_schema(MergedFitness)))
+    merged_table.write(
+        made.root.place("merged", "fitness.duckdb"), pl.DataFrame(schema=polars_schema(MergedFitness)), FITNESS
+    )
     made.stored(*SUBSET, "A")
     made.stored("merged/fitness", None, "A")
     made.root.table("datasets", "x").parent.mkdir()

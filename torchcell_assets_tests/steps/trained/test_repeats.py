@@ -4,7 +4,8 @@ import polars as pl
 import pytest
 
 from torchcell_assets.schema.records import MergedFitness, polars_schema
-from torchcell_assets.steps.merged import fitness
+from torchcell_assets.steps.merged import merged_table
+from torchcell_assets.steps.merged.phenotypes import FITNESS
 from torchcell_assets.steps.trained import repeats
 
 TYPES = polars_schema(MergedFitness)
@@ -32,7 +33,7 @@ TEST = merged(GENES, [i / 100 for i in range(60)], [COSTANZO])
 def stored(tmp_path) -> Path:
     """Test genotypes, and what others say of them: 40 in another assay, 29 by a third; and what is no other measurement."""
     path = tmp_path / "fitness.duckdb"
-    fitness.write(path, pl.concat([
+    merged_table.write(path, pl.concat([
         TEST,
         merged(GENES[:40], [i / 50 for i in range(40)], [BRESLOW], **LIQUID),
         merged(GENES[:29], [0.1] * 29, [BARYSHNIKOVA], temperature=30.0),
@@ -40,7 +41,7 @@ def stored(tmp_path) -> Path:
         merged(GENES, [0.3] * 60, [BRESLOW, COSTANZO], medium_class="minimal liquid"),
         merged(GENES, [0.4] * 60, [BRESLOW], medium_class="YPD plate", reference="diploid wild type"),
         merged([g.replace("YAL", "YBL") for g in GENES], [0.5] * 60, [BRESLOW]),
-    ]))  # fmt: skip
+    ]), FITNESS)  # fmt: skip
     return path
 
 
@@ -61,17 +62,19 @@ def test_two_publications_behind_one_value_are_held_against_each_other(stored, m
         "x_publication": BARYSHNIKOVA, "y_publication": COSTANZO, "reference": "wild type",
     })  # fmt: skip
     other = pairs.with_columns(y_publication=pl.lit(BRESLOW))  # one of them is not behind the value
-    monkeypatch.setattr(repeats.fitness, "replicates", lambda path: pl.concat([pairs[::-1], other]))
+    monkeypatch.setattr(repeats.merged_table, "replicates", lambda path: pl.concat([pairs[::-1], other]))
     found = repeats.repeats(stored, both).filter(pl.col("who").str.contains("against"))
     assert set(found["who"]) == {"Baryshnikova 2010 against Costanzo 2016"}
     # those nearest in temperature, each genotype once
     assert found.select("observed", "repeated").unique().rows() == [(0.7, 0.8)] and found.height == 60
     # a merge key by genes alone has neither temperature nor reference
-    monkeypatch.setattr(repeats.fitness, "replicates", lambda path: pairs.drop("temperature", "reference").head(60))
+    monkeypatch.setattr(
+        repeats.merged_table, "replicates", lambda path: pairs.drop("temperature", "reference").head(60)
+    )
     assert repeats.repeats(stored, both).filter(pl.col("who").str.contains("against")).height == 60
     # of other references nothing is taken
     monkeypatch.setattr(
-        repeats.fitness, "replicates", lambda path: pairs.with_columns(reference=pl.lit("diploid wild type"))
+        repeats.merged_table, "replicates", lambda path: pairs.with_columns(reference=pl.lit("diploid wild type"))
     )
     assert not repeats.repeats(stored, both)["who"].str.contains("against").any()
 
