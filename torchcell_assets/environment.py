@@ -5,6 +5,7 @@ read by study.py, and the variables of Neo4j by resources.py. An empty variable 
 """
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from torchcell_assets.errors import TorchcellError, no_such
 
 PREFIX = "TORCHCELL_"
 DATA, MIRROR, STUDY, CACHE = (f"{PREFIX}{name}" for name in ("DATA", "MIRROR", "STUDY", "CACHE"))
-AUTOMATION, GRAPH_PREVIOUS = f"{PREFIX}AUTOMATION", f"{PREFIX}GRAPH_PREVIOUS"
-VARIABLES = (DATA, MIRROR, STUDY, CACHE, AUTOMATION, GRAPH_PREVIOUS)
+AUTOMATION, GRAPH_PREVIOUS, DEEP_PYTHON = (
+    f"{PREFIX}{name}" for name in ("AUTOMATION", "GRAPH_PREVIOUS", "DEEP_PYTHON")
+)
+VARIABLES = (DATA, MIRROR, STUDY, CACHE, AUTOMATION, GRAPH_PREVIOUS, DEEP_PYTHON)
 
 _SWITCH = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
 
@@ -80,6 +83,21 @@ def graph_previous() -> int:
     return int(said)
 
 
+def deep_python() -> Path:
+    """The interpreter that has the extra `deep`: `TORCHCELL_DEEP_PYTHON`, by default this one.
+
+    Raises:
+        EnvironmentRefused: what it names is no program.
+    """
+    found = path(DEEP_PYTHON) or Path(sys.executable)
+    if not (found.is_file() and os.access(found, os.X_OK)):
+        raise EnvironmentRefused(
+            f"{DEEP_PYTHON}={found} is no program: name the python of an environment with the extra `deep` "
+            "(`make test-deep` makes .venv-deep/bin/python), or unset it."
+        )
+    return found
+
+
 def check() -> list[str]:
     """Hold every variable against what it may hold.
 
@@ -89,7 +107,9 @@ def check() -> list[str]:
     Raises:
         EnvironmentRefused: one sentence for each variable that cannot be used, all of them at once.
     """
-    problems = [problem for read in (data_root, mirror, automation, graph_previous) if (problem := _refusal(read))]
+    problems = [
+        problem for read in (data_root, mirror, automation, graph_previous, deep_python) if (problem := _refusal(read))
+    ]
     if problems:
         raise EnvironmentRefused("\n".join(problems))
     unread = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in VARIABLES)
@@ -98,7 +118,7 @@ def check() -> list[str]:
 
 def settle() -> None:
     """Write the paths out, so that a child process in another folder means the same ones."""
-    for name in (DATA, MIRROR, CACHE):
+    for name in (DATA, MIRROR, CACHE, DEEP_PYTHON):
         if found := path(name):
             os.environ[name] = str(found)
 

@@ -25,6 +25,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from torchcell_assets.errors import TorchcellError
+from torchcell_assets.schema.genotype import GENE_SEPARATOR
 from torchcell_assets.steps.representations.table import GeneEmbedding, Matrix
 
 AGGREGATIONS = ("pert_sum", "pert_mean", "intact_sum", "intact_mean")
@@ -52,7 +53,7 @@ class Incidence:
 
 def genes_of(names: Sequence[str]) -> list[list[str]]:
     """The column `genes` of a table, taken apart: `YAL001C+YBL007C` to its two genes."""
-    return [name.split("+") for name in names]
+    return [name.split(GENE_SEPARATOR) for name in names]
 
 
 def incidence(genotypes: Sequence[Sequence[str]], genes: Sequence[str]) -> Incidence:

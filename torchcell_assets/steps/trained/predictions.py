@@ -68,17 +68,19 @@ def prediction_table(
     model: str,
     aggregation: str = "none",
     *,
+    target: str,
     permuted: bool = False,
     sample: int = 0,
 ) -> pl.DataFrame:
     """Columns of `Prediction`, one row per row of `rows`, in its order.
 
-    predicted: fitness; of a training genotype the out-of-fold prediction. permuted, sample: `permuted` and
+    target: what `value` is of. predicted: of a training genotype the out-of-fold prediction. permuted, sample: `permuted` and
         `training_sample` of `Prediction`.
     """
     types = polars_schema(Prediction)
     return rows.select(
         "genotype",
+        pl.lit(target).alias("target"),
         pl.lit(model).alias("model"),
         pl.lit(aggregation).alias("aggregation"),
         pl.lit(permuted).alias("permuted"),
@@ -111,5 +113,5 @@ def spearman(x: np.ndarray, y: np.ndarray) -> float | None:
 
 
 def rmse(x: np.ndarray, y: np.ndarray) -> float | None:
-    """Root mean square difference, in units of fitness; None without points."""
+    """Root mean square difference, in units of what is predicted; None without points."""
     return float(np.sqrt(np.mean(np.square(x - y)))) if len(x) else None

@@ -12,19 +12,19 @@ import pytest
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.steps.representations import table
 from torchcell_assets.steps.trained import model_store
-from torchcell_assets.steps.trained.families import FAMILIES, alias_of, fit_cell
+from torchcell_assets.steps.trained.cross_validation import alias_of
+from torchcell_assets_tests.steps.trained.fits import config, fit_cell
 from torchcell_assets_tests.steps.trained.synthetic import gene_names, one_hot_embedding, random_embedding, rows
-from torchcell_assets_tests.steps.trained.test_families import SMALL
+from torchcell_assets_tests.steps.trained.test_families import FAMILIES, SMALL
 
 NAMES = gene_names(300)
-CV = {"folds": SMALL.folds, "seed": 0}
-"""The cross-validation of `fit_cell`."""
+HASHES = {"samples": {"fitness": "0123"}}
 
 
 def store(path, family="elastic_net", embedding=None, aggregation="pert_sum"):
     embedding = embedding or random_embedding(NAMES, 6)
     fitted = fit_cell(rows(250), embedding, family, SMALL, aggregation)
-    model = model_store.Model(fitted.pipeline, model_store.manifest_of(fitted, embedding, "1e3", **CV))
+    model = model_store.Model(fitted.model, model_store.manifest_of(fitted, embedding, config(family, SMALL), HASHES))
     model_store.write(path, model)
     return fitted, embedding
 
@@ -78,7 +78,8 @@ def test_an_alias_is_stored_with_the_features_it_reads(tmp_path):
     fitted, embedding = store(tmp_path / "pert.skops")
     alias = alias_of(fitted, "intact_sum")
     path = tmp_path / "intact.skops"
-    model_store.write(path, model_store.Model(alias.pipeline, model_store.manifest_of(alias, embedding, "1e3", **CV)))
+    manifest = model_store.manifest_of(alias, embedding, config("elastic_net", SMALL), HASHES)
+    model_store.write(path, model_store.Model(alias.model, manifest))
     model = model_store.read(path)
     assert (model.manifest["aggregation"], model.manifest["features"]) == ("intact_sum", "pert_sum")
     one, two = (
