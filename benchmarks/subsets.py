@@ -71,11 +71,12 @@ def make(name: str, size: str, root: Path) -> None:
     import dagster as dg
 
     from torchcell_assets.config.resources import DataRoot
-    from torchcell_assets.steps.merged.assets import ASSETS
+    from torchcell_assets.config.study import current
+    from torchcell_assets.steps.merged.assets import assets
 
     with dg.DagsterInstance.ephemeral() as instance:
         made = dg.materialize(
-            ASSETS,
+            assets(current()),
             selection=dg.AssetSelection.assets(["merged", name]),
             partition_key=size,
             instance=instance,

@@ -13,11 +13,13 @@ from torchcell_assets.errors import TorchcellError, no_such
 
 PREFIX = "TORCHCELL_"
 DATA, MIRROR, STUDY, CACHE = (f"{PREFIX}{name}" for name in ("DATA", "MIRROR", "STUDY", "CACHE"))
-AUTOMATION, GRAPH_PREVIOUS, DEEP_PYTHON = (
-    f"{PREFIX}{name}" for name in ("AUTOMATION", "GRAPH_PREVIOUS", "DEEP_PYTHON")
+AUTOMATION, GRAPH_PREVIOUS, EXECUTOR, DEEP_PYTHON = (
+    f"{PREFIX}{name}" for name in ("AUTOMATION", "GRAPH_PREVIOUS", "EXECUTOR", "DEEP_PYTHON")
 )
-VARIABLES = (DATA, MIRROR, STUDY, CACHE, AUTOMATION, GRAPH_PREVIOUS, DEEP_PYTHON)
+VARIABLES = (DATA, MIRROR, STUDY, CACHE, AUTOMATION, GRAPH_PREVIOUS, EXECUTOR, DEEP_PYTHON)
+EXECUTORS = ("in_process", "multiprocess", "k8s")
 
+_SERVED: list[str] = []
 _SWITCH = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
 
 
@@ -43,6 +45,21 @@ def path(name: str) -> Path | None:
 def data_root() -> Path:
     """The folder in which everything is kept: `TORCHCELL_DATA`, or `data` in the working directory."""
     return path(DATA) or Path("data").absolute()
+
+
+def serve(folder: Path) -> None:
+    """From now on `folder` is the data root of this process, and of those that it starts, whatever `TORCHCELL_DATA` was.
+
+    Raises:
+        EnvironmentRefused: this process serves another data root already.
+    """
+    wanted = str(folder.expanduser().absolute())
+    if _SERVED and [wanted] != _SERVED:
+        raise EnvironmentRefused(
+            f"This process serves the data root {_SERVED[0]}: give {wanted} a code location of its own."
+        )
+    _SERVED[:] = [wanted]
+    os.environ[DATA] = wanted
 
 
 def mirror() -> Path | None:
@@ -83,6 +100,18 @@ def graph_previous() -> int:
     return int(said)
 
 
+def executor() -> str:
+    """How the steps of a run are executed: `TORCHCELL_EXECUTOR`, by default `in_process`.
+
+    Raises:
+        EnvironmentRefused: it names none of EXECUTORS.
+    """
+    said = os.environ.get(EXECUTOR) or EXECUTORS[0]
+    if said not in EXECUTORS:
+        raise EnvironmentRefused(f"{EXECUTOR}={said}: {no_such('executor', said, EXECUTORS)}.")
+    return said
+
+
 def deep_python() -> Path:
     """The interpreter that has the extra `deep`: `TORCHCELL_DEEP_PYTHON`, by default this one.
 
@@ -108,7 +137,9 @@ def check() -> list[str]:
         EnvironmentRefused: one sentence for each variable that cannot be used, all of them at once.
     """
     problems = [
-        problem for read in (data_root, mirror, automation, graph_previous, deep_python) if (problem := _refusal(read))
+        problem
+        for read in (data_root, mirror, automation, graph_previous, executor, deep_python)
+        if (problem := _refusal(read))
     ]
     if problems:
         raise EnvironmentRefused("\n".join(problems))

@@ -7,10 +7,12 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from torchcell_assets.config.partitions import GRID, REPRESENTATION, SIZE, cell
+from torchcell_assets.config.partitions import cell, partitions
+from torchcell_assets.config.study import current
 from torchcell_assets.definitions import defs
 
 GRAPH = defs.resolve_asset_graph()
+OF = partitions(current())
 FAMILIES = ("elastic_net", "support_vector", "random_forest")
 VIABILITY = {"datasets/viability_deletion_project", "datasets/viability_deutschbauer2005"}
 FITNESS = [f"fitness_{name}" for name in ("baryshnikova2010", "breslow2008", "costanzo2016", "deutschbauer2005", "sga")]
@@ -75,10 +77,12 @@ def test_a_key_value_store_depends_on_its_own_size_and_nothing_depends_on_it():
 
 
 def test_partitions_are_the_dimensions_of_the_plan():
-    assert GRAPH.get(key("merged/subset")).partitions_def == GRAPH.get(key("merged/key_value")).partitions_def == SIZE
-    assert GRAPH.get(key("representations/gene_embedding")).partitions_def == REPRESENTATION
-    assert all(GRAPH.get(key(f"trained/{family}")).partitions_def == GRID for family in FAMILIES)
-    assert all(len(GRID.get_partition_keys()) < 100 for _ in FAMILIES)  # from 100 on Dagster looks at no edge
+    assert (
+        GRAPH.get(key("merged/subset")).partitions_def == GRAPH.get(key("merged/key_value")).partitions_def == OF.size
+    )
+    assert GRAPH.get(key("representations/gene_embedding")).partitions_def == OF.representation
+    assert all(GRAPH.get(key(f"trained/{family}")).partitions_def == OF.grid for family in FAMILIES)
+    assert all(len(OF.grid.get_partition_keys()) < 100 for _ in FAMILIES)  # from 100 on Dagster looks at no edge
 
 
 def test_folder_group_and_key_prefix_agree():

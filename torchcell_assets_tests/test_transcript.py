@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from torchcell_assets.definitions import asset_graph
+from torchcell_assets.definitions import defs
 from torchcell_assets_tests import main_job
 
 PAGE = main_job.PROJECT / "docs" / "command_line.md"
@@ -67,7 +67,7 @@ def test_the_page_shows_what_is_printed(shell):
 
 
 def test_after_the_main_job_the_last_execution_of_every_check_is_of_what_is_stored_and_has_passed(tiny_made):
-    graph = asset_graph()
+    graph = defs.resolve_asset_graph()
     with main_job.instance(Path(tiny_made.root)) as here:
         made = {r.asset_entry.asset_key: r.asset_entry.last_materialization_record for r in here.get_asset_records()}
         made = {key: record for key, record in made.items() if record}

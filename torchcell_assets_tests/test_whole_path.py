@@ -19,16 +19,16 @@ import torchcell_assets
 from torchcell_assets.config.partitions import cell
 from torchcell_assets.config.resources import DataRoot, GraphStore, RawFiles
 from torchcell_assets.config.study import current
-from torchcell_assets.definitions import ASSETS, CHECKS, defs
+from torchcell_assets.definitions import defs
 from torchcell_assets.notebook import tables
-from torchcell_assets.schema import Fitness, MergedFitness
+from torchcell_assets.schema import Fitness, MergedFitness, Viability
 from torchcell_assets.staleness import outdated
 from torchcell_assets.staleness.provenance import data_versions
 from torchcell_assets.steps.graph import deletion, load
 from torchcell_assets.steps.graph.ownership import GraphOfOthers
 from torchcell_assets.steps.graph.read import SELECTION, QueryError
 from torchcell_assets.steps.merged import fitness, subsets
-from torchcell_assets.steps.merged.assets import FITNESS_DATASETS, VIABILITY_DATASETS
+from torchcell_assets.steps.merged.assets import datasets_of
 from torchcell_assets.steps.merged.key_value_store import KeyValueStore
 from torchcell_assets.storage.content import content_hash
 from torchcell_assets_tests.conftest import delete_all
@@ -36,6 +36,8 @@ from torchcell_assets_tests.steps.graph.made_up import fitness_rows, write_bundl
 from torchcell_assets_tests.steps.merged import reference
 
 REPRESENTATIONS = ("one_hot", "random_10")
+FITNESS_DATASETS = datasets_of(current(), Fitness)
+VIABILITY_DATASETS = datasets_of(current(), Viability)
 
 
 @dataclass
@@ -47,7 +49,7 @@ class Platform:
     def make(self, *names: str, partition: str | None = None, **options) -> dg.ExecuteInProcessResult:
         selection = dg.AssetSelection.assets(*(name.split("/") for name in names))
         return dg.materialize(
-            [*ASSETS, *CHECKS],
+            [*defs.assets, *defs.asset_checks],
             selection=selection,
             instance=self.instance,
             partition_key=partition,
@@ -318,7 +320,7 @@ def test_a_notebook_opens_tables_by_asset_key(platform):
 def store_in_sync(platform: Platform, name: str = "fitness_breslow2008") -> dg.AssetCheckEvaluation:
     check = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey(["graph", name]), "store_in_sync"))
     result = dg.materialize(
-        [*ASSETS, *CHECKS], selection=check, instance=platform.instance,
+        [*defs.assets, *defs.asset_checks], selection=check, instance=platform.instance,
         resources={"root": platform.root, "raw": RawFiles(root=platform.root), "store": platform.store},
     )  # fmt: skip
     return result.get_asset_check_evaluations()[0]

@@ -14,7 +14,7 @@ def rebuild() -> int:
     from torchcell_assets.orchestration import engine
 
     with dg.DagsterInstance.get() as instance:
-        manifests = engine.rebuild_graph(instance, say)
+        manifests = engine.rebuild_graph(instance, study.current(), say)
     say(f"{len(manifests)} bundles serve from a new graph; `make graph-back` brings the one before back.")
     return 0
 

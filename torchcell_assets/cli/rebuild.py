@@ -24,14 +24,14 @@ def rebuild(yes: bool) -> int:
     """
     import dagster as dg
 
-    from torchcell_assets.definitions import asset_graph, defs
+    from torchcell_assets.definitions import defs
     from torchcell_assets.orchestration import engine, run_liveness
     from torchcell_assets.staleness import survey
 
     out = output()
     with dg.DagsterInstance.get() as instance, contextlib.ExitStack() as servers, run_liveness.alive() as tags:
         run_liveness.close(instance)
-        graph = asset_graph()
+        graph = defs.resolve_asset_graph()
         elsewhere = engine.graph_elsewhere(instance, graph)
         plan = engine.plan(survey(instance, graph, elsewhere=elsewhere), graph)
         sure = [one for one in plan if not one.may_follow]

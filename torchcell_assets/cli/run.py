@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from torchcell_assets.cli import preflight
 from torchcell_assets.cli.console import WIDE, console, output, say
-from torchcell_assets.config import study
+from torchcell_assets.config import layout, study
 from torchcell_assets.errors import TorchcellError, chain
 from torchcell_assets.sources.progress import text_column
 
@@ -172,7 +172,7 @@ def _todo(wave: Wave, wanted: "dict[dg.AssetKey, Sequence[str | None]]", done: C
     from torchcell_assets.staleness import outdated
     from torchcell_assets.staleness.verdicts import stopping, verdicts
 
-    graph = any(key.path[0] == "graph" for key in wanted)
+    graph = any(layout.step_of(key) == "graph" for key in wanted)
     elsewhere = engine.graph_elsewhere(wave.instance, wave.graph) if graph else None
     stale = outdated(wave.instance, wave.graph, wanted, elsewhere=elsewhere)
     found = [item for item in stale if (item.key, item.partition) not in done]

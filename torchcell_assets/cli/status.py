@@ -24,13 +24,13 @@ def status() -> int:
     """
     import dagster as dg
 
-    from torchcell_assets.definitions import asset_graph
+    from torchcell_assets.definitions import defs
     from torchcell_assets.orchestration import engine
     from torchcell_assets.staleness import State, survey
     from torchcell_assets.staleness.verdicts import verdicts
 
     with dg.DagsterInstance.get() as instance:
-        graph = asset_graph()
+        graph = defs.resolve_asset_graph()
         standings = survey(instance, graph, elsewhere=engine.graph_elsewhere(instance, graph, tell=_not_asked))
         failed = [verdict for verdict in verdicts(instance, graph) if _is_told(verdict)]
     out = output()

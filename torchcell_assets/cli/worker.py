@@ -20,8 +20,8 @@ from torchcell_assets.errors import TorchcellError
 
 PIPES = "DAGSTER_PIPES_CONTEXT"
 """The variable by which Dagster hands a process its request."""
-REQUEST = "request"
-"""The key of the request among what Dagster hands over."""
+REQUEST, REFUSED = "request", "refused"
+"""Under which names Dagster hands the request over, and is told why it was refused."""
 
 
 def work(request: str) -> int:
@@ -30,7 +30,7 @@ def work(request: str) -> int:
     Args:
         request: path of a JSON file, or `-` for standard input; not read under Dagster, which hands the request over itself.
 
-    Returns: 1 if it was refused, after one sentence on standard error; under Dagster that sentence is an exception.
+    Returns: 1 if it was refused, after one sentence on standard error; Dagster is told that sentence, and 0 is returned.
     """
     if os.environ.get(PIPES):
         return _under_dagster()
@@ -43,15 +43,20 @@ def work(request: str) -> int:
 
 
 def _under_dagster() -> int:
-    """Take the request from Dagster Pipes, and report the materialization to it; a refusal fails the step with its sentence."""
+    """Take the request from Dagster Pipes, and report what was made to it, or the sentence of a refusal."""
     from dagster_pipes import open_dagster_pipes
 
     with open_dagster_pipes() as pipes:
-        said = _train(
-            json.dumps(pipes.get_extra(REQUEST)),
-            lambda done, total, text: pipes.log.debug(f"{done} of {total}: {text}"),
-        )
-        pipes.report_asset_materialization(metadata=said, data_version=said["data_version"])
+
+        def progress(done: int, total: int, text: str) -> None:
+            pipes.log.debug(f"{done} of {total}: {text}")
+
+        try:
+            said = _train(json.dumps(pipes.get_extra(REQUEST)), progress)
+        except TorchcellError as error:
+            pipes.report_custom_message({REFUSED: str(error)})
+        else:
+            pipes.report_asset_materialization(metadata=said, data_version=said["data_version"])
     return 0
 
 

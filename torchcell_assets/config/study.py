@@ -43,7 +43,7 @@ SIZE = re.compile(r"[1-9](\.[0-9]*[1-9])?e[1-9]")
 """How a size is written, beside `all`: one way for each number, because a size is a partition key."""
 _KINDS = {"families": "model family"}
 """Names of a Vocabulary whose singular is irregular."""
-_OF_THE_FILE = {"name", "place", "folder"}
+_OF_THE_FILE = {"name", "place", "folder", "prefix"}
 """Fields of a study that stand in no file."""
 
 
@@ -147,12 +147,14 @@ class Study(BaseModel):
         no environment of their own.
     folder: where the TOML file lies; a query of its own is looked for there.
     place: the name of a bundled study, or the absolute path of a TOML file: what the data root remembers.
+    prefix: before the keys of its assets, where several studies share one Dagster instance.
     """
 
     model_config = _STRICT
     name: str
     place: str
     folder: Path
+    prefix: tuple[str, ...] = ()
     title: _Text
     datasets: Annotated[tuple[_Dataset, ...], *_List]
     query: Annotated[Path, AfterValidator(_there)]

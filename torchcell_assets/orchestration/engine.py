@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from torchcell_assets.config import layout
+from torchcell_assets.config.study import Study
 from torchcell_assets.staleness import Elsewhere, Standing, State, survey
 from torchcell_assets.staleness.checks import NO_NETWORK, RAW_FILES_AS_PINNED, SCHEMA_IN_SYNC, WHOLE_ASSET
 from torchcell_assets.staleness.dagster_internals import BaseAssetGraph
@@ -217,7 +219,7 @@ def execute_checks(
     if not checks:
         return []
     with contextlib.ExitStack() as servers:
-        if any(check.asset_key.path[0] == "graph" and check.name not in WHOLE_ASSET for check in checks):
+        if any(layout.step_of(check.asset_key) == "graph" and check.name not in WHOLE_ASSET for check in checks):
             serve_graph(servers)
         result = job.get_subset(asset_selection=set(), asset_check_selection=set(checks)).execute_in_process(
             instance=instance, tags={**tags, **NO_NETWORK}, run_config=_QUIET, raise_on_error=False
@@ -242,7 +244,7 @@ def _message(result: "ExecuteInProcessResult", key: dg.AssetKey | dg.AssetCheckK
     return "was not reached"
 
 
-def rebuild_graph(instance: dg.DagsterInstance, tell: Callable[[str], None]) -> "list[Manifest]":
+def rebuild_graph(instance: dg.DagsterInstance, study: Study, tell: Callable[[str], None]) -> "list[Manifest]":
     """Import all current bundles into a new local graph and let it serve; `tell` gets a line for each stage."""
     from torchcell_assets.config.resources import DataRoot, GraphStore
     from torchcell_assets.steps.graph import offline
@@ -250,7 +252,9 @@ def rebuild_graph(instance: dg.DagsterInstance, tell: Callable[[str], None]) -> 
 
     root = DataRoot()
     store = GraphStore(root=root)
-    bundles = partial(current_bundles, instance, root)  # asked once nobody else loads: a load replaces its bundle
+    bundles = partial(
+        current_bundles, instance, study, root
+    )  # asked once nobody else loads: a load replaces its bundle
     return offline.rebuild(store.own_home(), bundles, keep=store.previous_stores, tell=tell)
 
 
@@ -277,19 +281,21 @@ def graph_elsewhere(
         return {}
     try:
         with store.driver() as driver:
-            serves = read.current_builds(driver, store.database_name, [key.path[-1] for key in made])
+            serves = read.current_builds(driver, store.database_name, [layout.name_of(key) for key in made])
             genes = read.count_genes(driver, store.database_name)
     except GraphUnreachable as error:
         tell(str(error))
         return {}
-    found = {key: _not_served(key.path[-1], *said, serves, genes) for key, said in made.items()}
+    found = {key: _not_served(layout.name_of(key), *said, serves, genes) for key, said in made.items()}
     return {key: why for key, why in found.items() if why}
 
 
 def _builds(instance: dg.DagsterInstance, graph: BaseAssetGraph) -> dict[dg.AssetKey, tuple[str, int]]:
     """Asset of the graph -> the build that its last materialization made, and how many rows that has."""
     found = {}
-    for record in instance.get_asset_records([k for k in graph.materializable_asset_keys if k.path[0] == "graph"]):
+    for record in instance.get_asset_records(
+        [k for k in graph.materializable_asset_keys if layout.step_of(k) == "graph"]
+    ):
         event = record.asset_entry.last_materialization_record
         said = event.asset_materialization.metadata if event and event.asset_materialization else {}
         if "build" in said:
@@ -313,7 +319,10 @@ def _not_served(
 
 def needs_graph(keys: Iterable[dg.AssetKey]) -> bool:
     """Whether making these assets needs the graph server."""
-    return any(key.path[0] == "graph" or key.path == ["merged", "fitness"] for key in keys)
+    return any(
+        layout.step_of(key) == "graph" or (layout.step_of(key), layout.name_of(key)) == ("merged", "fitness")
+        for key in keys
+    )
 
 
 def serve_graph(servers: contextlib.ExitStack) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 
 import dagster as dg
 
+from torchcell_assets.config import layout
+from torchcell_assets.config.study import Study
 from torchcell_assets.orchestration import engine
 from torchcell_assets.staleness import Standing, cell_name
 from torchcell_assets.steps.graph.assets import POOL
@@ -19,23 +21,28 @@ from torchcell_assets.steps.graph.assets import POOL
 FLOW = ("datasets", "graph", "merged", "representations", "baselines", "trained", "figure")
 """The jobs that make everything, upstream first."""
 
-_BASELINES = dg.AssetSelection.assets(["trained", "baselines"])
-_SCOREBOARD = dg.AssetSelection.assets(["trained", "scoreboard"])
-_SELECTIONS = {
-    "datasets": (dg.AssetSelection.groups("datasets"), "Raw files -> validated records."),
-    "graph": (dg.AssetSelection.groups("graph"), "Records -> bundles -> Neo4j."),
-    "merged": (
-        dg.AssetSelection.groups("merged"),
-        "Cypher -> de-duplicated table -> one sample -> its key-value store.",
-    ),
-    "representations": (dg.AssetSelection.groups("representations"), "Genes -> vectors, one representation."),
-    "baselines": (_BASELINES, "What every model has to beat, on one sample."),
-    "trained": (
-        dg.AssetSelection.groups("trained") - _BASELINES - _SCOREBOARD,
-        "Every model family on one sample and one representation.",
-    ),
-    "figure": (_SCOREBOARD, "All scores in one table and one figure."),
-}
+
+def _selections(study: Study) -> dict[str, tuple[dg.AssetSelection, str]]:
+    """Job -> what it makes, and what a person reads of it."""
+    baselines = dg.AssetSelection.assets(layout.key(study, "trained", "baselines"))
+    scoreboard = dg.AssetSelection.assets(layout.key(study, "trained", "scoreboard"))
+    return {
+        "datasets": (dg.AssetSelection.groups("datasets"), "Raw files -> validated records."),
+        "graph": (dg.AssetSelection.groups("graph"), "Records -> bundles -> Neo4j."),
+        "merged": (
+            dg.AssetSelection.groups("merged"),
+            "Cypher -> de-duplicated table -> one sample -> its key-value store.",
+        ),
+        "representations": (dg.AssetSelection.groups("representations"), "Genes -> vectors, one representation."),
+        "baselines": (baselines, "What every model has to beat, on one sample."),
+        "trained": (
+            dg.AssetSelection.groups("trained") - baselines - scoreboard,
+            "Every model family on one sample and one representation.",
+        ),
+        "figure": (scoreboard, "All scores in one table and one figure."),
+    }
+
+
 _VERIFY = dg.define_asset_job(
     "verify",
     selection=dg.AssetSelection.all_asset_checks(),
@@ -92,33 +99,34 @@ def rebuild_outdated(location: Callable[[], dg.Definitions]) -> dg.JobDefinition
     return job
 
 
-@dg.op(
-    name="import_bundles",
-    pool=POOL,
-    description="Imports all current bundles into a new graph, verifies it, and lets it serve.",
-)
-def _rebuild_graph(context: dg.OpExecutionContext) -> None:
-    manifests = engine.rebuild_graph(context.instance, context.log.info)
-    context.add_output_metadata({manifest.dataset: manifest.build for manifest in manifests})
+def _rebuild_graph(study: Study) -> dg.JobDefinition:
+    @dg.op(
+        name="import_bundles",
+        pool=POOL,
+        description="Imports all current bundles into a new graph, verifies it, and lets it serve.",
+    )
+    def op(context: dg.OpExecutionContext) -> None:
+        manifests = engine.rebuild_graph(context.instance, study, context.log.info)
+        context.add_output_metadata({manifest.dataset: manifest.build for manifest in manifests})
+
+    @dg.job(
+        name="rebuild_graph",
+        description="All bundles into a new local graph, beside the one that serves; the two change places once it is verified.",
+        executor_def=dg.in_process_executor,
+    )
+    def job() -> None:
+        op()
+
+    return job
 
 
-@dg.job(
-    name="rebuild_graph",
-    description="All bundles into a new local graph, beside the one that serves; the two change places once it is verified.",
-    executor_def=dg.in_process_executor,
-)
-def _rebuild_graph_job() -> None:
-    _rebuild_graph()
-
-
-JOBS: list[Any] = [
-    *(
+def jobs(study: Study) -> list[Any]:
+    """One job per step, `verify` and `rebuild_graph`."""
+    steps = [
         dg.define_asset_job(name, selection=selection, description=description)
-        for name, (selection, description) in _SELECTIONS.items()
-    ),
-    _VERIFY,
-    _rebuild_graph_job,
-]
+        for name, (selection, description) in _selections(study).items()
+    ]
+    return [*steps, _VERIFY, _rebuild_graph(study)]
 
 
 def schedules(rebuild: dg.JobDefinition, on: bool) -> list[dg.ScheduleDefinition]:

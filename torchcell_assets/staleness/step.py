@@ -106,6 +106,7 @@ def step(
     metadata: Mapping[str, Any] | None = None,
     pool: str | None = None,
     rebuilds: bool = False,
+    prefix: Sequence[str] = (),
     code: Sequence[Callable[..., Any]] = (),
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Declare an asset of the step in whose folder the module lies.
@@ -113,6 +114,7 @@ def step(
     uses: what the stored data depend on beside the inputs; a change of any of them makes the asset outdated. Constants that
         decide numbers belong here, as policies. No two may have one name.
     logic: raise it when the code changes what is stored and nothing in `uses` shows it; a test of the recorded code asks.
+    prefix: before the key, where several studies share one Dagster instance.
     rebuilds: the automation sensor makes it again once it is outdated; else it turns amber and waits for a person.
     code: functions beside the asset's own that its page points at; the files in `uses` are pointed at anyway.
     The other arguments are those of `dagster.asset`.
@@ -123,7 +125,7 @@ def step(
         described = describe_uses(uses)
         return dg.asset(
             name=name or function.__name__,
-            key_prefix=[group],
+            key_prefix=[*prefix, group],
             group_name=group,
             description=description or inspect.cleandoc(function.__doc__ or ""),
             code_version=code_version(described, logic),

@@ -141,13 +141,15 @@ def test_all_mistakes_of_a_study_are_told_at_once_and_each_once(tmp_path):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("start", ["import torchcell_assets.definitions", "main(['status'])", "main(['run'])"])
+@pytest.mark.parametrize(
+    "start", ["from torchcell_assets.definitions import defs", "main(['status'])", "main(['run'])"]
+)
 def test_every_way_of_starting_refuses_a_study_before_anything_is_made(tmp_path, start):
     path = written(tmp_path, ('"fitness_sga"', '"fitness_sag"'), ('"random_10"', '"random_11"'))
     setting = {"TORCHCELL_STUDY": str(path), "TORCHCELL_DATA": str(tmp_path / "data"), "DAGSTER_HOME": ""}
     code = (
         start
-        if start.startswith("import")
+        if start.startswith("from")
         else f"import sys; from torchcell_assets.__main__ import main; sys.exit({start})"
     )
     done = subprocess.run(
@@ -157,7 +159,7 @@ def test_every_way_of_starting_refuses_a_study_before_anything_is_made(tmp_path,
     assert done.returncode == 1
     assert "did you mean fitness_sga?" in done.stderr
     assert "did you mean random_1?" in done.stderr
-    assert ("Traceback" in done.stderr) == start.startswith("import")  # Dagster shows it on its page
+    assert ("Traceback" in done.stderr) == start.startswith("from")  # Dagster shows it on its page
     assert not (tmp_path / "data").exists()
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.notebook import tables
+from torchcell_assets.notebook.predict import predict
 from torchcell_assets.schema import Gene
 from torchcell_assets.steps.representations import table
 from torchcell_assets.steps.trained import model_store
@@ -54,7 +55,7 @@ def vectors(root: Path) -> Path:
 
 
 def test_mutants_are_predicted_by_any_gene_name(root):
-    found = tables.predict([["gene1", NAMES[0]], ["GENE2"]], MODEL, root)
+    found = predict([["gene1", NAMES[0]], ["GENE2"]], MODEL, root)
     assert found["genes"].to_list() == [f"{NAMES[0]}+{NAMES[1]}", NAMES[2]]
     assert found["order"].to_list() == [2, 1]
 
@@ -64,10 +65,10 @@ def test_vectors_of_another_gene_list_are_refused_although_the_recipe_is_the_sam
     try:
         store(root, one_hot_embedding(NAMES[::-1]))
         with pytest.raises(TorchcellError, match=r"^The model was trained on one_hot .*, not on one_hot .*again\.$"):
-            tables.predict([["GENE1", "GENE2"]], MODEL, root)
+            predict([["GENE1", "GENE2"]], MODEL, root)
     finally:
         store(root, stored)
-    assert tables.predict([["GENE1"]], MODEL, root).height == 1
+    assert predict([["GENE1"]], MODEL, root).height == 1
 
 
 OUTSIDE = "YIL168W"
@@ -89,7 +90,7 @@ def known(root, tmp_path) -> Path:
 
 
 def test_beside_a_prediction_stands_what_is_known_of_the_mutant_and_which_model_was_asked(known):
-    found = tables.predict([["GENE3", "GENE0"], ["GENE0", "GENE5"]], root=known)
+    found = predict([["GENE3", "GENE0"], ["GENE0", "GENE5"]], root=known)
     assert found["model"].to_list() == [MODEL] * 2
     assert found["essential"].to_list() == [True, None]
     assert found["essential_source"].to_list() == [f"{NAMES[3]}: essential in viability_deletion_project", None]
@@ -98,7 +99,7 @@ def test_beside_a_prediction_stands_what_is_known_of_the_mutant_and_which_model_
 
 
 def test_a_name_of_the_merged_table_that_is_no_orf_of_today_is_answered(known, root):
-    found = tables.predict([[OUTSIDE.lower(), "GENE0"]], root=known)
+    found = predict([[OUTSIDE.lower(), "GENE0"]], root=known)
     assert found.select("genes", "genes_unseen", "genes_unknown").row(0) == (
         f"{NAMES[0]}+{OUTSIDE}",
         [OUTSIDE],
@@ -106,16 +107,16 @@ def test_a_name_of_the_merged_table_that_is_no_orf_of_today_is_answered(known, r
     )
     for place, name in ((known, "YIL169W"), (root, OUTSIDE)):
         with pytest.raises(TorchcellError, match=f"No gene is called '{name}'"):
-            tables.predict([[name]], MODEL, place)
+            predict([[name]], MODEL, place)
 
 
 @pytest.mark.parametrize("model", ["elastic_net", "elastic_net/1e3/one_hot", f"{MODEL}/pert_sum"])
 def test_what_names_no_model_is_said(root, model):
     with pytest.raises(tables.NotThere, match=f"'{model}' names no model: give family/size/representation/aggreg"):
-        tables.predict([["GENE1"]], model, root)
+        predict([["GENE1"]], model, root)
 
 
-CALLS = [tables.open_table, tables.dataset, tables.gene, tables.predict]
+CALLS = [tables.open_table, tables.dataset, tables.gene, predict]
 
 
 @pytest.fixture
@@ -134,11 +135,11 @@ def test_a_root_may_be_a_text_or_a_path(bare, monkeypatch):
         assert tables.open_table("datasets/genome", root=one).height == 2
         assert tables.gene("cdc28", root=one)["gene"] == "YBR160W"
         with pytest.raises(ModelFileError, match=str(bare / "trained")):
-            tables.predict([["CDC28"]], MODEL, root=one)
+            predict([["CDC28"]], MODEL, root=one)
         with pytest.raises(
             tables.NotThere, match=f"No model stands on a scoreboard in {bare / 'trained'}: run `make run`"
         ):
-            tables.predict([["CDC28"]], root=one)
+            predict([["CDC28"]], root=one)
     assert {inspect.signature(call).parameters["root"].annotation for call in CALLS} == {Path | str | None}
 
 
@@ -154,5 +155,5 @@ def test_a_root_may_be_a_text_or_a_path(bare, monkeypatch):
 )  # fmt: skip
 def test_genotypes_that_are_no_list_of_lists_are_never_taken_apart_into_letters(bare, given, said):
     with pytest.raises(tables.NotGenotypes) as refusal:
-        tables.predict(given, root=bare)
+        predict(given, root=bare)
     assert said in str(refusal.value)

@@ -32,6 +32,7 @@ SHARED = (f"{PACKAGE}.schema.genotype", f"{PACKAGE}.storage.content")
 _HANDS_ON = (f"{PACKAGE}.schema",)
 ELSEWHERE = (
     "figures",
+    "pictures",
     "order_figure",
     "scoreboard_figure",
     "checks",
@@ -39,7 +40,7 @@ ELSEWHERE = (
     "offline",
 )
 """Modules of the steps that decide no stored number: pictures, checks, the server and the way into it."""
-DECLARED = ("ASSETS", "FAMILY_ASSETS", "CHECKS", "GRIDS", "RECIPES", "DATASETS", "GENOME")
+DECLARED = ("assets", "checks", "GRIDS", "RECIPES", "DATASETS", "GENOME")
 """Definitions that are not followed: lists of assets and datasets, and what assets declare in `uses` or as recipes."""
 RECORD = Path(__file__).with_suffix(".json")
 COMMAND = f"python -m {PACKAGE}_tests.staleness.code_of_assets"
@@ -156,13 +157,13 @@ class Computed:
 
 def assets() -> dict[str, Computed]:
     """Every asset by name. Datasets are all there are, also those that no study here names; recipes stand by themselves."""
-    from torchcell_assets.definitions import ASSETS
+    from torchcell_assets.definitions import defs
     from torchcell_assets.steps.datasets import DATASETS, GENOME
     from torchcell_assets.steps.representations.recipes import RECIPES
 
     found = {}
     storing = ()
-    for asset in ASSETS:
+    for asset in defs.assets:
         step, name = asset.key.path
         start = _start(inspect.unwrap(asset.op.compute_fn.decorated_fn))
         code_version = asset.specs_by_key[asset.key].code_version

@@ -6,12 +6,12 @@ import dagster as dg
 import pytest
 
 from torchcell_assets.config.resources import DataRoot, GraphStore, RawFiles
-from torchcell_assets.definitions import ASSETS, asset_graph
+from torchcell_assets.definitions import defs
 from torchcell_assets.staleness.inputs import InputMissing
 from torchcell_assets.staleness.upstream import partitions_of
 from torchcell_assets.storage import files
 
-GRAPH = asset_graph()
+GRAPH = defs.resolve_asset_graph()
 MADE_FROM_OTHERS = sorted(key for key in GRAPH.get_all_asset_keys() if GRAPH.get(key).parent_keys)
 CELL = {"size": "1e3", "representation": "one_hot"}
 
@@ -35,7 +35,7 @@ def refusal(instance, key, folder):
     root = DataRoot(path=str(folder))
     with pytest.raises(InputMissing) as raised:
         dg.materialize(
-            ASSETS,
+            list(defs.assets),
             selection=dg.AssetSelection.assets(key),
             instance=instance,
             partition_key=partition(key),

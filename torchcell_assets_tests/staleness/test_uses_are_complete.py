@@ -67,8 +67,8 @@ CASES = [
 
 def test_every_asset_is_looked_at():
     assert (
-        len(CASES) == 2 + 4 + 1 + 3
-    )  # genome and records; fitness, subset, test_set and key_value; embedding; baselines, family, scoreboard
+        len(CASES) == 2 + 4 + 1 + 4
+    )  # genome and records; fitness, subset, test_set and key_value; embedding; baselines, family (here, elsewhere), scoreboard
 
 
 @pytest.mark.parametrize(("module", "function"), CASES)
@@ -113,11 +113,11 @@ def test_what_a_dataset_declares_is_what_its_asset_uses():
 
 # A constant that decides stored numbers -> how its change is told, and every asset that it outdates.
 CONSTANTS = {
-    ("datasets.fitness_costanzo2016", "STRAIN_CODES"): ("strain_codes", {"datasets/fitness_costanzo2016", *SGA}),
-    ("datasets.fitness_costanzo2016", "SUPPRESSOR_IN_ALLELE"): ("suppressor", {"datasets/fitness_costanzo2016", *SGA}),
-    ("datasets.sga", "PIXELS_PER_FITNESS"): ("pixels_per_fitness", SGA),
-    ("datasets.sga", "MARKER_GENE"): ("marker_gene", SGA),
-    ("datasets.sga", "COLONIES"): ("colonies", SGA),
+    ("datasets.crosses.strain_codes", "STRAIN_CODES"): ("strain_codes", {"datasets/fitness_costanzo2016", *SGA}),
+    ("datasets.crosses.strain_codes", "SUPPRESSOR_IN_ALLELE"): ("suppressor", {"datasets/fitness_costanzo2016", *SGA}),
+    ("datasets.publications.sga", "PIXELS_PER_FITNESS"): ("pixels_per_fitness", SGA),
+    ("datasets.crosses.strain_codes", "MARKER_GENE"): ("marker_gene", SGA),
+    ("datasets.publications.sga", "COLONIES"): ("colonies", SGA),
     ("datasets.genome", "YEAST_MITOCHONDRIAL_CODE"): ("mitochondrial_code", {"datasets/genome"}),
     ("merged.subsets", "TEST_SHARE"): ("split", {"merged/subset", "merged/test_set", "trained/baselines"}),
     ("merged.subsets", "VALIDATION_SHARE"): ("split", {"merged/subset", "merged/test_set", "trained/baselines"}),
@@ -128,8 +128,8 @@ CONSTANTS = {
     ("trained.estimators", "SCALERS"): ("fit", FAMILIES),
     ("trained.estimators", "ELASTIC_NET"): ("fit", FAMILIES),
     ("trained.estimators", "PRECOMPUTED_UP_TO"): ("fit", FAMILIES),
-    ("trained.families", "ALIASES"): ("fit", FAMILIES),
-    ("trained.families", "SAMPLES"): ("fit", FAMILIES),
+    ("trained.cross_validation", "ALIASES"): ("fit", FAMILIES),
+    ("trained.design", "SAMPLES"): ("fit", FAMILIES),
     ("merged.subsets", "TEST_GENOTYPES"): ("test_genotypes", {"merged/test_set"}),
     ("datasets.retired_names", "RULE"): ("retired_names", RECORDS),
     ("merged.viability", "NOTHING_LEFT"): (

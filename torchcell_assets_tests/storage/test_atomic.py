@@ -59,7 +59,7 @@ def test_a_library_that_wraps_the_reason_of_the_disk_is_understood(tmp_path):
 KILLED_AT_A_MOVE = """
 import os, signal, sys
 from pathlib import Path
-from torchcell_assets.storage import replacing_together
+from torchcell_assets.storage.atomic import atomic_write_together
 
 root, moment, how = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 moves = 0
@@ -72,7 +72,7 @@ def watch(event, _):
             os.kill(os.getpid(), signal.SIGKILL) if how == "killed" else sys.exit(3)
 
 paths = [root / "table.parquet", root / "table.quarantine.parquet", root / "cell"]
-with replacing_together(*paths) as (table, quarantine, cell):
+with atomic_write_together(*paths) as (table, quarantine, cell):
     cell.mkdir()
     for part in (table, quarantine, cell / "model", cell / "scores"):
         part.write_text("new")

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import polars as pl
 
+from torchcell_assets.config import layout
 from torchcell_assets.config.resources import DataRoot, RawFiles
-from torchcell_assets.config.study import current
+from torchcell_assets.config.study import Study
 from torchcell_assets.staleness import Policy, step
 from torchcell_assets.steps.datasets import DATASETS, GENOME, figures
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def _asset(dataset: Dataset) -> dg.AssetsDefinition:
+def _asset(study: Study, dataset: Dataset) -> dg.AssetsDefinition:
     @step(
+        prefix=study.prefix,
         name=dataset.name,
         uses=[dataset.record, *dataset.raw_files, *(Policy(*one) for one in dataset.stored_by.items())],
         logic=dataset.logic,
@@ -37,7 +39,7 @@ def _asset(dataset: Dataset) -> dg.AssetsDefinition:
         },
     )
     def build(root: DataRoot, raw: RawFiles) -> dg.MaterializeResult:
-        path = root.table("datasets", dataset.name)
+        path = layout.dataset_table(root.folder, dataset.name)
         parsed = dataset.read(raw.sources().path)
         names = Found()
         if isinstance(parsed, Parsed):
@@ -88,9 +90,11 @@ def _plot(dataset: Dataset, path: Path) -> dict[str, Any]:
     return {"plot": picture(dataset.name, draw)}
 
 
-def of_the_study() -> tuple[Dataset, ...]:
-    """The datasets of records that this deployment works on, in the order of `DATASETS`."""
-    return tuple(dataset for dataset in DATASETS if dataset.name in current().datasets)
+def of_the_study(study: Study) -> tuple[Dataset, ...]:
+    """The datasets of records that a study works on, in the order of `DATASETS`."""
+    return tuple(dataset for dataset in DATASETS if dataset.name in study.datasets)
 
 
-ASSETS = [_asset(GENOME), *(_asset(dataset) for dataset in of_the_study())]
+def assets(study: Study) -> list[dg.AssetsDefinition]:
+    """The genome and every dataset of a study."""
+    return [_asset(study, dataset) for dataset in (GENOME, *of_the_study(study))]

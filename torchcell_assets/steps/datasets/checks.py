@@ -5,7 +5,9 @@ from the fitness beside them.
 import dagster as dg
 import polars as pl
 
+from torchcell_assets.config import layout
 from torchcell_assets.config.resources import DataRoot
+from torchcell_assets.config.study import Study
 from torchcell_assets.schema.records import Quantity
 from torchcell_assets.staleness.checks import raw_files_as_pinned
 from torchcell_assets.steps.datasets import GENOME, independence, quarantine
@@ -16,16 +18,16 @@ from torchcell_assets.steps.datasets.publications import kuzmin2018, kuzmin2020
 from torchcell_assets.storage.stored import quarantine_of
 
 
-def _check(dataset: Dataset) -> dg.AssetChecksDefinition:
+def _check(study: Study, dataset: Dataset) -> dg.AssetChecksDefinition:
     @dg.asset_check(
-        asset=["datasets", dataset.name],
+        asset=layout.key(study, "datasets", dataset.name),
         name="as_published",
         blocking=True,
         description="As many records as the published file holds, and no more in quarantine than the dataset declares. "
         "Nothing is made of a dataset that fails it.",
     )
     def check(context: dg.AssetCheckExecutionContext, root: DataRoot) -> dg.AssetCheckResult:
-        event = context.instance.get_latest_materialization_event(dg.AssetKey(["datasets", dataset.name]))
+        event = context.instance.get_latest_materialization_event(layout.key(study, "datasets", dataset.name))
         if event is None or event.asset_materialization is None:
             # a warning: where nothing is stored, nothing is wrong that could stop anything
             return dg.AssetCheckResult(
@@ -53,20 +55,20 @@ def _told(dataset: Dataset, records: int, quarantined: int, root: DataRoot) -> s
         f"{dataset.published_records:,} records expected, {records:,} kept, {quarantined:,} quarantined, of which "
         f"{dataset.quarantine_limit:,} are known."
     )
-    place = quarantine_of(root.table("datasets", dataset.name))
+    place = quarantine_of(layout.dataset_table(root.folder, dataset.name))
     return f"{counts} {quarantine.told(place, dataset.record)}" if quarantined and place.is_file() else counts
 
 
-def screens_are_independent(dataset: Dataset) -> dg.AssetChecksDefinition:
+def screens_are_independent(study: Study, dataset: Dataset) -> dg.AssetChecksDefinition:
     """An error where a screen is a linear combination of others: its numbers are theirs, and no measurement."""
 
     @dg.asset_check(
-        asset=["datasets", dataset.name],
+        asset=layout.key(study, "datasets", dataset.name),
         name="screens_are_independent",
         description="No screen is a linear combination of others on the strains that they share (see independence.py).",
     )
     def check(root: DataRoot) -> dg.AssetCheckResult:
-        path = root.table("datasets", dataset.name)
+        path = layout.dataset_table(root.folder, dataset.name)
         if not path.is_file():
             return dg.AssetCheckResult(
                 passed=False, severity=dg.AssetCheckSeverity.WARN, description="never materialized"
@@ -83,12 +85,12 @@ def screens_are_independent(dataset: Dataset) -> dg.AssetChecksDefinition:
     return check
 
 
-def tau_as_published(interaction: Dataset, queries: Dataset) -> dg.AssetChecksDefinition:
+def tau_as_published(study: Study, interaction: Dataset, queries: Dataset) -> dg.AssetChecksDefinition:
     """A warning where the published tau does not follow from the stored digenic scores and query strains."""
 
     @dg.asset_check(
-        asset=["datasets", interaction.name],
-        additional_deps=[["datasets", queries.name]],
+        asset=layout.key(study, "datasets", interaction.name),
+        additional_deps=[layout.key(study, "datasets", queries.name)],
         name="tau_as_published",
         description=(
             "tau = f_ijk - f_ij f_k - epsilon_ik f_j - epsilon_jk f_i, from stored records, correlates with the published score "
@@ -96,7 +98,7 @@ def tau_as_published(interaction: Dataset, queries: Dataset) -> dg.AssetChecksDe
         ),
     )
     def check(root: DataRoot) -> dg.AssetCheckResult:
-        tables = [root.table("datasets", dataset.name) for dataset in (interaction, queries)]
+        tables = [layout.dataset_table(root.folder, dataset.name) for dataset in (interaction, queries)]
         if lacking := [path.stem for path in tables if not path.is_file()]:
             return dg.AssetCheckResult(passed=False, description=f"never materialized: {', '.join(lacking)}")
         found = tau.agreement(tau.recompute(*(pl.read_parquet(path) for path in tables)))
@@ -111,10 +113,14 @@ def tau_as_published(interaction: Dataset, queries: Dataset) -> dg.AssetChecksDe
 
 MIN_PEARSON = 0.95
 _TRIGENIC = [(module.INTERACTION, module.QUERIES) for module in (kuzmin2018, kuzmin2020)]
-STORED = (GENOME, *of_the_study())
-CHECKS = [
-    *(_check(dataset) for dataset in STORED),
-    *(raw_files_as_pinned(dg.AssetKey(["datasets", dataset.name]), dataset.sources) for dataset in STORED),
-    *(screens_are_independent(dataset) for dataset in STORED if issubclass(dataset.record, Quantity)),
-    *(tau_as_published(*pair) for pair in _TRIGENIC if all(dataset in STORED for dataset in pair)),
-]
+
+
+def checks(study: Study) -> list[dg.AssetChecksDefinition]:
+    """The checks of the datasets of a study."""
+    stored = (GENOME, *of_the_study(study))
+    return [
+        *(_check(study, dataset) for dataset in stored),
+        *(raw_files_as_pinned(layout.key(study, "datasets", one.name), one.sources) for one in stored),
+        *(screens_are_independent(study, dataset) for dataset in stored if issubclass(dataset.record, Quantity)),
+        *(tau_as_published(study, *pair) for pair in _TRIGENIC if all(dataset in stored for dataset in pair)),
+    ]

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import polars as pl
 
+from torchcell_assets.config import layout
 from torchcell_assets.config.resources import DataRoot, GraphStore
+from torchcell_assets.config.study import Study
 from torchcell_assets.schema import Gene
 from torchcell_assets.staleness import Policy, step
 from torchcell_assets.steps.datasets import GENOME
@@ -28,19 +30,19 @@ WRITER = Policy("bundle_writer", bundle.WRITER_VERSION)
 """Another way of writing bundles gives builds other names: what was loaded by the old one is outdated."""
 
 
-DATASETS = Policy("datasets", sorted(dataset.name for dataset in of_the_study()))
-"""What the graph holds beside the genes: a dataset that left the study outdates the genes, and leaves when they are made."""
-
-
 def _schema(*labels: str) -> Policy:
     return Policy("schema_config", writer.schema_entries(*labels))
 
 
-def _genome() -> dg.AssetsDefinition:
+def _genome(study: Study) -> dg.AssetsDefinition:
+    # what the graph holds beside the genes: a dataset that left the study outdates the genes, and leaves when they are made
+    datasets = Policy("datasets", sorted(dataset.name for dataset in of_the_study(study)))
+
     @step(
+        prefix=study.prefix,
         name=GENOME.name,
-        uses=[Gene, _schema("gene"), WRITER, DATASETS],
-        deps=[dg.AssetKey(["datasets", GENOME.name])],
+        uses=[Gene, _schema("gene"), WRITER, datasets],
+        deps=[layout.key(study, "datasets", GENOME.name)],
         rebuilds=True,
         kinds={"neo4j"},
         pool=POOL,
@@ -48,29 +50,30 @@ def _genome() -> dg.AssetsDefinition:
         "the study leave the graph with it.",
     )
     def build(context: dg.AssetExecutionContext, root: DataRoot, store: GraphStore) -> dg.MaterializeResult:
-        path = root.table("datasets", GENOME.name)
+        path = layout.dataset_table(root.folder, GENOME.name)
         made = tables.gene_tables(pl.read_parquet(path))
         genes = made.nodes["gene"].height
         version = _upstream_version(context)
         manifest = bundle.gene_manifest(GENOME.name, version, genes, path)
-        bundles = root.place("graph", "bundles", GENOME.name)
+        bundles = layout.bundles(root.folder, GENOME.name)
         with _alone(context, bundles):
             folder = bundle.write(bundles, made, manifest)
             with _writable(context, root, store) as driver:
-                left = deletion.forget_others(driver, store.database_name, DATASETS.content)
+                left = deletion.forget_others(driver, store.database_name, datasets.content)
                 load.load_genes(driver, store.database_name, folder)
             bundle.delete_others(folder)
         told = {"build": manifest.build, "dagster/row_count": genes, "left_the_graph": ", ".join(left) or "none"}
-        return result(folder, version, metadata={**told, **_columns(GENOME)}, present=_local_store(store))
+        return result(folder, version, metadata={**told, **_columns(study, GENOME)}, present=_local_store(store))
 
     return build
 
 
-def _records(dataset: Dataset) -> dg.AssetsDefinition:
+def _records(study: Study, dataset: Dataset) -> dg.AssetsDefinition:
     @step(
+        prefix=study.prefix,
         name=dataset.name,
         uses=[dataset.record, _schema(*bundle.labels_of(dataset)), WRITER],
-        deps=[dg.AssetKey(["datasets", dataset.name])],
+        deps=[layout.key(study, "datasets", dataset.name)],
         rebuilds=True,
         kinds={"neo4j"},
         pool=POOL,
@@ -80,13 +83,13 @@ def _records(dataset: Dataset) -> dg.AssetsDefinition:
         f"{dataset.record.__name__}, one PERTURBS edge per perturbed gene, under the screen that measured it.",
     )
     def build(context: dg.AssetExecutionContext, root: DataRoot, store: GraphStore) -> dg.MaterializeResult:
-        path = root.table("datasets", dataset.name)
+        path = layout.dataset_table(root.folder, dataset.name)
         version = _upstream_version(context)
-        bundles = root.place("graph", "bundles", dataset.name)
+        bundles = layout.bundles(root.folder, dataset.name)
 
         with _alone(context, bundles):
             folder = bundle.write_records(bundles, dataset, version, path)
-            loaded = _into_the_graph(context, root, store, folder)
+            loaded = _into_the_graph(context, study, root, store, folder)
             bundle.delete_others(folder)
             manifest = bundle.read_manifest(folder)
         return result(
@@ -96,7 +99,7 @@ def _records(dataset: Dataset) -> dg.AssetsDefinition:
                 "build": manifest.build,
                 "loaded": loaded,
                 "dagster/row_count": manifest.nodes[dataset.record.__name__],
-                **_columns(dataset),
+                **_columns(study, dataset),
                 "nodes": dg.MetadataValue.json(manifest.nodes),
                 "edges": dg.MetadataValue.json(manifest.edges),
                 "query": dg.MetadataValue.md(_example(dataset)),
@@ -112,7 +115,9 @@ def _local_store(store: GraphStore) -> list[Path]:
     return [store.local_home / "data"] if store.local_home else []
 
 
-def _into_the_graph(context: dg.AssetExecutionContext, root: DataRoot, store: GraphStore, folder: Path) -> str:
+def _into_the_graph(
+    context: dg.AssetExecutionContext, study: Study, root: DataRoot, store: GraphStore, folder: Path
+) -> str:
     """Load a bundle into the live graph, or all bundles into a new one; returns which, and why."""
     manifest = bundle.read_manifest(folder)
     records = manifest.nodes[manifest.record_class]
@@ -126,7 +131,7 @@ def _into_the_graph(context: dg.AssetExecutionContext, root: DataRoot, store: Gr
     context.log.info(why)
 
     def bundles() -> list[Path]:  # asked once nobody else loads: a load replaces its bundle
-        return [*current_bundles(context.instance, root, besides=manifest.dataset), folder]
+        return [*current_bundles(context.instance, study, root, besides=manifest.dataset), folder]
 
     offline.rebuild(store.local_home, bundles, keep=store.previous_stores, tell=context.log.info)
     with _writable(context, root, store):  # the new store is claimed as the one before was
@@ -145,14 +150,14 @@ def _writable(context: dg.AssetExecutionContext, root: DataRoot, store: GraphSto
         yield driver
 
 
-def current_bundles(instance: dg.DagsterInstance, root: DataRoot, besides: str = "") -> list[Path]:
+def current_bundles(instance: dg.DagsterInstance, study: Study, root: DataRoot, besides: str = "") -> list[Path]:
     """The bundles of what the last materializations made, the genes' first; raises BundleError where one is gone.
 
     besides: a dataset that is left out.
     """
-    names = [name for name in (GENOME.name, *(dataset.name for dataset in of_the_study())) if name != besides]
-    builds = {name: materialized_build(instance, name) for name in names}
-    folders = {name: root.place("graph", "bundles", name, build) for name, build in builds.items() if build}
+    names = [name for name in (GENOME.name, *(dataset.name for dataset in of_the_study(study))) if name != besides]
+    builds = {name: materialized_build(instance, layout.key(study, "graph", name)) for name in names}
+    folders = {name: layout.bundles(root.folder, name) / build for name, build in builds.items() if build}
     for name, folder in folders.items():
         if not (folder / "manifest.json").is_file():
             raise tables.BundleError(
@@ -161,9 +166,9 @@ def current_bundles(instance: dg.DagsterInstance, root: DataRoot, besides: str =
     return list(folders.values())
 
 
-def _columns(dataset: Dataset) -> dict[str, Any]:
+def _columns(study: Study, dataset: Dataset) -> dict[str, Any]:
     """A node or an edge carries the fields of its record: the columns are those of the dataset."""
-    origin = (dg.AssetKey(["datasets", dataset.name]), as_they_are(dataset.record.columns()))
+    origin = (layout.key(study, "datasets", dataset.name), as_they_are(dataset.record.columns()))
     return {"dagster/column_schema": column_schema(dataset.record), **column_lineage(origin)}
 
 
@@ -190,4 +195,6 @@ def _example(dataset: Dataset) -> str:
     )
 
 
-ASSETS = [_genome(), *(_records(dataset) for dataset in of_the_study())]
+def assets(study: Study) -> list[dg.AssetsDefinition]:
+    """The genes and every dataset of a study, in the graph."""
+    return [_genome(study), *(_records(study, dataset) for dataset in of_the_study(study))]

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from torchcell_assets.config import layout
 from torchcell_assets.config.resources import DataRoot, GraphStore
+from torchcell_assets.config.study import Study
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.steps.datasets import GENOME
 from torchcell_assets.steps.datasets.assets import of_the_study
@@ -16,26 +18,29 @@ if TYPE_CHECKING:
     from neo4j import Driver
 
 
-def materialized_build(instance: dg.DagsterInstance, dataset: str) -> str | None:
-    """The build that the last materialization of `graph/<dataset>` made; None if there was none."""
-    event = instance.get_latest_materialization_event(dg.AssetKey(["graph", dataset]))
+def materialized_build(instance: dg.DagsterInstance, key: dg.AssetKey) -> str | None:
+    """The build that the last materialization of an asset of the graph made; None if there was none."""
+    event = instance.get_latest_materialization_event(key)
     if event is None or event.asset_materialization is None:
         return None
     return str(event.asset_materialization.metadata["build"].value)
 
 
-def _check(name: str, description: str, wrong: "Callable[[Driver, str, Path], list[str]]") -> dg.AssetChecksDefinition:
+def _check(
+    study: Study, name: str, description: str, wrong: "Callable[[Driver, str, Path], list[str]]"
+) -> dg.AssetChecksDefinition:
     """wrong: what the server holds otherwise than the bundle in a folder says."""
+    key = layout.key(study, "graph", name)
 
-    @dg.asset_check(asset=["graph", name], name="store_in_sync", description=description)
+    @dg.asset_check(asset=key, name="store_in_sync", description=description)
     def check(context: dg.AssetCheckExecutionContext, root: DataRoot, store: GraphStore) -> dg.AssetCheckResult:
-        wanted = materialized_build(context.instance, name)
+        wanted = materialized_build(context.instance, key)
         if wanted is None:
             return dg.AssetCheckResult(passed=False, description="never materialized")
         try:
             with store.driver() as driver:
                 ownership.refuse_of_another_root(driver, store.database_name, ownership.id_of(root.folder))
-                found = wrong(driver, store.database_name, root.place("graph", "bundles", name, wanted))
+                found = wrong(driver, store.database_name, layout.bundles(root.folder, name) / wanted)
         except TorchcellError as error:
             return dg.AssetCheckResult(passed=False, description=str(error))
         return dg.AssetCheckResult(
@@ -52,24 +57,22 @@ def _wrong_records(driver: "Driver", database: str, folder: Path) -> list[str]:
     return [*other, *verification.differences(driver, database, manifest)]
 
 
-def _wrong_genes(driver: "Driver", database: str, folder: Path) -> list[str]:
-    left = verification.strange_datasets(driver, database, [dataset.name for dataset in of_the_study()])
-    told = [f"the graph holds {', '.join(left)}, which the study does not: materialize graph/genome"] * bool(left)
-    return [*told, *verification.gene_differences(driver, database, folder)]
+def _wrong_genes(study: Study) -> "Callable[[Driver, str, Path], list[str]]":
+    names = [dataset.name for dataset in of_the_study(study)]
+
+    def wrong(driver: "Driver", database: str, folder: Path) -> list[str]:
+        left = verification.strange_datasets(driver, database, names)
+        told = [f"the graph holds {', '.join(left)}, which the study does not: materialize graph/genome"] * bool(left)
+        return [*told, *verification.gene_differences(driver, database, folder)]
+
+    return wrong
 
 
-CHECKS = [
-    _check(
-        GENOME.name,
-        "The server holds the genes that were materialized, every property, and no dataset that left the study.",
-        _wrong_genes,
-    ),
-    *(
-        _check(
-            dataset.name,
-            "The server serves the build that was materialized, with the counts and every column of its bundle.",
-            _wrong_records,
-        )
-        for dataset in of_the_study()
-    ),
-]
+def checks(study: Study) -> list[dg.AssetChecksDefinition]:
+    """One check of each asset of the graph."""
+    genes = "The server holds the genes that were materialized, every property, and no dataset that left the study."
+    records = "The server serves the build that was materialized, with the counts and every column of its bundle."
+    return [
+        _check(study, GENOME.name, genes, _wrong_genes(study)),
+        *(_check(study, dataset.name, records, _wrong_records) for dataset in of_the_study(study)),
+    ]

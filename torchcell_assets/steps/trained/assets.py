@@ -1,56 +1,48 @@
 """Baselines per SIZE, one asset per model family over SIZE x REPRESENTATION, and the scoreboard that compares them."""
 
-import os
-from collections.abc import Iterable, Mapping
+import json
+import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 import polars as pl
 
-from torchcell_assets.config.partitions import GRID, SIZE, cell, keys_of
+from torchcell_assets.config import layout
+from torchcell_assets.config.partitions import cell, keys_of, partitions
 from torchcell_assets.config.resources import DataRoot
-from torchcell_assets.config.study import current
+from torchcell_assets.config.study import Study
+from torchcell_assets.config.worker_process import WorkerProcess
 from torchcell_assets.schema import MergedFitness, Prediction, Score
 from torchcell_assets.staleness import Policy, outdated, step
 from torchcell_assets.staleness.dagster_internals import AssetGraph
 from torchcell_assets.staleness.provenance import LEFT_OUT_METADATA
 from torchcell_assets.steps.merged import subsets
-from torchcell_assets.steps.merged.assets import ASSETS as MERGED
-from torchcell_assets.steps.merged.assets import FITNESS_KEY, SAMPLED, SAMPLED_FROM, left_out, merged_path
-from torchcell_assets.steps.representations import table as representation_table
-from torchcell_assets.steps.representations.assets import ASSETS as REPRESENTATIONS
+from torchcell_assets.steps.merged.assets import assets as merged_assets
+from torchcell_assets.steps.merged.assets import left_out, sampled, sampled_from
+from torchcell_assets.steps.representations.assets import assets as representation_assets
 from torchcell_assets.steps.trained import baselines as baseline_models
 from torchcell_assets.steps.trained import (
     ceilings,
-    estimators,
-    families,
-    figures,
     model_store,
-    order_figure,
-    predictions,
+    pictures,
     repeats,
     scoreboard,
-    scoreboard_figure,
     scores,
+    targets,
+    training,
 )
+from torchcell_assets.steps.trained.cells import BASELINES, Cell
+from torchcell_assets.steps.trained.design import SAMPLES
+from torchcell_assets.steps.trained.families import Family, chosen
 from torchcell_assets.steps.trained.grids import GRIDS
-from torchcell_assets.steps.trained.scoreboard import BASELINES, Cell
-from torchcell_assets.storage.atomic import atomic_write_together
+from torchcell_assets.steps.trained.training import Request, request_of
+from torchcell_assets.storage.atomic import atomic_write, atomic_write_together
 from torchcell_assets.storage.content import content_hash
-from torchcell_assets.storage.figures import drawn, picture
 from torchcell_assets.storage.publish import as_they_are, column_lineage, result, table_metadata
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-STUDY = current()
-GRID_OF_THE_STUDY = GRIDS[STUDY.grid]
-SUBSET_KEY = dg.AssetKey(["merged", "subset"])
-TEST_SET_KEY = dg.AssetKey(["merged", "test_set"])
-EMBEDDING_KEY = dg.AssetKey(["representations", "gene_embedding"])
 POOL = "training"
-SEED = Policy("seed", STUDY.seed)
 FROM_SUBSET = {
     **as_they_are(["genotype", "genes", "order", "standard_error"]),
     "observed": ["value"],
@@ -60,219 +52,209 @@ FROM_SUBSET = {
 """Column of the predictions -> columns of the sample, and of the test set."""
 
 
-def _threads() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _rows(root: DataRoot, size: str) -> pl.DataFrame:
-    """What models of one size predict: its sample, and the test set of all sizes."""
-    subset = pl.read_parquet(root.table("merged/subset", size))
-    return predictions.rows_to_predict(subset, pl.read_parquet(root.place("merged", "test_set.parquet")))
-
-
-@step(
-    # the measured single mutants come from the merged table by the same condition and split as the sample
-    uses=[MergedFitness, Prediction, SEED, *SAMPLED, Policy("ridge", baseline_models.POLICY)],
-    logic="4",
-    deps=[SUBSET_KEY, TEST_SET_KEY, *SAMPLED_FROM],
-    partitions_def=SIZE,
-    kinds={"scikitlearn"},
-    pool=POOL,
-)
-def baselines(context: dg.AssetExecutionContext, root: DataRoot) -> dg.MaterializeResult:
-    """One row is what one baseline says of one genotype; without them no score is shown.
-
-    The mean; the mean per order; the mean of the query strain; that of the query strain times the single mutant of the array
-    gene; the product of measured single mutants (gaps = 1), of all sizes and of this one; an additive log ridge and an additive
-    ridge on one-hot genes.
-    """
-    size = context.partition_key
-    singles = subsets.singles(merged_path(root), STUDY.condition, STUDY.seed, without=left_out(root))
-    made = baseline_models.fit_baselines(_rows(root, size), singles, seed=STUDY.seed)
-    where = Cell(root.place("trained"), BASELINES, size)
-    metadata = {
-        **table_metadata(Prediction, made.predictions),
-        **column_lineage(
-            (SUBSET_KEY, FROM_SUBSET), (TEST_SET_KEY, FROM_SUBSET), (FITNESS_KEY, {"predicted": ["genes", "value"]})
-        ),
-        **scores.of_test_set(made.predictions, "model"),
-        "singles": singles.height,
-        "notes": dg.MetadataValue.json(made.notes),
-    }
-    version = content_hash(made.predictions, list(Prediction.primary_key()))
-    return _stored(where, version, metadata, {where.predictions: Prediction.validate(made.predictions, cast=True)})
-
-
-def _stored(
-    where: Cell,
-    version: str,
-    metadata: Mapping[str, Any],
-    tables: Mapping[Path, pl.DataFrame],
-    models: Mapping[Path, model_store.Model] | None = None,
-) -> dg.MaterializeResult:
-    """Store all files of a cell as one: predictions of one training never stand beside a model of another."""
-    models = models or {}
-    with atomic_write_together(*tables, *models) as temporaries:
-        for temporary, table in zip(temporaries, tables.values(), strict=False):
-            table.write_parquet(temporary, compression="zstd")
-        for temporary, model in zip(temporaries[len(tables) :], models.values(), strict=True):
-            model_store.dump(temporary, model)
-        files = dict(zip([*tables, *models], temporaries, strict=True))
-        made = result(where.predictions, version, metadata=metadata, files=files)
-    return made
-
-
-def _family(name: str) -> dg.AssetsDefinition:
-    family = families.FAMILIES[name]
-    grid = GRID_OF_THE_STUDY
-    tried = {"folds": grid.folds, "choose_by": grid.choose_by, "candidates": [dict(c) for c in grid.candidates[name]]}
-
+def _baselines(study: Study) -> dg.AssetsDefinition:
     @step(
-        name=name,
+        prefix=study.prefix,
+        # the measured single mutants come from the merged table by the same condition and split as the sample
         uses=[
-            *(MergedFitness, Prediction, SEED),
-            Policy("grid", tried),
-            Policy("fit", {**estimators.POLICY, "aliases": families.ALIASES, "samples": families.SAMPLES}),
-            Policy("prediction_interval", model_store.POLICY),
+            *(MergedFitness, Prediction, Policy("seed", study.seed), Policy("targets", study.targets)),
+            *sampled(study),
+            Policy("ridge", baseline_models.POLICY),
         ],
-        logic="3",
-        deps=[SUBSET_KEY, TEST_SET_KEY, EMBEDDING_KEY],
-        partitions_def=GRID,
+        logic="4",
+        deps=[layout.key(study, "merged", "subset"), layout.key(study, "merged", "test_set"), *sampled_from(study)],
+        partitions_def=partitions(study).size,
         kinds={"scikitlearn"},
         pool=POOL,
-        description=f"One cell is {family.title} on one sample and one representation, in four aggregations.\n\n"
-        f"Hyper-parameters are searched inside the training split by {GRID_OF_THE_STUDY.folds}-fold cross-validation "
-        f"(grid `{GRID_OF_THE_STUDY.name}`, by {GRID_OF_THE_STUDY.choose_by}); the model file is skops, never a pickle. "
-        "Predictions of training genotypes are out of fold. Beside them: what the same model says of the test set when it is "
-        f"fitted on each of {families.SAMPLES} smaller samples, and on vectors whose gene labels are permuted.",
     )
-    def build(context: dg.AssetExecutionContext, root: DataRoot) -> dg.MaterializeResult:
-        size, representation = keys_of(context)
-        embedding = representation_table.read(
-            root.place("representations", "gene_embedding", f"{representation}.safetensors")
-        )
-        fitted = families.fit_aggregations(
-            _rows(root, size),
-            embedding,
-            name,
-            GRID_OF_THE_STUDY,
-            seed=STUDY.seed,
-            threads=_threads(),
-            tick=lambda done, total, text: context.log.debug(f"{done} of {total}: {text}"),
-        )
-        where = Cell(root.place("trained"), name, size, representation)
-        own = pl.concat([part.predictions for part in fitted])
-        table = pl.concat([own, *(part.controls for part in fitted)])
-        search = pl.concat(
-            [part.search.select(pl.lit(part.aggregation).alias("aggregation"), pl.all()) for part in fitted],
-            how="diagonal_relaxed",
-        )
-        best = min(fitted, key=lambda part: scores.error(part.predictions, "validation"))
-        models = {
-            where.model(part.aggregation): model_store.Model(
-                part.pipeline,
-                model_store.manifest_of(part, embedding, size, folds=GRID_OF_THE_STUDY.folds, seed=STUDY.seed),
+    def baselines(context: dg.AssetExecutionContext, root: DataRoot) -> dg.MaterializeResult:
+        """One row is what one baseline says of one genotype; without them no score is shown.
+
+        The mean; the mean per order; the mean of the query strain; that of the query strain times the single mutant of the array
+        gene; the product of measured single mutants (gaps = 1), of all sizes and of this one; an additive log ridge and an
+        additive ridge on one-hot genes.
+        """
+        where = Cell(layout.trained_folder(root.folder), BASELINES, context.partition_key)
+        merged = layout.merged_file(root.folder)
+        singles = subsets.singles(merged, study.condition, study.seed, without=left_out(study, root))
+        made = {
+            name: baseline_models.fit_baselines(
+                rows, singles if targets.target(name).multiplies else None, target=name, seed=study.seed
             )
-            for part in fitted
+            for name, rows in targets.read_samples(root.folder, where.size, study.targets).items()
         }
+        table = Prediction.validate(pl.concat([one.predictions for one in made.values()]), cast=True)
+        notes = {name: one.notes for name, one in made.items()}
         metadata = {
             **table_metadata(Prediction, table),
-            **column_lineage(
-                (SUBSET_KEY, FROM_SUBSET),
-                (TEST_SET_KEY, FROM_SUBSET),
-                (EMBEDDING_KEY, {"predicted": ["gene", "vector"]}),
-            ),
-            **scores.of_test_set(own, "aggregation"),
-            "chosen": dg.MetadataValue.json({part.aggregation: dict(part.parameters) for part in fitted}),
-            "seconds": round(sum(part.seconds for part in fitted), 2),
-            "genes_not_in_representation": len(fitted[0].missing),
-            "predicted_against_observed": picture(
-                best.aggregation, lambda: figures.predicted_vs_observed(best.predictions)
-            ),
+            **_lineage(study, (layout.key(study, "merged", "fitness"), {"predicted": ["genes", "value"]})),
+            **scores.of_test_set(table, "model"),
+            "singles": singles.height,
+            "notes": dg.MetadataValue.json(notes if len(notes) > 1 else notes[study.targets[0]]),
         }
-        version = content_hash(table, list(Prediction.primary_key()))
-        tables = {where.predictions: Prediction.validate(table, cast=True), where.search: search}
-        return _stored(where, version, metadata, tables, models)
+        with atomic_write(where.predictions) as temporary:
+            table.write_parquet(temporary, compression="zstd")
+            version = content_hash(table, list(Prediction.primary_key()))
+            stored = result(where.predictions, version, metadata=metadata, files={where.predictions: temporary})
+        return stored
+
+    return baselines
+
+
+def _lineage(study: Study, *others: tuple[dg.AssetKey, dict[str, list[str]]]) -> dict[str, Any]:
+    """Metadata that say which columns predictions are made from: those of the samples, and others."""
+    samples = [(layout.key(study, "merged", name), FROM_SUBSET) for name in ("subset", "test_set")]
+    return column_lineage(*samples, *others)
+
+
+def _declared(study: Study, family: Family) -> dict[str, Any]:
+    """What is declared of a family beside what it uses, wherever it is trained."""
+    grid = GRIDS[study.grid]
+    return {
+        "prefix": study.prefix,
+        "name": family.name,
+        "logic": "3",
+        "deps": [
+            layout.key(study, "merged", "subset"),
+            layout.key(study, "merged", "test_set"),
+            layout.key(study, "representations", "gene_embedding"),
+        ],
+        "partitions_def": partitions(study).grid,
+        "kinds": {family.kind},
+        "pool": POOL,
+        "description": f"One cell is {family.title} on one sample and one representation, in four aggregations.\n\n"
+        f"Predicts {' and '.join(study.targets)}. "
+        f"Hyper-parameters are searched inside the training split by {grid.folds}-fold cross-validation "
+        f"(grid `{grid.name}`, by {grid.choose_by}); model files are skops or safetensors, never pickles. "
+        "Predictions of training genotypes are out of fold. Beside them: what the same model says of the test set when it is "
+        f"fitted on each of {SAMPLES} smaller samples, and on vectors whose gene labels are permuted.",
+    }
+
+
+def _policies(study: Study, family: Family) -> list[Policy]:
+    grid = GRIDS[study.grid]
+    candidates = [dict(c) for c in grid.candidates[family.name]]
+    return [
+        Policy("seed", study.seed),
+        Policy("targets", study.targets),
+        Policy("grid", {"folds": grid.folds, "choose_by": grid.choose_by, "candidates": candidates}),
+        Policy("fit", family.policy),
+        Policy("prediction_interval", model_store.POLICY),
+    ]
+
+
+def _request(study: Study, family: Family, context: dg.AssetExecutionContext, root: DataRoot) -> Request:
+    size, representation = keys_of(context)
+    return request_of(study, family, root.folder, size, representation)
+
+
+def _in_this_process(study: Study, family: Family) -> dg.AssetsDefinition:
+    @step(uses=[MergedFitness, Prediction, *_policies(study, family)], **_declared(study, family))
+    def build(context: dg.AssetExecutionContext, root: DataRoot) -> dg.MaterializeResult:
+        start = time.perf_counter()
+        told: training.Tick = lambda done, total, text: context.log.debug(f"{done} of {total}: {text}")  # noqa: E731
+        with training.training(_request(study, family, context, root), told) as made:
+            stored = _result(study, made, time.perf_counter() - start)
+        return stored
 
     return build
 
 
-FAMILY_ASSETS = [_family(name) for name in families.FAMILIES]
+def _in_its_own_process(study: Study, family: Family) -> dg.AssetsDefinition:
+    @step(uses=[MergedFitness, Prediction, *_policies(study, family)], **_declared(study, family))
+    def build(context: dg.AssetExecutionContext, root: DataRoot, worker: WorkerProcess) -> dg.MaterializeResult:
+        request = _request(study, family, context, root)
+        told = worker.run(context, json.loads(request.model_dump_json()))
+        made = training.stored(request.cell)
+        if made.version != told["data_version"]:
+            raise training.RequestError(f"Another training has replaced {made.cell.name} meanwhile: make it again.")
+        return _result(study, made, told["seconds"])
+
+    return build
 
 
-@step(
-    name="scoreboard",
-    uses=[
-        Score,
-        Policy("score_interval", scores.POLICY),
-        Policy("ceiling", ceilings.POLICY),
-        Policy("repeat", repeats.FEWEST),
-    ],
-    logic="2",
-    deps=[baselines, *FAMILY_ASSETS, TEST_SET_KEY, FITNESS_KEY],
-    kinds={"matplotlib"},
-)
-def trained_scoreboard(context: dg.AssetExecutionContext, root: DataRoot) -> dg.MaterializeResult:
-    """One row is one score of one model, with its interval and its difference to the baselines; and the figures of them all.
-
-    All models of all sizes are scored on `merged/test_set`. Where other publications measured the same genotypes, they stand
-    beside. A cell that was scored on other genotypes or other observed values than its baselines is refused. What is not
-    trained yet, and what is outdated, is left out and named.
-    """
-    place = root.place("trained")
-    wanted = list(scoreboard.cells(place, list(families.FAMILIES), list(STUDY.sizes), list(STUDY.representations)))
-    test_set = pl.read_parquet(root.place("merged", "test_set.parquet"))
-    limits = ceilings.ceilings(test_set)
-    again = repeats.repeats(merged_path(root), test_set)
-    yardsticks = scores.Yardsticks(test_set.select("genotype", "query"), limits, again)
-    collected = scoreboard.collect(wanted, _outdated(context.instance, place), yardsticks)
-    table = Score.validate(collected.board, cast=True)
-    path = place / "scoreboard.parquet"
-    sizes = [size for size in STUDY.sizes if size in set(table["size"])]
-    note = "SIMULATED growth, not measured" if STUDY.condition.evidence == ("simulated",) else ""
-    old = {size: [(c.family, c.representation) for c in collected.outdated if c.size == size] for size in sizes}
-    pictures: dict[Path, bytes] = {}
-    shown = {}
-    for size in sizes:
-
-        def board(size: str = size) -> "Figure":
-            return scoreboard_figure.scoreboard_figure(
-                table, size, STUDY.representations, note=note, outdated=old[size], ceiling=limits.get(0)
-            )
-
-        def by_order(size: str = size) -> "Figure":
-            return order_figure.order_figure(table, size, limits, note=note)
-
-        suffix = "" if size == sizes[0] else f"_{size}"
-        shown[f"figure_{size}"] = drawn(f"scoreboard {size}", board, place / f"scoreboard{suffix}", pictures)
-        shown[f"by_order_{size}"] = drawn(f"by order {size}", by_order, place / f"by_order{suffix}", pictures)
+def _result(study: Study, made: training.Made, seconds: float) -> dg.MaterializeResult:
+    """The cell for Dagster, with its scores and a figure of the model that predicts best in validation."""
     metadata = {
-        **shown,
-        **table_metadata(Score, table),
-        "not_trained": dg.MetadataValue.json([one.name for one in collected.not_trained]),
-        "outdated": dg.MetadataValue.json({one.name: why for one, why in collected.outdated.items()}),
-        LEFT_OUT_METADATA: dg.MetadataValue.json(_partitions(collected.outdated)),
+        **table_metadata(Prediction, made.predictions),
+        **_lineage(study, (layout.key(study, "representations", "gene_embedding"), {"predicted": ["gene", "vector"]})),
+        **scores.of_test_set(made.own, "aggregation"),
+        "chosen": dg.MetadataValue.json(made.manifest["chosen"]),
+        "seconds": round(seconds, 2),
+        "genes_not_in_representation": made.manifest["genes_not_in_representation"],
+        **pictures.of_cell(made.own),
     }
-    version = content_hash(table, list(Score.primary_key()))
-    with atomic_write_together(path, *pictures) as (temporary, *others):
-        scoreboard.write(temporary, collected)
-        for other, rendered in zip(others, pictures.values(), strict=True):
-            other.write_bytes(rendered)
-        files = dict(zip([path, *pictures], [temporary, *others], strict=True))
-        made = result(path, version, metadata=metadata, files=files)
-    return made
+    return result(made.cell.predictions, made.version, metadata=metadata, files=made.files)
 
 
-def _outdated(instance: dg.DagsterInstance, place: Path) -> dict[Cell, str]:
+def _scoreboard(study: Study, models: Sequence[dg.AssetsDefinition]) -> dg.AssetsDefinition:
+    @step(
+        prefix=study.prefix,
+        name="scoreboard",
+        uses=[
+            Score,
+            Policy("score_interval", scores.POLICY),
+            Policy("ceiling", ceilings.POLICY),
+            Policy("repeat", repeats.FEWEST),
+        ],
+        logic="2",
+        deps=[*models, layout.key(study, "merged", "test_set"), layout.key(study, "merged", "fitness")],
+        kinds={"matplotlib"},
+    )
+    def trained_scoreboard(context: dg.AssetExecutionContext, root: DataRoot) -> dg.MaterializeResult:
+        """One row is one score of one model, with its interval and its difference to the baselines; and the figures of them all.
+
+        All models of all sizes are scored on `merged/test_set`. Where other publications measured the same genotypes, they stand
+        beside. A cell that was scored on other genotypes or other observed values than its baselines is refused. What is not
+        trained yet, and what is outdated, is left out and named.
+        """
+        place = layout.trained_folder(root.folder)
+        wanted = list(scoreboard.cells(place, chosen(study.families), study.sizes, study.representations))
+        yardsticks = {name: _yardsticks(root, name) for name in study.targets}
+        collected = scoreboard.collect(wanted, _outdated(study, context.instance, models, place), yardsticks)
+        table = Score.validate(collected.board, cast=True)
+        path = layout.scoreboard_table(root.folder)
+        shown, files_of_figures = pictures.of_board(study, table, yardsticks, collected)
+        metadata = {
+            **shown,
+            **table_metadata(Score, table),
+            "not_trained": dg.MetadataValue.json([one.name for one in collected.not_trained]),
+            "outdated": dg.MetadataValue.json({one.name: why for one, why in collected.outdated.items()}),
+            LEFT_OUT_METADATA: dg.MetadataValue.json(_partitions(study, collected.outdated)),
+        }
+        version = content_hash(table, list(Score.primary_key()))
+        places = [path, *(place / name for name in files_of_figures)]
+        with atomic_write_together(*places) as (temporary, *others):
+            scoreboard.write(temporary, collected)
+            for other, rendered in zip(others, files_of_figures.values(), strict=True):
+                other.write_bytes(rendered)
+            files = dict(zip(places, [temporary, *others], strict=True))
+            made = result(path, version, metadata=metadata, files=files)
+        return made
+
+    return trained_scoreboard
+
+
+def _yardsticks(root: DataRoot, target: str) -> scores.Yardsticks:
+    """What scores of a target's test set are held against."""
+    test_set = pl.read_parquet(targets.target(target).test_set(root.folder))
+    again = repeats.repeats(layout.merged_file(root.folder, target), test_set)
+    return scores.Yardsticks(test_set.select("genotype", "query"), ceilings.ceilings(test_set), again)
+
+
+def _outdated(
+    study: Study, instance: dg.DagsterInstance, models: Sequence[dg.AssetsDefinition], place: Path
+) -> dict[Cell, str]:
     """Cells that today's code and inputs would not give, or of which nothing is known -> why."""
     # the graph of a run holds its own assets alone, without the code versions of what these are made from
-    graph = AssetGraph.from_assets([*MERGED, *REPRESENTATIONS, baselines, *FAMILY_ASSETS])
-    sizes = {Cell(place, BASELINES, size): (baselines.key, size) for size in STUDY.sizes}
+    graph = AssetGraph.from_assets([*merged_assets(study), *representation_assets(study), *models])
+    baselines, *grids_of = models
+    sizes = {Cell(place, BASELINES, size): (baselines.key, size) for size in study.sizes}
     grids = {
-        Cell(place, asset.key.path[-1], size, representation): (asset.key, cell(size, representation))
-        for asset in FAMILY_ASSETS
-        for size in STUDY.sizes
-        for representation in STUDY.representations
+        Cell(place, layout.name_of(asset.key), size, representation): (asset.key, cell(size, representation))
+        for asset in grids_of
+        for size in study.sizes
+        for representation in study.representations
     }
     cells = {(key, str(partition)): where for where, (key, partition) in {**sizes, **grids}.items()}
     wanted: dict[dg.AssetKey, list[str | None]] = {}
@@ -282,13 +264,22 @@ def _outdated(instance: dg.DagsterInstance, place: Path) -> dict[Cell, str]:
     return {cells[one.key, str(one.partition)]: one.why or str(one.state) for one in found}
 
 
-def _partitions(cells: Iterable[Cell]) -> dict[str, list[str]]:
+def _partitions(study: Study, cells: Iterable[Cell]) -> dict[str, list[str]]:
     """Cells as the partitions of their assets: asset -> partitions."""
     found: dict[str, list[str]] = {}
     for one in cells:
         partition = str(cell(one.size, one.representation)) if one.representation else one.size
-        found.setdefault(f"trained/{one.family}", []).append(partition)
+        found.setdefault(layout.key(study, "trained", one.family).to_user_string(), []).append(partition)
     return found
 
 
-ASSETS = [baselines, *FAMILY_ASSETS, trained_scoreboard]
+def assets(study: Study) -> list[dg.AssetsDefinition]:
+    """Baselines, every family and the scoreboard of a study."""
+    models = [
+        _baselines(study),
+        *(
+            _in_its_own_process(study, family) if family.environment else _in_this_process(study, family)
+            for family in chosen(study.families)
+        ),
+    ]
+    return [*models, _scoreboard(study, models)]

@@ -1,101 +1,34 @@
 """One model on one aggregation of gene vectors: a candidate is chosen inside train, fitted on train, and held against controls.
 
-Belongs here: which rows each fit sees, out-of-fold predictions, the smaller samples, the permuted vectors, aliases. Does not: how
-a candidate is fitted (an Estimator: scikit_learn.py, torch_trainer.py), which candidates there are (grids.py), which wins
-(search.py), files (model_store.py).
+Belongs here: out-of-fold predictions, the smaller samples, the permuted vectors, aliases. Does not: rows and features
+(design.py), how a candidate is fitted (an Estimator: scikit_learn.py, torch_trainer.py), which candidates there are (grids.py),
+which wins (search.py), files (model_store.py).
 """
 
 import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
 
-from torchcell_assets.steps.representations.permuted import has_control, permuted
+from torchcell_assets.steps.representations.permuted import has_control
 from torchcell_assets.steps.representations.table import GeneEmbedding, Matrix
-from torchcell_assets.steps.trained.features import AGGREGATIONS, Incidence, aggregate, genes_of, incidence
+from torchcell_assets.steps.trained.design import Design
+from torchcell_assets.steps.trained.features import AGGREGATIONS
 from torchcell_assets.steps.trained.grids import Candidate
-from torchcell_assets.steps.trained.predictions import prediction_table, split_mask
+from torchcell_assets.steps.trained.predictions import prediction_table
 from torchcell_assets.steps.trained.search import choose
-from torchcell_assets.steps.trained.splits import fold_of
-from torchcell_assets.steps.trained.trainer import Config, TrainingError
+from torchcell_assets.steps.trained.trainer import Config
 
 ALIASES = {"intact_sum": "pert_sum"}
 """Aggregations that are the same features up to sign and a constant (features.py)."""
 
-SAMPLES = 5
-"""Training samples beside the whole: each lacks one fifth of the gene sets. How far their scores differ tells how far a score
-depends on which genotypes were there to train on, at any size; samples without overlap would need six times the genotypes."""
-
 SideBySide = Callable[[Callable[..., np.ndarray], Sequence[tuple]], Iterable[np.ndarray]]
 """Gives work(*each) of every one of them, in their order."""
-
-
-@dataclass(frozen=True)
-class Design:
-    """Rows, features and values of one target and aggregation, and which rows are fitted and which held out.
-
-    X: rows x features. y: one value per row. train, validation, test: which rows, as booleans.
-    fold, fifth: of each row of train, -1 for the others.
-    """
-
-    rows: pl.DataFrame
-    embedding: GeneEmbedding
-    lacking: Incidence
-    target: str
-    aggregation: str
-    X: Matrix
-    y: np.ndarray
-    train: np.ndarray
-    validation: np.ndarray
-    test: np.ndarray
-    fold: np.ndarray
-    fifth: np.ndarray
-
-    @classmethod
-    def of(
-        cls, rows: pl.DataFrame, embedding: GeneEmbedding, target: str, aggregation: str, config: Config
-    ) -> "Design":
-        """The design of rows from `rows_to_predict`.
-
-        Raises:
-            TrainingError: the training genotypes all fall into one fold.
-        """
-        lacking = incidence(genes_of(rows["genes"].to_list()), embedding.genes)
-        train, validation, test = (split_mask(rows, name) for name in ("train", "validation", "test"))
-        genes = rows["genes"].to_numpy()[train]
-
-        def of_train(parts: int) -> np.ndarray:
-            number = np.full(rows.height, -1)
-            number[train] = fold_of(genes, parts, config.seed)
-            return number
-
-        fold = of_train(config.folds)
-        if len(np.unique(fold[train])) < 2:
-            raise TrainingError(
-                f"{train.sum()} training genotypes are too few for cross-validation: take a larger size."
-            )
-        return cls(
-            rows,
-            embedding,
-            lacking,
-            target,
-            aggregation,
-            X=aggregate(lacking, embedding, aggregation),
-            y=rows["value"].to_numpy(),
-            train=train,
-            validation=validation,
-            test=test,
-            fold=fold,
-            fifth=of_train(SAMPLES),
-        )
-
-    def permuted(self, seed: int) -> Matrix:
-        """Features of the same rows from the vectors of other genes."""
-        return aggregate(self.lacking, permuted(self.embedding, seed), self.aggregation)
 
 
 class Predictor(Protocol):
@@ -219,7 +152,7 @@ def fit_aggregation(
         features=design.aggregation,
         model=model,
         parameters=best,
-        predictions=prediction_table(design.rows, predicted, **_named(design, config)),
+        predictions=_table(design, config)(design.rows, predicted),
         controls=_controls(design, config, estimator, best, run),
         search=found.table,
         missing=design.lacking.missing,
@@ -278,17 +211,18 @@ def _controls(design: Design, config: Config, estimator: Estimator, best: Candid
     def predicted_by(X: Matrix, those: np.ndarray, wanted: np.ndarray) -> np.ndarray:
         return estimator.fit(design, X, best, those).predict(X[wanted])
 
-    named = _named(design, config)
+    table = _table(design, config)
     samples = run(predicted_by, [(design.X, those, design.test) for those in _fifths(design)])
-    tables = [prediction_table(test, p, **named, sample=i) for i, p in enumerate(samples, start=1)]
+    tables = [table(test, p, sample=i) for i, p in enumerate(samples, start=1)]
     if has_control(design.embedding.key):
         [predicted] = run(predicted_by, [(design.permuted(config.seed), design.train, ~design.train)])
-        tables.append(prediction_table(rest, predicted, **named, permuted=True))
+        tables.append(table(rest, predicted, permuted=True))
     return pl.concat(tables)
 
 
-def _named(design: Design, config: Config) -> dict[str, str]:
-    return {"model": config.family, "aggregation": design.aggregation, "target": design.target}
+def _table(design: Design, config: Config) -> Callable[..., pl.DataFrame]:
+    """`prediction_table` of what is fitted."""
+    return partial(prediction_table, model=config.family, aggregation=design.aggregation, target=design.target)
 
 
 def alias_of(fitted: FittedAggregation, aggregation: str) -> FittedAggregation:

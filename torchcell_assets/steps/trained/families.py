@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from torchcell_assets.errors import no_such
-from torchcell_assets.steps.trained import cross_validation, estimators, scikit_learn, torch_linear
+from torchcell_assets.steps.trained import cross_validation, design, estimators, scikit_learn, torch_linear
 from torchcell_assets.steps.trained.cells import Cell
 from torchcell_assets.steps.trained.features import AGGREGATIONS
 from torchcell_assets.steps.trained.torch_trainer import TorchLinear
@@ -50,7 +50,7 @@ class Family:
         return (Cell(root, self.name, size, key) for size in sizes for key in keys)
 
 
-SHARED = {"aliases": cross_validation.ALIASES, "samples": cross_validation.SAMPLES}
+SHARED = {"aliases": cross_validation.ALIASES, "samples": design.SAMPLES}
 """What decides the numbers of every family."""
 _SCIKIT_LEARN: dict[str, Any] = {"kind": "scikitlearn", "policy": {**estimators.POLICY, **SHARED}}
 

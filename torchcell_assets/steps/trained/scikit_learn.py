@@ -19,12 +19,12 @@ from torchcell_assets.steps.trained import estimators
 from torchcell_assets.steps.trained.aggregated import hand_over
 from torchcell_assets.steps.trained.checkpoints import Checkpoints
 from torchcell_assets.steps.trained.cross_validation import (
-    Design,
     FittedAggregation,
     SideBySide,
     fit_aggregation,
     fit_aggregations,
 )
+from torchcell_assets.steps.trained.design import Design
 from torchcell_assets.steps.trained.grids import Candidate
 from torchcell_assets.steps.trained.trainer import Config, Fitted, Inputs, Samples
 

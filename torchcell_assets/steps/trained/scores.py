@@ -115,14 +115,16 @@ def best_baseline(predictions: pl.DataFrame, size: str) -> str:
 def of_test_set(predictions: pl.DataFrame, name: str) -> dict[str, float]:
     """`test_<metric>_<name>` -> score on the test set, all orders together; undefined ones are left out.
 
-    predictions: columns of `Prediction`. name: the column that tells them apart.
+    predictions: columns of `Prediction`. name: the column that tells them apart; of several targets, their name does too.
     """
     found: dict[str, float] = {}
     test = predictions.filter(pl.col("split").cast(pl.String) == "test")
-    for (one,), rows in test.group_by(name, maintain_order=True):
+    several = predictions["target"].n_unique() > 1
+    for (target, one), rows in test.group_by("target", name, maintain_order=True):
         for metric, measure in METRICS.items():
             value = measure(rows["predicted"].to_numpy(), rows["observed"].to_numpy())
-            found |= {} if value is None else {f"test_{metric}_{one}": value}
+            key = f"test_{metric}_{target}_{one}" if several else f"test_{metric}_{one}"
+            found |= {} if value is None else {key: value}
     return found
 
 

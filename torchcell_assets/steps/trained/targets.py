@@ -7,12 +7,13 @@ A second target is an entry here, with samples of its own: a table per size and 
 Trainers, predictions, scores and figures take it as it comes: features are of the genes, and labels of `samples[target]`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
+from torchcell_assets.config import layout
 from torchcell_assets.errors import no_such
 from torchcell_assets.steps.trained.predictions import SubsetError, rows_to_predict
 from torchcell_assets.steps.trained.trainer import Samples
@@ -23,15 +24,15 @@ class Target:
     """One number of a genotype.
 
     title: what it is, in the title of the scoreboard. axis: what it is and where it is measured from, beside an axis of values.
-    subset, test_set: paths of its samples in the data root; `{size}` stands for the partition.
+    subset, test_set: where its samples lie, under a data root; of each size, and for all.
     multiplies: whether that of a mutant is, without interaction, the product of those of its single mutants.
     """
 
     name: str
     title: str
     axis: str
-    subset: str
-    test_set: str
+    subset: Callable[[Path, str], Path]
+    test_set: Callable[[Path], Path]
     multiplies: bool
 
 
@@ -42,8 +43,8 @@ TARGETS: dict[str, Target] = {
             "fitness",
             title="growth",
             axis="fitness (wild type = 1)",
-            subset="merged/subset/{size}.parquet",
-            test_set="merged/test_set.parquet",
+            subset=layout.subset_table,
+            test_set=layout.test_set_table,
             multiplies=True,
         ),
     )
@@ -71,8 +72,10 @@ def read_samples(root: Path, size: str, names: Iterable[str]) -> Samples:
 
 def _rows(root: Path, size: str, wanted: Target) -> pl.DataFrame:
     tables = []
-    for place in (wanted.subset.format(size=size), wanted.test_set):
-        if not (root / place).is_file():
-            raise SubsetError(f"There is no {root / place}: materialize {Path(place).parts[0]} of size {size} first.")
-        tables.append(pl.read_parquet(root / place))
+    for place in (wanted.subset(root, size), wanted.test_set(root)):
+        if not place.is_file():
+            raise SubsetError(
+                f"There is no {place}: materialize merged/subset of size {size} and merged/test_set first."
+            )
+        tables.append(pl.read_parquet(place))
     return rows_to_predict(*tables)

@@ -19,11 +19,11 @@ from torchcell_assets.steps.trained import torch_linear
 from torchcell_assets.steps.trained.aggregated import hand_over
 from torchcell_assets.steps.trained.checkpoints import Checkpoints
 from torchcell_assets.steps.trained.cross_validation import (
-    Design,
     FittedAggregation,
     fit_aggregation,
     fit_aggregations,
 )
+from torchcell_assets.steps.trained.design import Design
 from torchcell_assets.steps.trained.estimators import scaler, singly
 from torchcell_assets.steps.trained.grids import Candidate
 from torchcell_assets.steps.trained.linear_model import LinearModel

@@ -6,6 +6,7 @@ trainers), Dagster (assets.py), the command line (cli/worker.py). It needs the d
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from typing import Annotated, Any, Literal
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from torchcell_assets.config import layout
+from torchcell_assets.config.study import Study
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.schema.records import Prediction
 from torchcell_assets.steps.representations import table
@@ -22,6 +25,7 @@ from torchcell_assets.steps.trained import families, targets
 from torchcell_assets.steps.trained.aggregated import input_hashes
 from torchcell_assets.steps.trained.cells import Cell
 from torchcell_assets.steps.trained.checkpoints import Checkpoints
+from torchcell_assets.steps.trained.grids import GRIDS
 from torchcell_assets.steps.trained.trainer import Config, Fitted, Inputs, Samples, Tick
 from torchcell_assets.storage.atomic import atomic_write_together
 from torchcell_assets.storage.content import content_hash
@@ -68,12 +72,24 @@ class Request(BaseModel):
     @property
     def cell(self) -> Cell:
         """Where its files lie."""
-        return Cell(self.root / "trained", self.family, self.size, self.representation)
+        return Cell(layout.trained_folder(self.root), self.family, self.size, self.representation)
 
     def config(self, tick: Tick | None = None) -> Config:
         """What a trainer is told."""
         own = self.model_dump(exclude={"root", "targets", "representation"})
         return Config(**own, tick=tick)
+
+
+def request_of(study: Study, family: families.Family, root: Path, size: str, representation: str) -> Request:
+    """The cell of a study, to be trained on all cores of this process. root: the data root."""
+    grid = GRIDS[study.grid]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Request.model_validate({
+        **{"root": root, "family": family.name, "size": size, "representation": representation},
+        **{"targets": study.targets, "seed": study.seed, "threads": cores},
+        **{"folds": grid.folds, "choose_by": grid.choose_by, "candidates": grid.candidates[family.name]},
+        "warning": grid.warnings.get(family.name),
+    })  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -84,6 +100,11 @@ class Made:
     predictions: pl.DataFrame
     manifest: Mapping[str, Any]
     files: Mapping[Path, Path]
+
+    @property
+    def own(self) -> pl.DataFrame:
+        """Predictions of the models themselves, without those of their controls."""
+        return self.predictions.filter(pl.col("training_sample") == 0, ~pl.col("permuted"))
 
     @property
     def version(self) -> str:
@@ -102,9 +123,7 @@ def training(request: Request, tick: Tick | None = None) -> Iterator[Made]:
     """
     trainer = families.family(request.family).trainer
     samples = targets.read_samples(request.root, request.size, request.targets)
-    inputs = Inputs(
-        table.read(request.root / "representations" / "gene_embedding" / f"{request.representation}.safetensors")
-    )
+    inputs = Inputs(table.read(layout.embedding_file(request.root, request.representation)))
     checkpoints = Checkpoints.of(request.cell.root, request.cell.name, _key(request, samples, inputs))
     fitted = trainer.fit(samples, inputs, request.config(tick), checkpoints)
     with _storing(request.cell, fitted) as made:

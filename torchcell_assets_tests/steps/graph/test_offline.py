@@ -198,7 +198,8 @@ def test_a_large_dataset_goes_into_a_new_graph_with_all_others_and_says_why(tmp_
     import dagster as dg
 
     from torchcell_assets.config.resources import DataRoot, GraphStore, RawFiles
-    from torchcell_assets.definitions import ASSETS, CHECKS
+    from torchcell_assets.config.study import current
+    from torchcell_assets.definitions import defs
     from torchcell_assets.steps.graph.assets import current_bundles
 
     root = DataRoot(path=str(tmp_path))
@@ -207,7 +208,9 @@ def test_a_large_dataset_goes_into_a_new_graph_with_all_others_and_says_why(tmp_
 
         def make(*keys: str) -> dg.ExecuteInProcessResult:
             selection = dg.AssetSelection.assets(*(key.split("/") for key in keys))
-            return dg.materialize([*ASSETS, *CHECKS], selection=selection, instance=instance, resources=resources)
+            return dg.materialize(
+                [*defs.assets, *defs.asset_checks], selection=selection, instance=instance, resources=resources
+            )
 
         def loaded(result: dg.ExecuteInProcessResult, key: str) -> str:
             [event] = result.asset_materializations_for_node(key.replace("/", "__"))
@@ -230,7 +233,10 @@ def test_a_large_dataset_goes_into_a_new_graph_with_all_others_and_says_why(tmp_
                 "n"
             ]
         assert counted == 4_204 + 6_023
-        assert [folder.parent.name for folder in current_bundles(instance, root)] == ["genome", *reversed(names)]
+        assert [folder.parent.name for folder in current_bundles(instance, current(), root)] == [
+            "genome",
+            *reversed(names),
+        ]
         shutil.rmtree(tmp_path / "graph" / "bundles" / names[0])
         with pytest.raises(tables.BundleError, match=f"bundle of graph/{names[0]} is not at .*materialize"):
-            current_bundles(instance, root)
+            current_bundles(instance, current(), root)

@@ -4,9 +4,11 @@ import dagster as dg
 import duckdb
 import pytest
 
+from torchcell_assets.config import layout
 from torchcell_assets.config.resources import DataRoot
+from torchcell_assets.config.study import current
 from torchcell_assets.steps.merged import fitness, subsets
-from torchcell_assets.steps.merged.assets import FITNESS_KEY, left_out, merged_path
+from torchcell_assets.steps.merged.assets import left_out
 from torchcell_assets.steps.merged.checks import every_record_accounted_for, what_is_measured_lives
 from torchcell_assets_tests.mirror import QUIET
 from torchcell_assets_tests.steps.merged.reference import pages
@@ -14,6 +16,7 @@ from torchcell_assets_tests.steps.merged.test_fitness import A, B, measured, sel
 from torchcell_assets_tests.steps.merged.test_viability import stored
 
 COUNTS = {"loaded": 4, "selected": 4, "pooled": 3, "excluded": dg.MetadataValue.json({"censored": 1})}
+ACCOUNTED = every_record_accounted_for(current())
 
 
 @pytest.fixture
@@ -21,19 +24,21 @@ def root(tmp_path) -> DataRoot:
     """Three records in two rows, and a fourth that is censored."""
     root = DataRoot(path=str(tmp_path))
     rows = [measured(A, value=0.5), measured(A, value=0.7), measured(B, value=0.9), measured(B, value=None)]
-    merged_path(root).parent.mkdir()
-    fitness.merge(pages(tmp_path / "pages", selection(*rows)), merged_path(root))
+    layout.merged_file(root.folder).parent.mkdir()
+    fitness.merge(pages(tmp_path / "pages", selection(*rows)), layout.merged_file(root.folder))
     return root
 
 
-def evaluated(
-    root: DataRoot, check: dg.AssetChecksDefinition = every_record_accounted_for, **counts: object
-) -> dg.AssetCheckEvaluation:
+def evaluated(root: DataRoot, check: dg.AssetChecksDefinition = ACCOUNTED, **counts: object) -> dg.AssetCheckEvaluation:
     job = dg.Definitions(
-        assets=[dg.AssetSpec(FITNESS_KEY)], asset_checks=[check], resources={"root": root}
+        assets=[dg.AssetSpec(layout.key(current(), "merged", "fitness"))],
+        asset_checks=[check],
+        resources={"root": root},
     ).resolve_implicit_global_asset_job_def()
     with dg.DagsterInstance.ephemeral() as instance:
-        instance.report_runless_asset_event(dg.AssetMaterialization(FITNESS_KEY, metadata={**COUNTS, **counts}))
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(layout.key(current(), "merged", "fitness"), metadata={**COUNTS, **counts})
+        )
         result = job.execute_in_process(instance=instance, run_config=QUIET, raise_on_error=False)
     [found] = result.get_asset_check_evaluations()
     return found
@@ -61,14 +66,14 @@ def test_counts_that_do_not_add_up_are_told(root, counts, told):
 
 
 def test_a_record_behind_two_rows_is_told(root):
-    with duckdb.connect(merged_path(root)) as opened:
+    with duckdb.connect(layout.merged_file(root.folder)) as opened:
         opened.execute("UPDATE fitness SET records = ['r0'] WHERE records = ['r2']")
-    assert fitness.records_in(merged_path(root)) == (3, 2)
+    assert fitness.records_in(layout.merged_file(root.folder)) == (3, 2)
     assert evaluated(root).description == "1 of 3 records stand behind two rows"
 
 
 def test_a_table_that_is_gone_fails(root):
-    merged_path(root).unlink()
+    layout.merged_file(root.folder).unlink()
     assert "is not there: materialize merged/fitness first" in evaluated(root).description
 
 
@@ -79,11 +84,11 @@ def call(root: DataRoot, dataset: str, viable: bool) -> None:
 
 
 def test_a_fitness_without_an_essential_gene_is_listed_and_blocks_nothing(root):
-    assert evaluated(root, what_is_measured_lives).passed  # no dataset says anything
+    assert evaluated(root, what_is_measured_lives(current())).passed  # no dataset says anything
     call(root, "viability_deletion_project", viable=True)
-    assert evaluated(root, what_is_measured_lives).passed
+    assert evaluated(root, what_is_measured_lives(current())).passed
     call(root, "viability_deutschbauer2005", viable=False)
-    found = evaluated(root, what_is_measured_lives)
+    found = evaluated(root, what_is_measured_lives(current()))
     assert (found.passed, found.severity, found.blocking) == (False, dg.AssetCheckSeverity.WARN, False)
     assert found.description == (
         "1 genotypes with a fitness lack a gene that is called essential; the viability datasets disagree on 1 genes"
@@ -96,6 +101,6 @@ def test_a_fitness_without_an_essential_gene_is_listed_and_blocks_nothing(root):
 
 def test_what_does_not_live_is_in_no_sample_and_without_records_of_it_there_is_none(root):
     with pytest.raises(subsets.SubsetError, match="is `viable_only`, and no dataset says which genes are essential"):
-        left_out(root)
+        left_out(current(), root)
     call(root, "viability_deletion_project", viable=False)
-    assert left_out(root) == {"YAL001C"}
+    assert left_out(current(), root) == {"YAL001C"}

@@ -1,7 +1,8 @@
 """Fitting families of scikit-learn in a test: one aggregation, or all of a cell."""
 
 from torchcell_assets.steps.trained import cross_validation, families
-from torchcell_assets.steps.trained.cross_validation import Design, FittedAggregation
+from torchcell_assets.steps.trained.cross_validation import FittedAggregation
+from torchcell_assets.steps.trained.design import Design
 from torchcell_assets.steps.trained.grids import GRIDS, Grid
 from torchcell_assets.steps.trained.trainer import Config
 

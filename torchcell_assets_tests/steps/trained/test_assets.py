@@ -12,14 +12,16 @@ from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 from torchcell_assets.config.partitions import cell
 from torchcell_assets.config.resources import DataRoot
+from torchcell_assets.config.study import current
 from torchcell_assets.schema import MergedFitness
 from torchcell_assets.schema.records import polars_schema
 from torchcell_assets.staleness import outdated
 from torchcell_assets.steps.merged import fitness
-from torchcell_assets.steps.merged.assets import ASSETS as MERGED
+from torchcell_assets.steps.merged.assets import assets as merged_assets
 from torchcell_assets.steps.representations import table
-from torchcell_assets.steps.representations.assets import ASSETS as REPRESENTATIONS
-from torchcell_assets.steps.trained import assets, baselines, families, model_store, scoreboard, scores
+from torchcell_assets.steps.representations.assets import assets as representation_assets
+from torchcell_assets.steps.trained import assets, baselines, families, model_store, pictures, scoreboard, scores
+from torchcell_assets.steps.trained.grids import GRIDS
 from torchcell_assets.storage.atomic import atomic_write
 from torchcell_assets_tests.mirror import QUIET
 from torchcell_assets_tests.steps.merged.test_viability import stored
@@ -28,7 +30,9 @@ from torchcell_assets_tests.steps.trained.test_families import SMALL
 
 NAMES = gene_names(40)
 SUBSET, EMBEDDING = ("merged/subset", "1e3"), ("representations/gene_embedding", "one_hot")
-ALL = [*MERGED, *REPRESENTATIONS, *assets.ASSETS]
+with pytest.MonkeyPatch.context() as small:
+    small.setitem(GRIDS, current().grid, SMALL)
+    ALL = [*merged_assets(current()), *representation_assets(current()), *assets.assets(current())]
 
 
 @dataclass
@@ -61,11 +65,6 @@ class Root:
         return [one.why for one in found]
 
 
-@pytest.fixture(autouse=True)
-def small_grid(monkeypatch):
-    monkeypatch.setattr(assets, "GRID_OF_THE_STUDY", SMALL)
-
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:
     """A sample and two representations, as if they had been made; baselines and two cells, really made."""
@@ -96,10 +95,8 @@ def made(tmp_path_factory) -> Path:
             table.write(temporary, embedding)
         made.stored(EMBEDDING[0], embedding.key, "A")
     made.make("trained/baselines", "1e3")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(assets, "GRID_OF_THE_STUDY", SMALL)
-        for representation in ("one_hot", "random_10"):
-            made.make("trained/elastic_net", cell("1e3", representation))
+    for representation in ("one_hot", "random_10"):
+        made.make("trained/elastic_net", cell("1e3", representation))
     return folder
 
 
@@ -151,10 +148,10 @@ def test_a_board_of_outdated_cells_alone_is_refused_and_the_one_before_stays(roo
 
 
 def test_all_files_of_a_cell_are_replaced_as_one(root, monkeypatch):
-    """Interrupted at the second of six new files: all old ones are back."""
+    """Interrupted at the second of seven new files: all old ones are back."""
     folder = root.trained / "elastic_net" / "1e3" / "one_hot"
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    assert set(before) == {"predictions.parquet", "search.parquet"} | {
+    assert set(before) == {"predictions.parquet", "manifest.json", "search.parquet"} | {
         f"{name}.skops" for name in ("pert_sum", "pert_mean", "intact_sum", "intact_mean")
     }
     moves = []
@@ -162,7 +159,7 @@ def test_all_files_of_a_cell_are_replaced_as_one(root, monkeypatch):
 
     def killed(self: Path, target: Path) -> Path:
         moves.append(target)
-        if len(moves) == 8:  # the six old parts are gone, and one new one has come
+        if len(moves) == 9:  # the seven old parts are gone, and one new one has come
             raise KeyboardInterrupt
         return really(self, target)
 
@@ -171,7 +168,7 @@ def test_all_files_of_a_cell_are_replaced_as_one(root, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         root.make("trained/elastic_net", cell("1e3", "one_hot"))
     monkeypatch.undo()
-    assert len(moves) > 8
+    assert len(moves) > 9
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
@@ -184,7 +181,7 @@ def _other_sample() -> bytes:
 def test_a_figure_that_cannot_be_drawn_fails_no_scoreboard_and_leaves_no_figure_of_another_table(root, monkeypatch):
     root.make("trained/scoreboard")
     before = {suffix: (root.trained / f"scoreboard.{suffix}").read_bytes() for suffix in ("png", "svg")}
-    monkeypatch.setattr(assets.scoreboard_figure, "scoreboard_figure", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(pictures, "scoreboard_figure", lambda *_, **__: 1 / 0)
     root.make("trained/scoreboard")
     why = "The picture 'scoreboard 1e3' could not be drawn (ZeroDivisionError: division by zero); the data are stored."
     assert root.told("trained/scoreboard")["figure_1e3"] == why
@@ -196,7 +193,7 @@ def test_a_figure_that_cannot_be_drawn_fails_no_scoreboard_and_leaves_no_figure_
 
 
 def test_a_figure_that_cannot_be_drawn_fails_no_cell(root, monkeypatch):
-    monkeypatch.setattr(assets.figures, "predicted_vs_observed", lambda *_: 1 / 0)
+    monkeypatch.setattr(pictures.figures, "predicted_vs_observed", lambda *_: 1 / 0)
     root.make("trained/elastic_net", cell("1e3", "one_hot"))
     assert "could not be drawn" in root.told("trained/elastic_net")["predicted_against_observed"]
 
@@ -231,12 +228,12 @@ def test_all_sizes_are_scored_on_the_one_test_set(root):
 
 def test_a_winner_at_the_edge_of_its_grid_is_told_on_the_board(root):
     """Of the models on one_hot; neither the baselines nor other representations."""
-    wanted = list(scoreboard.cells(root.trained, ["elastic_net"], ["1e3"], ["one_hot", "random_10"]))
+    wanted = list(scoreboard.cells(root.trained, [families.family("elastic_net")], ["1e3"], ["one_hot", "random_10"]))
     search = pl.read_parquet(wanted[1].search)
     search.with_columns(at_edge=pl.when(pl.col("chosen")).then(pl.lit("C"))).write_parquet(wanted[1].search)
     test_set = pl.read_parquet(root.root.place("merged", "test_set.parquet"))
     by = scores.Yardsticks(test_set.select("genotype", "query"))
-    edges = scoreboard.collect(wanted, {}, by).board.filter(pl.col("at_edge") == "C")
+    edges = scoreboard.collect(wanted, {}, {"fitness": by}).board.filter(pl.col("at_edge") == "C")
     assert set(edges.select("kind", "model", "representation").cast(pl.String).iter_rows()) == {
         ("model", "elastic_net", "one_hot")
     }
@@ -253,7 +250,7 @@ def test_another_test_set_outdates_cells_and_baselines_alike(root):
 
 def test_the_terminal_shows_the_best_by_cross_validation_and_every_baseline(root):
     root.make("trained/scoreboard")
-    lines = scoreboard.summary(root.trained / "scoreboard.parquet", rows=1)
+    lines = scoreboard.summary(root.trained / "scoreboard.parquet", rows=1, target="fitness")
     assert {len(line) for line in lines} == {len(scoreboard.SUMMARY_COLUMNS)}
     [model] = [line for line in lines if line[1] != "(baseline)"]
     board = pl.read_parquet(root.trained / "scoreboard.parquet").filter(
@@ -273,9 +270,8 @@ def test_the_terminal_shows_the_best_by_cross_validation_and_every_baseline(root
 
 
 def test_cells_are_collected_with_their_baselines_and_none_without(tmp_path):
-    wanted = list(scoreboard.cells(tmp_path, ["elastic_net"], ["1e3", "1e4"], ["one_hot"]))
+    wanted = list(scoreboard.cells(tmp_path, [families.family("elastic_net")], ["1e3", "1e4"], ["one_hot"]))
     assert [one.name for one in wanted] == [
         "baselines/1e3", "elastic_net/1e3/one_hot", "baselines/1e4", "elastic_net/1e4/one_hot",
     ]  # fmt: skip
-    assert families.FAMILIES.keys() >= {"elastic_net"}
     assert replace(wanted[1], representation="x").name == "elastic_net/1e3/x"

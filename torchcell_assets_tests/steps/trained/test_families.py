@@ -9,7 +9,7 @@ from torchcell_assets.errors import TorchcellError
 from torchcell_assets.schema.records import Prediction
 from torchcell_assets.steps.representations.permuted import permuted
 from torchcell_assets.steps.representations.table import GeneEmbedding
-from torchcell_assets.steps.trained import cross_validation, features
+from torchcell_assets.steps.trained import design, families, features
 from torchcell_assets.steps.trained.baselines import fit_baselines
 from torchcell_assets.steps.trained.estimators import alpha_max
 from torchcell_assets.steps.trained.families import chosen
@@ -42,7 +42,7 @@ SMALL = Grid(
 )
 
 
-STEPS = 3 * 1 + 1 + cross_validation.SAMPLES
+STEPS = 3 * 1 + 1 + design.SAMPLES
 """Of one aggregation of an elastic net: folds, the fit on all, the smaller samples."""
 
 
@@ -130,7 +130,7 @@ def test_alpha_max_is_the_smallest_alpha_of_an_empty_net():
 
 def test_grids_name_every_family_and_quick_is_quick():
     for grid in GRIDS.values():
-        assert grid.candidates.keys() == FAMILIES.keys()
+        assert grid.candidates.keys() == families.FAMILIES.keys()
     assert [len(GRIDS["quick"].candidates[family]) for family in FAMILIES] == [14, 50, 5]
     assert [len(GRIDS["paper"].candidates[family]) for family in FAMILIES] == [9, 36, 27]
 
@@ -244,7 +244,7 @@ def test_the_controls_are_the_chosen_candidate_on_four_fifths_of_train_and_on_pe
     fitted = fit_cell(subset, embedding, family, SMALL, "pert_mean", seed=1)
     Prediction.validate(pl.concat([fitted.predictions, fitted.controls]))
     train, test = split_mask(subset, "train"), split_mask(subset, "test")
-    fifth = fold_of(subset["genes"], cross_validation.SAMPLES, 1)
+    fifth = fold_of(subset["genes"], design.SAMPLES, 1)
     samples = fitted.controls.filter(~pl.col("permuted"))
     assert samples["training_sample"].unique().sort().to_list() == [1, 2, 3, 4, 5]
     for number in range(1, 6):

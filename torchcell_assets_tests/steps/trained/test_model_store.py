@@ -246,8 +246,8 @@ def test_the_interval_is_that_of_the_class_of_the_genotype(tmp_path):
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        ({"format": None}, "was written in format 1 and format 2 is read, which knows the training genes: train that cell again"),
-        ({"format": 3}, "was written in format 3 and format 2 is read"),
+        ({"format": None}, "was written in format 1 and format 3 is read, which knows all that a model was trained on: train"),
+        ({"format": 4}, "was written in format 4 and format 3 is read"),
         ({"training_genes": ["YAL001C"]}, "training genes in .* were changed after it was written: train that cell again"),
     ],
 )  # fmt: skip

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from torchcell_assets.config.resources import DataRoot
+from torchcell_assets.config.study import current
 from torchcell_assets.schema import validate
 from torchcell_assets.schema.genotype import with_genotype
 from torchcell_assets.schema.records import Fitness, Interaction
@@ -197,7 +198,9 @@ def test_the_check_of_tau_says_how_well_it_follows(read, tmp_path, publication):
     pair = (publication.INTERACTION, publication.QUERIES)
     specs = [dg.AssetSpec(["datasets", dataset.name]) for dataset in pair]
     job = dg.Definitions(
-        assets=specs, asset_checks=[tau_as_published(*pair)], resources={"root": DataRoot(path=str(tmp_path))}
+        assets=specs,
+        asset_checks=[tau_as_published(current(), *pair)],
+        resources={"root": DataRoot(path=str(tmp_path))},
     ).resolve_implicit_global_asset_job_def()
     [before] = job.execute_in_process(run_config=QUIET).get_asset_check_evaluations()
     assert not before.passed and "never materialized" in before.description

@@ -1,0 +1,80 @@
+"""Every asset key and every path under the data root, spelt once.
+
+Belongs here: how an asset is called, where it is stored. Does not: what is in it (the steps), how it comes to be (storage).
+
+A key is the step and the name of an asset, behind the prefix of the study where several studies share one Dagster instance:
+`datasets/genome`, or `starter/datasets/genome`. A path is that of the key without the prefix, under the data root of the study.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from torchcell_assets.config.study import Study
+
+STEPS = ("datasets", "graph", "merged", "representations", "trained")
+"""In the order of the flow."""
+
+
+def key(study: "Study", step: str, name: str) -> "dg.AssetKey":
+    """The key of an asset; `study` says under which prefix."""
+    import dagster as dg  # a process that needs the paths alone may have no Dagster
+
+    return dg.AssetKey([*study.prefix, step, name])
+
+
+def step_of(asset: "dg.AssetKey") -> str:
+    """The step to which an asset belongs."""
+    return asset.path[-2]
+
+
+def name_of(asset: "dg.AssetKey") -> str:
+    """The name of an asset inside its step."""
+    return asset.path[-1]
+
+
+def dataset_table(root: Path, name: str) -> Path:
+    """The records of a dataset."""
+    return root / "datasets" / f"{name}.parquet"
+
+
+def bundles(root: Path, name: str) -> Path:
+    """The folder with the bundles of a dataset, one a build."""
+    return root / "graph" / "bundles" / name
+
+
+def merged_file(root: Path, phenotype: str = "fitness") -> Path:
+    """The DuckDB file with all merged rows of a phenotype."""
+    return root / "merged" / f"{phenotype}.duckdb"
+
+
+def subset_table(root: Path, size: str) -> Path:
+    """The sample of one size."""
+    return root / "merged" / "subset" / f"{size}.parquet"
+
+
+def test_set_table(root: Path) -> Path:
+    """What models of all sizes are scored on."""
+    return root / "merged" / "test_set.parquet"
+
+
+def key_value_file(root: Path, size: str) -> Path:
+    """The key-value store of the sample of one size."""
+    return root / "merged" / "key_value" / f"{size}.lmdb"
+
+
+def embedding_file(root: Path, representation: str) -> Path:
+    """The vectors of one representation."""
+    return root / "representations" / "gene_embedding" / f"{representation}.safetensors"
+
+
+def trained_folder(root: Path) -> Path:
+    """Models, predictions and scores."""
+    return root / "trained"
+
+
+def scoreboard_table(root: Path) -> Path:
+    """All scores."""
+    return trained_folder(root) / "scoreboard.parquet"
