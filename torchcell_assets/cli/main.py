@@ -7,6 +7,7 @@ Runs are executed in this process, over the jobs of the code location, so that t
 import argparse
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
 from torchcell_assets.cli import graph, preflight, rebuild, run, status, ui, worker
 from torchcell_assets.cli.console import say
@@ -68,5 +69,6 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("request", nargs="?", default="-", help="a JSON file (default: -, standard input)")
     one.set_defaults(needs_study=False)
     serve = add("ui", ui.serve, "serve the Dagster UI and the local Neo4j over the same data root")
+    serve.add_argument("--workspace", type=Path, help="code locations to serve instead (docs/several_studies.md)")
     serve.add_argument("--port", type=int, help="port of the UI (default: 3000, or the next free one)")
     return parser

@@ -24,39 +24,49 @@ _PATIENCE = 30
 """Seconds that Dagster may take to end."""
 
 
+class WorkspaceNotThere(TorchcellError):
+    """The file that should list the code locations does not exist."""
+
+
 class PortTaken(TorchcellError):
     """Nothing can be served at the port."""
 
 
-def serve(port: int | None = None) -> int:
+def serve(port: int | None = None, workspace: Path | None = None) -> int:
     """Serve until Ctrl-C or SIGTERM.
 
     Args:
         port: of the UI; None for 3000, or the next free one.
+        workspace: a workspace.yaml of several studies; None for the study of this process, with its local Neo4j.
 
     Returns:
         The exit code of Dagster; 0 after Ctrl-C.
 
     Raises:
-        PortTaken: before anything is started.
+        PortTaken, WorkspaceNotThere: before anything is started.
     """
     import dagster as dg
 
     from torchcell_assets.config.resources import DataRoot, GraphStore
     from torchcell_assets.orchestration import run_liveness
 
+    if workspace is not None and not workspace.is_file():
+        raise WorkspaceNotThere(f"There is no workspace {workspace}: see docs/several_studies.md for what is in one.")
     port = free_port(port)
     home = Path(os.environ["DAGSTER_HOME"])
     with contextlib.ExitStack() as servers, _default_signals():
         lock, alone = servers.enter_context(run_liveness.ui_alive())
         with dg.DagsterInstance.get() as instance:
             run_liveness.close(instance, of_the_ui=alone and dagster_home.is_ours(home))
-        if graph := servers.enter_context(GraphStore(root=DataRoot()).serving(browser=True)):
+        if workspace is None and (graph := servers.enter_context(GraphStore(root=DataRoot()).serving(browser=True))):
             print(f"Neo4j Browser  {graph.http}  user {graph.username}  password {graph.password}", flush=True)
         print(f"Dagster        http://{_HOST}:{port}   (Ctrl-C stops both)", flush=True)
         # Dagster warns where the folder that it is started in holds another dagster.yaml than its home
         dagster = subprocess.Popen(
-            _command(port), cwd=home.resolve(), env=_environment(home), pass_fds=() if lock is None else (lock,)
+            _command(port, workspace),
+            cwd=home.resolve(),
+            env=_environment(home),
+            pass_fds=() if lock is None else (lock,),
         )
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # what stops a service is a Ctrl-C
         try:
@@ -93,8 +103,9 @@ def _refusal(port: int) -> str:
     return ""
 
 
-def _command(port: int) -> list[str]:
-    where = ["-w", str(dagster_home.shipped("workspace.yaml")), "-h", _HOST, "-p", str(port)]
+def _command(port: int, workspace: Path | None) -> list[str]:
+    served = workspace.absolute() if workspace else dagster_home.shipped("workspace.yaml")
+    where = ["-w", str(served), "-h", _HOST, "-p", str(port)]
     return [sys.executable, "-m", "dagster", "dev", *where]
 
 

@@ -6,6 +6,7 @@ root. The browser is Debian's (`apt-get install chromium`): the one that playwri
 TORCHCELL_SCREENSHOTS=docs makes the screenshots of the documentation again, into that folder.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -48,11 +49,20 @@ class Ui:
 
     def latest(self, asset: str, partition: str | None = None) -> dict:
         """The last materialization of an asset or of one partition of it, as the UI's own server tells it."""
+        found = self.materializations(asset, partition)
+        return found[0]
+
+    def materializations(self, asset: str, partition: str | None = None) -> list[dict]:
+        """At most one: the last materialization of an asset or of one partition of it."""
         variables = {"key": {"path": asset.split("/")}, "partitions": [partition] if partition else None}
-        body = json.dumps({"query": LATEST, "variables": variables}).encode()
+        return self.ask(LATEST, variables)["assetNodeOrError"]["assetMaterializations"]
+
+    def ask(self, query: str, variables: dict) -> dict:
+        """What the UI's own server answers."""
+        body = json.dumps({"query": query, "variables": variables}).encode()
         request = urllib.request.Request(f"{self.address}/graphql", body, {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer)["data"]["assetNodeOrError"]["assetMaterializations"][0]
+            return json.load(answer)["data"]
 
 
 @pytest.fixture(scope="session")
@@ -95,11 +105,11 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-@pytest.fixture(scope="session")
-def ui(environment, checkout, chromium, tmp_path_factory) -> Iterator[Ui]:
+@contextlib.contextmanager
+def serving(environment: dict[str, str], checkout: Path, log: Path, *options: str) -> Iterator[Ui]:
+    """The UI as `torchcell-assets ui` serves it, for as long as the block runs."""
     port = free_port()
-    log = tmp_path_factory.mktemp("log") / "ui"
-    command = [sys.executable, "-m", "torchcell_assets", "ui", "--port", str(port)]
+    command = [sys.executable, "-m", "torchcell_assets", "ui", "--port", str(port), *options]
     with log.open("wb") as out:
         process = subprocess.Popen(
             command, env=environment, cwd=checkout, stdout=out, stderr=out, stdin=subprocess.DEVNULL
@@ -114,6 +124,12 @@ def ui(environment, checkout, chromium, tmp_path_factory) -> Iterator[Ui]:
             process.wait(timeout=60)
             _, alive = psutil.wait_procs(below, timeout=30)
             assert alive == [], "the UI left processes behind"
+
+
+@pytest.fixture(scope="session")
+def ui(environment, checkout, chromium, tmp_path_factory) -> Iterator[Ui]:
+    with serving(environment, checkout, tmp_path_factory.mktemp("log") / "ui") as started:
+        yield started
 
 
 def _wait_until_it_answers(started: Ui, log: Path) -> None:
