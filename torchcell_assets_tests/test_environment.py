@@ -41,6 +41,7 @@ def test_every_variable_that_cannot_be_used_is_named_at_once(monkeypatch, tmp_pa
     monkeypatch.setenv("TORCHCELL_AUTOMATION", "yes please")
     monkeypatch.setenv("TORCHCELL_GRAPH_PREVIOUS", "-1")
     monkeypatch.setenv("TORCHCELL_MIRROR", str(tmp_path / "nothing"))
+    monkeypatch.setenv("TORCHCELL_DEEP_PYTHON", str(tmp_path))
     with pytest.raises(EnvironmentRefused) as refusal:
         environment.check()
     assert str(refusal.value).splitlines() == [

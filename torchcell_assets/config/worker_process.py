@@ -5,6 +5,7 @@ what is asked of it (the step).
 """
 
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,11 @@ class WorkerProcess(dg.ConfigurableResource):
         command = [self.python or str(environment.deep_python()), "-m", "torchcell_assets", "worker"]
         path = os.pathsep.join(filter(None, [str(PACKAGE), os.environ.get("PYTHONPATH")]))
         client = dg.PipesSubprocessClient(env={"PYTHONPATH": path})
-        done = client.run(context=context, command=command, extras={REQUEST: dict(request)})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", dg.PreviewWarning)  # of a function that Pipes itself calls
+            # of the context of an asset, Pipes asks what Dagster has deprecated
+            inner = context.op_execution_context
+            done = client.run(context=inner, command=command, extras={REQUEST: dict(request)})
         for message in done.get_custom_messages():
             raise WorkFailed(message[REFUSED])
         told: Mapping[str, Any] = done.get_materialize_result().metadata or {}

@@ -9,7 +9,7 @@ import pytest
 
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.notebook import tables
-from torchcell_assets.notebook.predict import predict
+from torchcell_assets.notebook.predict import NotGenotypes, predict
 from torchcell_assets.schema import Gene
 from torchcell_assets.steps.representations import table
 from torchcell_assets.steps.trained import model_store
@@ -154,6 +154,6 @@ def test_a_root_may_be_a_text_or_a_path(bare, monkeypatch):
     ],
 )  # fmt: skip
 def test_genotypes_that_are_no_list_of_lists_are_never_taken_apart_into_letters(bare, given, said):
-    with pytest.raises(tables.NotGenotypes) as refusal:
+    with pytest.raises(NotGenotypes) as refusal:
         predict(given, root=bare)
     assert said in str(refusal.value)

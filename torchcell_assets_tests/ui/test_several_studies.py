@@ -88,5 +88,7 @@ def test_what_stands_behind_another_asset_of_the_study_is_made_from_the_same_dat
     folder, ui = shared
     assert materialize(ui, "starter", "datasets/viability_deletion_project") == "SUCCESS"
     assert materialize(ui, "starter", "graph/viability_deletion_project") == "SUCCESS"
-    assert list((folder / "data" / "starter" / "graph" / "bundles" / "viability_deletion_project").glob("*/manifest.json"))
+    assert list(
+        (folder / "data" / "starter" / "graph" / "bundles" / "viability_deletion_project").glob("*/manifest.json")
+    )
     assert (folder / "data" / "starter" / "neo4j").is_dir()

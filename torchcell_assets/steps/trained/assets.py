@@ -36,8 +36,8 @@ from torchcell_assets.steps.trained import (
 from torchcell_assets.steps.trained.cells import BASELINES, Cell
 from torchcell_assets.steps.trained.design import SAMPLES
 from torchcell_assets.steps.trained.families import Family, chosen
-from torchcell_assets.steps.trained.grids import GRIDS
-from torchcell_assets.steps.trained.training import Request, request_of
+from torchcell_assets.steps.trained.grids import GRIDS, Grid
+from torchcell_assets.steps.trained.trainer import Tick
 from torchcell_assets.storage.atomic import atomic_write, atomic_write_together
 from torchcell_assets.storage.content import content_hash
 from torchcell_assets.storage.publish import as_they_are, column_lineage, result, table_metadata
@@ -107,9 +107,8 @@ def _lineage(study: Study, *others: tuple[dg.AssetKey, dict[str, list[str]]]) ->
     return column_lineage(*samples, *others)
 
 
-def _declared(study: Study, family: Family) -> dict[str, Any]:
+def _declared(study: Study, family: Family, grid: Grid) -> dict[str, Any]:
     """What is declared of a family beside what it uses, wherever it is trained."""
-    grid = GRIDS[study.grid]
     return {
         "prefix": study.prefix,
         "name": family.name,
@@ -131,8 +130,7 @@ def _declared(study: Study, family: Family) -> dict[str, Any]:
     }
 
 
-def _policies(study: Study, family: Family) -> list[Policy]:
-    grid = GRIDS[study.grid]
+def _policies(study: Study, family: Family, grid: Grid) -> list[Policy]:
     candidates = [dict(c) for c in grid.candidates[family.name]]
     return [
         Policy("seed", study.seed),
@@ -143,27 +141,29 @@ def _policies(study: Study, family: Family) -> list[Policy]:
     ]
 
 
-def _request(study: Study, family: Family, context: dg.AssetExecutionContext, root: DataRoot) -> Request:
+def _request(
+    study: Study, family: Family, grid: Grid, context: dg.AssetExecutionContext, root: DataRoot
+) -> training.Request:
     size, representation = keys_of(context)
-    return request_of(study, family, root.folder, size, representation)
+    return training.request_of(study, family, grid, root=root.folder, size=size, representation=representation)
 
 
-def _in_this_process(study: Study, family: Family) -> dg.AssetsDefinition:
-    @step(uses=[MergedFitness, Prediction, *_policies(study, family)], **_declared(study, family))
+def _in_this_process(study: Study, family: Family, grid: Grid) -> dg.AssetsDefinition:
+    @step(uses=[MergedFitness, Prediction, *_policies(study, family, grid)], **_declared(study, family, grid))
     def build(context: dg.AssetExecutionContext, root: DataRoot) -> dg.MaterializeResult:
         start = time.perf_counter()
-        told: training.Tick = lambda done, total, text: context.log.debug(f"{done} of {total}: {text}")  # noqa: E731
-        with training.training(_request(study, family, context, root), told) as made:
+        tick: Tick = lambda done, total, text: context.log.debug(f"{done} of {total}: {text}")  # noqa: E731
+        with training.training(_request(study, family, grid, context, root), tick) as made:
             stored = _result(study, made, time.perf_counter() - start)
         return stored
 
     return build
 
 
-def _in_its_own_process(study: Study, family: Family) -> dg.AssetsDefinition:
-    @step(uses=[MergedFitness, Prediction, *_policies(study, family)], **_declared(study, family))
+def _in_its_own_process(study: Study, family: Family, grid: Grid) -> dg.AssetsDefinition:
+    @step(uses=[MergedFitness, Prediction, *_policies(study, family, grid)], **_declared(study, family, grid))
     def build(context: dg.AssetExecutionContext, root: DataRoot, worker: WorkerProcess) -> dg.MaterializeResult:
-        request = _request(study, family, context, root)
+        request = _request(study, family, grid, context, root)
         told = worker.run(context, json.loads(request.model_dump_json()))
         made = training.stored(request.cell)
         if made.version != told["data_version"]:
@@ -275,11 +275,9 @@ def _partitions(study: Study, cells: Iterable[Cell]) -> dict[str, list[str]]:
 
 def assets(study: Study) -> list[dg.AssetsDefinition]:
     """Baselines, every family and the scoreboard of a study."""
-    models = [
-        _baselines(study),
-        *(
-            _in_its_own_process(study, family) if family.environment else _in_this_process(study, family)
-            for family in chosen(study.families)
-        ),
-    ]
+    grid = GRIDS[study.grid]
+    models = [_baselines(study)]
+    for family in chosen(study.families):
+        made = _in_its_own_process if family.environment else _in_this_process
+        models.append(made(study, family, grid))
     return [*models, _scoreboard(study, models)]

@@ -25,7 +25,7 @@ from torchcell_assets.steps.trained import families, targets
 from torchcell_assets.steps.trained.aggregated import input_hashes
 from torchcell_assets.steps.trained.cells import Cell
 from torchcell_assets.steps.trained.checkpoints import Checkpoints
-from torchcell_assets.steps.trained.grids import GRIDS
+from torchcell_assets.steps.trained.grids import Grid
 from torchcell_assets.steps.trained.trainer import Config, Fitted, Inputs, Samples, Tick
 from torchcell_assets.storage.atomic import atomic_write_together
 from torchcell_assets.storage.content import content_hash
@@ -80,9 +80,10 @@ class Request(BaseModel):
         return Config(**own, tick=tick)
 
 
-def request_of(study: Study, family: families.Family, root: Path, size: str, representation: str) -> Request:
+def request_of(
+    study: Study, family: families.Family, grid: Grid, *, root: Path, size: str, representation: str
+) -> Request:
     """The cell of a study, to be trained on all cores of this process. root: the data root."""
-    grid = GRIDS[study.grid]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return Request.model_validate({
         **{"root": root, "family": family.name, "size": size, "representation": representation},

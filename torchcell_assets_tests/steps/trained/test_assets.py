@@ -1,7 +1,12 @@
 """Real runs of the trained assets on a small made-up data root: what stands on the board, and what a kill leaves of a cell."""
 
+import ast
 import io
+import json
+import os
 import shutil
+import subprocess
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +18,7 @@ from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 from torchcell_assets.config.partitions import cell
 from torchcell_assets.config.resources import DataRoot
 from torchcell_assets.config.study import current
+from torchcell_assets.config.worker_process import WorkerProcess
 from torchcell_assets.schema import MergedFitness
 from torchcell_assets.schema.records import polars_schema
 from torchcell_assets.staleness import outdated
@@ -20,7 +26,16 @@ from torchcell_assets.steps.merged import fitness
 from torchcell_assets.steps.merged.assets import assets as merged_assets
 from torchcell_assets.steps.representations import table
 from torchcell_assets.steps.representations.assets import assets as representation_assets
-from torchcell_assets.steps.trained import assets, baselines, families, model_store, pictures, scoreboard, scores
+from torchcell_assets.steps.trained import (
+    assets,
+    baselines,
+    families,
+    model_store,
+    pictures,
+    scoreboard,
+    scores,
+    training,
+)
 from torchcell_assets.steps.trained.grids import GRIDS
 from torchcell_assets.storage.atomic import atomic_write
 from torchcell_assets_tests.mirror import QUIET
@@ -50,10 +65,11 @@ class Root:
         made = dg.AssetMaterialization(key.split("/"), partition=partition, tags=tags)
         self.instance.report_runless_asset_event(made)
 
-    def make(self, name: str, partition: str | None = None) -> None:
+    def make(self, name: str, partition: str | None = None, among=None) -> None:
         selection = dg.AssetSelection.assets(name.split("/"))
-        dg.materialize(ALL, selection=selection, instance=self.instance, partition_key=partition, run_config=QUIET,
-                       resources={"root": self.root, "raw": None, "store": None})  # fmt: skip
+        resources = {"root": self.root, "raw": None, "store": None, "worker": WorkerProcess()}
+        dg.materialize(among or ALL, selection=selection, instance=self.instance, partition_key=partition, run_config=QUIET,
+                       resources=resources)  # fmt: skip
 
     def told(self, name: str) -> dict:
         event = self.instance.get_latest_materialization_event(dg.AssetKey(name.split("/")))
@@ -275,3 +291,110 @@ def test_cells_are_collected_with_their_baselines_and_none_without(tmp_path):
         "baselines/1e3", "elastic_net/1e3/one_hot", "baselines/1e4", "elastic_net/1e4/one_hot",
     ]  # fmt: skip
     assert replace(wanted[1], representation="x").name == "elastic_net/1e3/x"
+
+
+# ---- the same cell in another process ---------------------------------------------------------------------------------
+def request(root: Root, **change) -> dict:
+    """What the asset of an elastic net asks for."""
+    where = {"root": root.root.folder, "size": "1e3", "representation": "one_hot"}
+    asked = training.request_of(current(), families.family("elastic_net"), SMALL, **where)
+    return {**json.loads(asked.model_dump_json()), **change}
+
+
+WITHOUT_DAGSTER = (
+    "import sys; sys.modules['dagster'] = None; from torchcell_assets.cli.main import main; sys.exit(main(['worker']))"
+)
+
+
+def shell(asked: str, code: str = WITHOUT_DAGSTER) -> subprocess.CompletedProcess:
+    """A worker as a shell starts it: no variable of ours, and no Dagster to import."""
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(("TORCHCELL", "DAGSTER"))}
+    return subprocess.run(
+        [sys.executable, "-c", code], input=asked, capture_output=True, text=True, env=variables, check=False
+    )
+
+
+def test_a_worker_of_a_shell_writes_the_very_files_of_the_asset(root):
+    folder = root.trained / "elastic_net" / "1e3" / "one_hot"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    version = root.told("trained/elastic_net")  # of the other cell, made last
+    shutil.rmtree(folder)
+    done = shell(json.dumps(request(root)))
+    assert done.returncode == 0, done.stderr
+    after = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert after.keys() == before.keys()
+    assert {name for name in after if after[name] != before[name]} <= {
+        name for name in after if name.endswith(".skops")
+    }
+    for name in ("pert_sum", "intact_mean"):  # a skops file holds the time at which it was written
+        assert model_store.read_manifest(folder / f"{name}.skops")["family"] == "elastic_net"
+    said = json.loads(done.stdout)
+    assert said["cell"] == "elastic_net/1e3/one_hot" and said["files"] == 7
+    assert said["rows"] == version["dagster/row_count"]
+    assert not (root.trained / ".checkpoints").exists()
+
+
+def test_a_worker_imports_nothing_heavy_before_it_is_asked():
+    code = "import sys, torchcell_assets.cli.worker, torchcell_assets.cli.main as m; m._parser(); print(sorted(sys.modules))"
+    heavy = {"dagster", "dagster_pipes", "polars", "numpy", "torch", "sklearn"}
+    assert not heavy & set(ast.literal_eval(shell("", code).stdout))
+
+
+def test_what_a_worker_cannot_do_is_one_sentence_and_leaves_the_cell_as_it_was(root):
+    folder = root.trained / "elastic_net" / "1e3" / "one_hot"
+    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    for asked, words in [
+        ("{", "The request cannot be used: the text: invalid JSON"),
+        (request(root, folds=1, colour="red"), "folds: input should be greater than or equal to 2; colour: extra"),
+        (request(root, family="elastic_nett"), "no model family 'elastic_nett': did you mean elastic_net?"),
+        (request(root, targets=["fitnes"]), "There is no target 'fitnes': did you mean fitness?"),
+        (request(root, size="1e4"), "1e4.parquet: materialize merged/subset of size 1e4"),
+        (request(root, size="../1e3"), "size: string should match pattern"),
+        (request(root, representation="nothing"), "There is no gene embedding at"),
+    ]:
+        done = shell(asked if isinstance(asked, str) else json.dumps(asked))
+        assert done.returncode == 1 and words in done.stderr and "Traceback" not in done.stderr, done.stderr
+        assert done.stdout == ""
+    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+
+
+def elsewhere(**change) -> list[dg.AssetsDefinition]:
+    """All assets, with an elastic net that trains in a process of its own."""
+    family = replace(families.family("elastic_net"), environment="deep", **change)
+    with pytest.MonkeyPatch.context() as small:
+        small.setitem(GRIDS, current().grid, SMALL)
+        small.setitem(families.FAMILIES, "elastic_net", family)
+        trained = assets.assets(current().model_copy(update={"families": ("elastic_net",)}))
+    return [*merged_assets(current()), *representation_assets(current()), *trained]
+
+
+def test_a_cell_of_another_process_is_told_as_one_of_this_process_is(root):
+    partition = cell("1e3", "random_10")
+    here = root.told("trained/elastic_net")
+    before = root.instance.get_latest_data_version_record(
+        dg.AssetKey(["trained", "elastic_net"]), partition_key=partition
+    )
+    root.make("trained/elastic_net", partition, elsewhere())
+    there = root.told("trained/elastic_net")
+    after = root.instance.get_latest_data_version_record(
+        dg.AssetKey(["trained", "elastic_net"]), partition_key=partition
+    )
+    tags = [record.asset_materialization.tags["dagster/data_version"] for record in (before, after)]
+    assert tags[0] == tags[1] and before.storage_id < after.storage_id
+    assert there.keys() == here.keys()
+    alike = [name for name in here if name.startswith(("test_", "chosen", "genes_", "dagster/row"))]
+    assert len(alike) > 12 and {name: there[name] for name in alike} == {name: here[name] for name in alike}
+    assert there["predicted_against_observed"].startswith("![") and there["seconds"] > 0
+    assert root.standing("trained/elastic_net", partition) == []
+
+
+def test_why_a_worker_refused_is_what_the_step_fails_with(root):
+    root.root.place("representations", "gene_embedding", "random_10.safetensors").write_text("nothing")
+    with pytest.raises(Exception, match=r"random_10\.safetensors is truncated or no safetensors file"):
+        root.make("trained/elastic_net", cell("1e3", "random_10"), elsewhere())
+
+
+def test_an_interpreter_that_is_none_is_one_sentence(root, monkeypatch):
+    monkeypatch.setenv("TORCHCELL_DEEP_PYTHON", "/nowhere/python")
+    with pytest.raises(Exception, match=r"TORCHCELL_DEEP_PYTHON=/nowhere/python is no program: name the python of"):
+        root.make("trained/elastic_net", cell("1e3", "random_10"), elsewhere())
