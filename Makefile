@@ -35,8 +35,8 @@ rebuild: $(VENV)/.run ## show what is outdated, ask, and make it again, upstream
 ui: $(VENV)/.run ## the Dagster UI and the local Neo4j with its Browser, on loopback
 	@$(PY) -m torchcell_assets ui
 
-test: $(VENV)/.dev ## the tests of every push, on two workers (a real Neo4j and a real browser among them)
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
+test: $(VENV)/.dev ## the tests of every push, on three workers (a real Neo4j and a real browser among them)
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-slow: $(VENV)/.dev ## those that take longer: whole files, many kills
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m slow
@@ -70,7 +70,8 @@ graph-back: $(VENV)/.run ## the graph before the last rebuild serves again
 lock: $(UV) ## resolve the dependencies again and write requirements*.lock
 	$(UV) lock --upgrade
 	$(UV) export -q --frozen --format requirements-txt --no-emit-project --no-header --no-dev -o requirements.lock
-	$(UV) export -q --frozen --format requirements-txt --no-emit-project --no-header --group dev -o requirements-dev.lock
+	$(UV) export -q --frozen --format requirements-txt --no-emit-project --no-header --group dev --extra k8s --extra postgres -o requirements-dev.lock
+	$(UV) export -q --frozen --format requirements-txt --no-emit-project --no-header --no-dev --extra k8s --extra postgres -o requirements-cluster.lock
 	$(UV) export -q --frozen --format requirements-txt --no-emit-project --no-header --no-dev --extra deep -o requirements-deep.lock
 
 # ---- set-up: each stamp is newer than the lock it installed; the second call installs nothing -------------------------

@@ -54,7 +54,9 @@ def main(genotypes: int = 50_000, features: int = 1_280) -> int:
             differ = 0.0 if first is None else float(np.abs(predicted - first).max())
             first = predicted if first is None else first
             apart = max(apart, differ)
-            told = "" if device == "cpu" else f"differ by {differ:.1e}: {'agree' if differ <= AGREE else 'DO NOT AGREE'}"
+            told = (
+                "" if device == "cpu" else f"differ by {differ:.1e}: {'agree' if differ <= AGREE else 'DO NOT AGREE'}"
+            )
             print(f"{name:<24}{device:<8}{wall:>9.2f}{cpu:>9.2f}{rmse:>10.5f}  {told}")
     return int(apart > AGREE)
 

@@ -16,7 +16,7 @@ import dagster as dg
 from torchcell_assets.__main__ import main
 from torchcell_assets.config.study import data_root
 from torchcell_assets.definitions import defs
-from torchcell_assets.orchestration import engine
+from torchcell_assets.orchestration import graph_server
 from torchcell_assets.staleness import State, survey
 from torchcell_assets.staleness.checks import FILES_IN_SYNC
 from torchcell_assets_tests.mirror import QUIET
@@ -42,7 +42,7 @@ FILES = {
 def lost(instance: dg.DagsterInstance) -> dict[str, str]:
     """Asset and partition -> what `status` says of it, of all that was made and is not in sync."""
     graph = defs.resolve_asset_graph()
-    found = survey(instance, graph, elsewhere=engine.graph_elsewhere(instance, graph))
+    found = survey(instance, graph, elsewhere=graph_server.graph_elsewhere(instance, graph))
     names = {standing: f"{standing.key.to_user_string()} {standing.partition or ''}".strip() for standing in found}
     return {names[s]: f"{s.state} | {s.why}" for s in found if s.state not in (State.IN_SYNC, State.NEVER_MADE)}
 
@@ -75,7 +75,7 @@ def try_all() -> dict:
         told["no store"] = {"lost": lost(instance), "status": command("status")[1]}
         code, said = command("run")
         told["no store"] |= {"code": code, "said": said}
-        engine.serve_graph(servers)
+        graph_server.serve_graph(servers)
         told["no store"]["after"] = lost(instance)
         for at, (name, pattern) in enumerate(FILES.items()):
             [path] = root.glob(pattern)

@@ -48,6 +48,8 @@ def test_every_variable_that_cannot_be_used_is_named_at_once(monkeypatch, tmp_pa
         f"TORCHCELL_MIRROR={tmp_path / 'nothing'} is no folder: make it, or unset TORCHCELL_MIRROR.",
         "TORCHCELL_AUTOMATION=yes please says neither on nor off: set it to on or to off.",
         "TORCHCELL_GRAPH_PREVIOUS=-1 is no number of stores: set it to 0 on a small disk, or to 1 or more.",
+        f"TORCHCELL_DEEP_PYTHON={tmp_path} is no program: name the python of an environment with the extra `deep` "
+        "(`make test-deep` makes .venv-deep/bin/python), or unset it.",
     ]
 
 

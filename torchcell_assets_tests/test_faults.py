@@ -20,7 +20,8 @@ from torchcell_assets_tests import graph_faults, main_job
 from torchcell_assets_tests.steps.graph.made_up import DATABASE, fitness_rows, write_bundle
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [1, 3])
 def test_a_main_job_that_was_killed_ends_with_the_same_content_and_leaves_nothing(tiny_made, tmp_path, kills):
     root = tmp_path / "data"
     assert main_job.kill_again_and_again(root, main_job.moments(kills, tiny_made.seconds, kills))
@@ -64,6 +65,7 @@ def test_a_run_that_was_killed_is_closed_and_one_that_lives_is_not(tmp_path, mon
     assert [path.name for path in (tmp_path / "processes").iterdir()] == ["ui"]
 
 
+@pytest.mark.slow
 def test_a_graph_server_killed_in_mid_load_serves_the_old_build_whole_and_the_retry_is_exact(tmp_path, monkeypatch):
     monkeypatch.setattr(load, "BATCH", 1)
     home = tmp_path / "neo4j"

@@ -20,7 +20,7 @@ from torchcell_assets.config.partitions import cell
 from torchcell_assets.config.resources import DataRoot, GraphStore, RawFiles
 from torchcell_assets.config.study import current
 from torchcell_assets.definitions import defs
-from torchcell_assets.notebook import tables
+from torchcell_assets.notebook import predict, tables
 from torchcell_assets.schema import Fitness, MergedFitness, Viability
 from torchcell_assets.staleness import outdated
 from torchcell_assets.staleness.provenance import data_versions
@@ -302,11 +302,11 @@ def test_real_data_are_predicted_better_by_genes_than_by_a_mean(platform):
 
 
 def test_a_notebook_predicts_mutants_by_any_gene_name(platform):
-    found = tables.predict([["cdc28", "CLN3"], ["RAD52"]], "elastic_net/1e3/one_hot/pert_sum", platform.root.folder)
+    found = predict.predict([["cdc28", "CLN3"], ["RAD52"]], "elastic_net/1e3/one_hot/pert_sum", platform.root.folder)
     assert found["genes"].to_list() == ["YAL040C+YBR160W", "YML032C"]
     assert (found["low"] < found["predicted"]).all() and (found["predicted"] < found["high"]).all()
     with pytest.raises(tables.NotThere, match="names no model"):
-        tables.predict([["RAD52"]], "elastic_net", platform.root.folder)
+        predict.predict([["RAD52"]], "elastic_net", platform.root.folder)
 
 
 def test_a_notebook_opens_tables_by_asset_key(platform):

@@ -11,10 +11,10 @@ def rebuild() -> int:
     """Import all current bundles into a new local graph, verify it, and let it serve; the one before stays for a way back."""
     import dagster as dg
 
-    from torchcell_assets.orchestration import engine
+    from torchcell_assets.orchestration import graph_server
 
     with dg.DagsterInstance.get() as instance:
-        manifests = engine.rebuild_graph(instance, study.current(), say)
+        manifests = graph_server.rebuild_graph(instance, study.current(), say)
     say(f"{len(manifests)} bundles serve from a new graph; `make graph-back` brings the one before back.")
     return 0
 
@@ -31,7 +31,7 @@ def roll_back() -> int:
 
 def local_server(command: str) -> int:
     """`up` or `down`."""
-    from torchcell_assets.neo4j_local import local_server as server
+    from torchcell_assets.neo4j_local.__main__ import main
 
     browser = ["--browser"] if command == "up" else []
-    return server.main([command, *browser, "--home", str(study.data_root() / "neo4j")])
+    return main([command, *browser, "--home", str(study.data_root() / "neo4j")])

@@ -14,7 +14,8 @@ from rich.text import Text
 from torchcell_assets.cli.console import few, output, say
 
 if TYPE_CHECKING:
-    from torchcell_assets.orchestration.engine import Planned, Rebuilt
+    from torchcell_assets.orchestration.engine import Rebuilt
+    from torchcell_assets.orchestration.plan import Planned
 
 
 def rebuild(yes: bool) -> int:
@@ -25,15 +26,17 @@ def rebuild(yes: bool) -> int:
     import dagster as dg
 
     from torchcell_assets.definitions import defs
-    from torchcell_assets.orchestration import engine, run_liveness
+    from torchcell_assets.orchestration import engine, graph_server, run_liveness
+    from torchcell_assets.orchestration.execution import InProcess
+    from torchcell_assets.orchestration.plan import plan as planned
     from torchcell_assets.staleness import survey
 
     out = output()
     with dg.DagsterInstance.get() as instance, contextlib.ExitStack() as servers, run_liveness.alive() as tags:
         run_liveness.close(instance)
         graph = defs.resolve_asset_graph()
-        elsewhere = engine.graph_elsewhere(instance, graph)
-        plan = engine.plan(survey(instance, graph, elsewhere=elsewhere), graph)
+        elsewhere = graph_server.graph_elsewhere(instance, graph)
+        plan = planned(survey(instance, graph, elsewhere=elsewhere), graph)
         sure = [one for one in plan if not one.may_follow]
         if not sure:
             out.print("Nothing that was made is gone, changed or outdated.")
@@ -44,9 +47,9 @@ def rebuild(yes: bool) -> int:
         outcome = engine.rebuild(
             instance,
             defs,
-            tags=tags,
+            executor=InProcess(instance, defs.resolve_implicit_global_asset_job_def(), tags),
             before=lambda batch: out.print(*map(str, batch), sep="\n", soft_wrap=True),
-            serve=lambda: engine.serve_graph(servers),
+            serve=lambda: graph_server.serve_graph(servers),
         )
     _tell(outcome)
     out.print(f"{len(outcome.made)} made, {len(outcome.failed)} failed, {len(outcome.left)} left.")

@@ -1,49 +1,23 @@
-"""The main job, behind `make run`: all that is missing or outdated of the study, then the open checks and the scoreboard.
+"""The main job, behind `make run`: what a person reads of it, and the scoreboard at its end.
 
-Belongs here: which cells are made in which run, what stops them, and what a person reads of it. Does not: executing a run
-(orchestration/engine.py), what is outdated (staleness).
+Belongs here: bars, sentences, the table. Does not: what is made and in which order (orchestration/main_job.py).
 """
 
 import contextlib
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from torchcell_assets.cli import preflight
 from torchcell_assets.cli.console import WIDE, console, output, say
 from torchcell_assets.config import layout, study
-from torchcell_assets.errors import TorchcellError, chain
 from torchcell_assets.sources.progress import text_column
 
 if TYPE_CHECKING:
-    import dagster as dg
+    from collections.abc import Callable
 
-    from torchcell_assets.staleness import Outdated
-    from torchcell_assets.staleness.dagster_internals import BaseAssetGraph
+    from torchcell_assets.orchestration.main_job import Job
     from torchcell_assets.staleness.verdicts import Verdict
-
-
-@dataclass
-class Wave:
-    """One execution of the main job: where it runs, and what has come of it.
-
-    tags: of every run. made: how many cells. told: checks whose failure a person has read. left: cells that were not made, and
-    the failed check because of which.
-    """
-
-    instance: "dg.DagsterInstance"
-    location: "dg.Definitions"
-    servers: contextlib.ExitStack
-    tags: Mapping[str, str]
-    made: int = 0
-    told: "set[Verdict]" = field(default_factory=set)
-    left: "dict[Outdated, Verdict]" = field(default_factory=dict)
-
-    @property
-    def graph(self) -> "BaseAssetGraph":
-        """All assets and their edges."""
-        return self.location.resolve_asset_graph()
 
 
 def run() -> int:
@@ -56,15 +30,21 @@ def run() -> int:
 
     from torchcell_assets.definitions import defs
     from torchcell_assets.orchestration import jobs, run_liveness
+    from torchcell_assets.orchestration.main_job import Wave, execute_wave
 
     current = study.current()
     preflight.require_raw_files(current)
     console.print(
         f"{current.title} (study {current.name}, data root {study.data_root()})", style="bold", soft_wrap=True
     )
-    with dg.DagsterInstance.get() as instance, contextlib.ExitStack() as servers, run_liveness.alive() as tags:
+    with (
+        dg.DagsterInstance.get() as instance,
+        contextlib.ExitStack() as servers,
+        run_liveness.alive() as tags,
+        _bars() as moves,
+    ):
         run_liveness.close(instance)
-        wave = Wave(instance, defs, servers, tags)
+        wave = Wave(instance, defs, current, servers, tags, fails=_failed, moves=moves)
         failed = execute_wave(wave, jobs.FLOW)
     seconds = time.monotonic() - started
     say(f"{wave.made} made in {seconds:.0f} s." if wave.made else _nothing_made(failed, seconds))
@@ -78,62 +58,15 @@ def run() -> int:
     return 1 if failed else 0
 
 
-def _nothing_made(failed: "Sequence[Verdict]", seconds: float) -> str:
-    what = "Nothing was made" if failed else "Everything is in sync; nothing was made"
-    return f"{what} ({seconds:.0f} s)."
+def _failed(verdict: "Verdict") -> None:
+    say(str(verdict), "bold red" if verdict.error else "yellow")
 
 
-def execute_wave(wave: Wave, jobs: Sequence[str]) -> "list[Verdict]":
-    """Make what is missing or outdated of these jobs, then execute the checks that were not; returns those that failed.
+@contextlib.contextmanager
+def _bars() -> "Iterator[Callable[[Job], None]]":
+    """One bar a job while the block runs; what it gives is called whenever a job gets further."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TimeElapsedColumn
 
-    What stands behind an asset whose blocking check failed is not made. Warnings are told and not returned.
-    """
-    from torchcell_assets.orchestration import engine
-    from torchcell_assets.staleness.verdicts import verdicts
-
-    broken = _check(wave, engine.open_checks(verdicts(wave.instance, wave.graph)))
-    for job in jobs:
-        _make(wave, job)
-    broken += _check(wave, engine.last_checks(verdicts(wave.instance, wave.graph), wave.made > 0))
-    return [*(verdict for verdict in verdicts(wave.instance, wave.graph) if verdict.error), *broken]
-
-
-def _check(wave: Wave, checks: "Collection[dg.AssetCheckKey]") -> "list[Verdict]":
-    """Execute checks alone and tell which failed; returns those that could not be executed."""
-    from torchcell_assets.orchestration import engine
-
-    job = wave.location.resolve_implicit_global_asset_job_def()
-    broken = engine.execute_checks(job, wave.instance, checks, tags=wave.tags)
-    _tell(wave, broken)
-    return broken
-
-
-def _tell(wave: Wave, broken: "Iterable[Verdict]" = ()) -> None:
-    """Tell of the checks that fail now, each failure once."""
-    from torchcell_assets.staleness.verdicts import verdicts
-
-    for verdict in (*verdicts(wave.instance, wave.graph), *broken):
-        if verdict.failed and verdict not in wave.told:
-            wave.told.add(verdict)
-            say(str(verdict), "bold red" if verdict.error else "yellow")
-
-
-def _make(wave: Wave, job: str) -> None:
-    """Execute `job` for what is missing or outdated of its assets, partition by partition."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
-
-    from torchcell_assets.orchestration import engine
-
-    definition = wave.location.resolve_job_def(job)
-    wanted = _wanted(wave.graph, definition.asset_layer.executable_asset_keys)
-    done: set[tuple] = set()
-    if job == "graph":
-        _serve_ahead(wave)
-    todo = _todo(wave, wanted, done)
-    if not todo:
-        return
-    if engine.needs_graph(item.key for item in todo):
-        engine.serve_graph(wave.servers)
     columns = (
         text_column("{task.description:<16}"),
         BarColumn(),
@@ -141,106 +74,24 @@ def _make(wave: Wave, job: str) -> None:
         TimeElapsedColumn(),
         text_column("{task.fields[now]}"),
     )
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task(job, total=len(todo), now="")
-        while todo:
-            batch = _first_batch(todo)
-            progress.update(task, now=batch[0].partition or "")
-            done |= _execute(definition, wave.instance, batch, wave.tags)
-            _tell(wave)
-            progress.update(task, completed=len(done))
-            # what was just made may have outdated what follows it in the same job
-            todo = _todo(wave, wanted, done)
-            progress.update(task, total=len(done) + len(todo))
-        progress.update(task, now="")
-    wave.made += len(done)
+    with contextlib.ExitStack() as shown:
+        bar: dict[str, tuple[Progress, TaskID]] = {}
+
+        def moves(job: "Job") -> None:
+            if job.name not in bar:
+                progress = shown.enter_context(Progress(*columns, console=console))
+                bar[job.name] = progress, progress.add_task(job.name, total=job.total, now=job.now)
+            progress, task = bar[job.name]
+            progress.update(task, completed=job.done, total=job.total, now=job.now)
+            if job.done == job.total:  # one living thing at a time: between two jobs a server may start
+                shown.close()
+
+        yield moves
 
 
-def _serve_ahead(wave: Wave) -> None:
-    """Serve the graph if any later job needs it, so that what the server lacks is loaded in the job of the graph."""
-    from torchcell_assets.orchestration import engine
-    from torchcell_assets.staleness import outdated
-
-    ahead = outdated(wave.instance, wave.graph, _wanted(wave.graph, wave.graph.materializable_asset_keys))
-    if engine.needs_graph(item.key for item in ahead):
-        engine.serve_graph(wave.servers)
-
-
-def _todo(wave: Wave, wanted: "dict[dg.AssetKey, Sequence[str | None]]", done: Collection[tuple]) -> "list[Outdated]":
-    """What is missing or outdated, was not made just now, and stands behind no failed blocking check; that is noted."""
-    from torchcell_assets.orchestration import engine
-    from torchcell_assets.staleness import outdated
-    from torchcell_assets.staleness.verdicts import stopping, verdicts
-
-    graph = any(layout.step_of(key) == "graph" for key in wanted)
-    elsewhere = engine.graph_elsewhere(wave.instance, wave.graph) if graph else None
-    stale = outdated(wave.instance, wave.graph, wanted, elsewhere=elsewhere)
-    found = [item for item in stale if (item.key, item.partition) not in done]
-    stopped = stopping(verdicts(wave.instance, wave.graph))
-    todo = []
-    for item in found:
-        because = [verdict for key, verdict in stopped.items() if key in engine.ancestors(wave.graph, item.key)]
-        if because:
-            wave.left[item] = because[0]
-        else:
-            todo.append(item)
-    return todo
-
-
-def _wanted(graph: "BaseAssetGraph", keys: "Iterable[dg.AssetKey]") -> "dict[dg.AssetKey, Sequence[str | None]]":
-    """Asset -> partitions that the main job makes: the sizes of the study's `run_sizes`, all representations."""
-    from torchcell_assets.staleness.upstream import partitions_of
-
-    sizes = set(study.current().run_sizes)
-    others = set(study.current().sizes) - sizes
-    return {
-        key: [p for p in partitions_of(graph, key) if p is None or not (set(p.split("|")) & others)] for key in keys
-    }
-
-
-def _first_batch(todo: "list[Outdated]") -> "list[Outdated]":
-    """What can be made in one run: all unpartitioned assets together, else all assets of the first partition."""
-    whole = [item for item in todo if item.partition is None]
-    return whole or [item for item in todo if item.partition == todo[0].partition]
-
-
-def _execute(
-    job: "dg.JobDefinition", instance: "dg.DagsterInstance", batch: "list[Outdated]", tags: Mapping[str, str]
-) -> "set[tuple[dg.AssetKey, str | None]]":
-    """One run; returns what it made. A refusal inside it comes out as itself, any other error as it is.
-
-    A blocking check that fails ends the run, and is no error here: what the run has not reached is made in another.
-    """
-    import dagster as dg
-
-    from torchcell_assets.orchestration import engine
-    from torchcell_assets.staleness.dagster_internals import DagsterAssetCheckFailedError, make_new_run_id
-
-    run = make_new_run_id()
-    try:
-        engine.execute(job, instance, batch, tags=tags, run_id=run)
-    except dg.DagsterExecutionInterruptedError:  # what Dagster makes of a SIGTERM
-        raise KeyboardInterrupt from None
-    except Exception as error:
-        behind = list(chain(error))
-        refused = next((one for one in behind if isinstance(one, TorchcellError)), None)
-        if refused is not None:
-            raise refused from None
-        if not any(isinstance(one, DagsterAssetCheckFailedError) for one in behind):
-            made = _made(instance, run)
-            cells = [item.cell for item in batch if item.key not in made] or [item.cell for item in batch]
-            error.add_note(f"It happened while {', '.join(cells)} was made or checked.")
-            raise
-    made = _made(instance, run)
-    return {(item.key, item.partition) for item in batch if item.key in made}
-
-
-def _made(instance: "dg.DagsterInstance", run: str) -> "set[dg.AssetKey]":
-    """The assets that a run has made."""
-    import dagster as dg
-
-    entries = instance.all_logs(run, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
-    return {entry.dagster_event.asset_key for entry in entries if entry.dagster_event and entry.dagster_event.asset_key}
+def _nothing_made(failed: "Sequence[Verdict]", seconds: float) -> str:
+    what = "Nothing was made" if failed else "Everything is in sync; nothing was made"
+    return f"{what} ({seconds:.0f} s)."
 
 
 def _show_scoreboard() -> None:
@@ -249,8 +100,8 @@ def _show_scoreboard() -> None:
 
     from torchcell_assets.steps.trained import scoreboard
 
-    root = study.data_root() / "trained"
-    if not (root / "scoreboard.parquet").is_file():
+    root = layout.trained_folder(study.data_root())
+    if not layout.scoreboard_table(study.data_root()).is_file():
         return
     out = output()
 

@@ -25,13 +25,13 @@ def status() -> int:
     import dagster as dg
 
     from torchcell_assets.definitions import defs
-    from torchcell_assets.orchestration import engine
+    from torchcell_assets.orchestration import graph_server
     from torchcell_assets.staleness import State, survey
     from torchcell_assets.staleness.verdicts import verdicts
 
     with dg.DagsterInstance.get() as instance:
         graph = defs.resolve_asset_graph()
-        standings = survey(instance, graph, elsewhere=engine.graph_elsewhere(instance, graph, tell=_not_asked))
+        standings = survey(instance, graph, elsewhere=graph_server.graph_elsewhere(instance, graph, tell=_not_asked))
         failed = [verdict for verdict in verdicts(instance, graph) if _is_told(verdict)]
     out = output()
     out.print(f"Data root {study.data_root()}", soft_wrap=True)
@@ -56,7 +56,7 @@ def _is_told(verdict: "Verdict") -> bool:
 
 def _standings(standings: "Sequence[Standing]") -> Table:
     """One row for each asset and state, of all that is not in sync."""
-    from torchcell_assets.orchestration import engine
+    from torchcell_assets.orchestration.plan import summary
     from torchcell_assets.staleness import State
 
     table = Table(Column("asset", no_wrap=True), "state", "partitions", "why", box=None)
@@ -65,7 +65,7 @@ def _standings(standings: "Sequence[Standing]") -> Table:
             found = [s for s in standings if s.key == key and s.state is state]
             if found and state is not State.IN_SYNC:
                 which = "" if found[0].partition is None else f"{len(found)}: {few([str(s.partition) for s in found])}"
-                table.add_row(key.to_user_string(), state, which, engine.summary(found))
+                table.add_row(key.to_user_string(), state, which, summary(found))
     return table
 
 

@@ -1,6 +1,6 @@
 """The local graph server: a real Neo4j Community, as a process of its own, on loopback, with a password.
 
-Belongs here: its start and stop, finding it running, and the command line for that.
+Belongs here: its start and stop, and finding it running.
 Does not: its jars (`jars`), its settings (`server_home`), the parent process of Java (`supervisor`), connecting to a
 server that a person runs elsewhere, loading or asking anything, which store it serves (`offline`).
 
@@ -11,22 +11,20 @@ closes and the supervisor stops Neo4j with a checkpoint, once nobody else is `se
 such lifeline.
 """
 
-import argparse
 import contextlib
 import fcntl
 import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from torchcell_assets.errors import TorchcellError
 from torchcell_assets.neo4j_local import supervisor
 from torchcell_assets.neo4j_local.jars import GraphUnavailable, fetch_jars
 from torchcell_assets.neo4j_local.locks import READERS, START, STORE, exclusive_lock, shared_lock
+from torchcell_assets.neo4j_local.readiness import CONSOLE, answers, until
 from torchcell_assets.neo4j_local.server_home import (
     Connection,
     Memory,
@@ -46,8 +44,6 @@ from torchcell_assets.neo4j_local.server_home import (
 from torchcell_assets.neo4j_local.supervisor import STOP_SECONDS, is_of, read_entry, users, write_entry
 from torchcell_assets.sources.progress import spinner
 
-CONSOLE = Path("logs", "console.log")  # of the running server, or of the last one
-START_SECONDS = 180  # 9 s for an empty home; recovery of a million experiments after a power cut took 28 s
 _lifelines: dict[Path, tuple[subprocess.Popen[bytes], int]] = {}  # homes started by this process
 
 
@@ -148,7 +144,7 @@ def _start(home: Path, *, browser: bool, persistent: bool) -> tuple[Connection, 
     with spinner("starting the local Neo4j ..."), _exclusively(home):
         _make(home)
         entry = read_entry(home)
-        if entry.get("stopping") or not _answers(home, entry):
+        if entry.get("stopping") or not answers(home, entry):
             _stop(home)
             return _launch(home, jars, browser, persistent), True
         if browser and not entry["http"]:
@@ -223,7 +219,7 @@ def _spawn(home: Path, memory: Memory, jars: Path) -> None:
         os.close(read)
     _lifelines[home] = parent, lifeline
     try:
-        if not _answers(home, read_entry(home), parent):
+        if not answers(home, read_entry(home), parent):
             why = reason(log.read_text(errors="replace"))
             raise GraphUnavailable(f"The local Neo4j of {home} did not start: {why} (the whole log is {log}).")
     except BaseException:  # Ctrl-C too
@@ -231,42 +227,10 @@ def _spawn(home: Path, memory: Memory, jars: Path) -> None:
         raise
 
 
-def _answers(home: Path, entry: dict[str, Any], parent: "subprocess.Popen[bytes] | None" = None) -> bool:
-    """Wait while the server's process lives until it answers; `parent` is its supervisor while it is starting."""
-    from neo4j import GraphDatabase
-    from neo4j.exceptions import AuthError, DriverError, Neo4jError
-
-    auth = (entry.get("username", ""), entry.get("password", ""))
-    ports = [port_of(address) for address in (entry.get("uri"), entry.get("http")) if address]
-    for _ in _until(START_SECONDS):
-        if parent.poll() is not None if parent else not is_of(home, entry.get("pid")):
-            return False
-        # until our log says so, another server may answer on that port
-        started = not parent or " Started." in (home / CONSOLE).read_text(errors="replace")
-        # and a driver that meets a closed port waits by its own, slower clock
-        if not (started and all(map(listens, ports))):
-            continue
-        try:
-            with (
-                GraphDatabase.driver(entry["uri"], auth=auth, connection_timeout=5) as driver,
-                driver.session(database=entry["database"]) as session,
-            ):
-                session.run("RETURN 1").consume()
-            return True
-        except AuthError as error:
-            raise GraphUnavailable(
-                f"The Neo4j of {home} refuses the password in {home / 'connection.json'}: somebody changed one of the "
-                "two. Write the right one there, or stop the server and move the folder away."
-            ) from error
-        except (DriverError, Neo4jError):
-            continue
-    return False
-
-
 def _make_persistent(home: Path, entry: dict[str, Any]) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(entry["supervisor"], signal.SIGUSR1)
-    for _ in _until(STOP_SECONDS):  # acknowledged before the lifeline may close
+    for _ in until(STOP_SECONDS):  # acknowledged before the lifeline may close
         if read_entry(home).get("persistent") or not is_of(home, entry["supervisor"]):
             break
     if home in _lifelines:
@@ -287,7 +251,7 @@ def _stop(home: Path) -> None:
     if pids:
         os.kill(pids[0], signal.SIGTERM)  # to the supervisor, or to Java itself where the supervisor was killed
     _let_go(home)
-    for _ in _until(STOP_SECONDS + 10):
+    for _ in until(STOP_SECONDS + 10):
         if not any(is_of(home, pid) for pid in pids):
             break
     else:
@@ -297,47 +261,3 @@ def _stop(home: Path) -> None:
     entry = read_entry(home)
     if entry.get("pid"):  # a supervisor that was killed could not take its entry back
         write_entry(home, {**entry, "pid": None, "supervisor": None, "stopping": False, "persistent": False})
-
-
-def _until(seconds: float) -> Iterator[None]:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        yield
-        time.sleep(0.05)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """`up`, `down` and `status` of one home, for `make` and for a terminal."""
-    parser = argparse.ArgumentParser(prog="local_server", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("command", choices=["up", "down", "status"])
-    parser.add_argument("--home", type=Path, required=True, help="folder of the server: conf, data, logs, password")
-    parser.add_argument("--browser", action="store_true", help="serve the Neo4j Browser page too")
-    parser.add_argument("--show-password", action="store_true", help="print the password itself")
-    chosen = parser.parse_args(arguments)
-    try:
-        if chosen.command == "up":
-            here = start(chosen.home, browser=chosen.browser, persistent=True)
-        else:
-            if chosen.command == "down":
-                stop(chosen.home)
-            found = connection(chosen.home)
-            if not found:
-                print(f"No Neo4j is running in {chosen.home}.")
-                return 0 if chosen.command == "down" else 1
-            here = found
-    except TorchcellError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    password = f"its password stands in {chosen.home / 'connection.json'}"
-    if chosen.show_password or (chosen.command == "up" and chosen.browser):
-        password = f"password {here.password}"
-    print(f"Neo4j is running at {here.uri} (database {here.database}, user {here.username}, {password}).")
-    if here.http:
-        print(f"Neo4j Browser: {here.http}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

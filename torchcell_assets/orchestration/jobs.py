@@ -14,7 +14,8 @@ import dagster as dg
 
 from torchcell_assets.config import layout
 from torchcell_assets.config.study import Study
-from torchcell_assets.orchestration import engine
+from torchcell_assets.orchestration import engine, graph_server
+from torchcell_assets.orchestration.execution import executor_of
 from torchcell_assets.staleness import Standing, cell_name
 from torchcell_assets.steps.graph.assets import POOL
 
@@ -68,20 +69,26 @@ def sensor(on: bool) -> dg.AutomationConditionSensorDefinition:
 
 
 def rebuild_outdated(location: Callable[[], dg.Definitions]) -> dg.JobDefinition:
-    """The job that makes again all that is stored and outdated; each batch is a run of its own, visible in the UI.
+    """The job that makes again all that is stored and outdated; each batch is a run of its own, which the instance
+    queues and launches like any other.
 
     location: gives the code location, once that is whole.
     """
 
-    @dg.op(name="rebuild", description="Makes again what is outdated, batch by batch, upstream first.")
+    @dg.op(
+        name="rebuild",
+        pool="rebuild",  # one at a time: two that wait for their runs would hold all slots of a small queue
+        description="Makes again what is outdated, batch by batch, upstream first.",
+    )
     def op(context: dg.OpExecutionContext) -> None:
         with contextlib.ExitStack() as servers:
 
             def before(batch: Sequence[Standing]) -> None:
                 context.log.info("\n".join(str(standing) for standing in batch))
 
-            serve = lambda: engine.serve_graph(servers)  # noqa: E731
-            done = engine.rebuild(context.instance, location(), before=before, serve=serve)
+            serve = lambda: graph_server.serve_graph(servers)  # noqa: E731
+            executor = servers.enter_context(executor_of(context.instance, location(), context.run))
+            done = engine.rebuild(context.instance, location(), executor=executor, before=before, serve=serve)
         told = [f"{cell_name(*cell)}: {why}" for cell, why in done.failed.items()]
         told += [str(verdict) for verdict in done.checks if verdict.error]
         context.add_output_metadata({"made": len(done.made), "failed": len(done.failed), "left": len(done.left)})
@@ -106,7 +113,7 @@ def _rebuild_graph(study: Study) -> dg.JobDefinition:
         description="Imports all current bundles into a new graph, verifies it, and lets it serve.",
     )
     def op(context: dg.OpExecutionContext) -> None:
-        manifests = engine.rebuild_graph(context.instance, study, context.log.info)
+        manifests = graph_server.rebuild_graph(context.instance, study, context.log.info)
         context.add_output_metadata({manifest.dataset: manifest.build for manifest in manifests})
 
     @dg.job(

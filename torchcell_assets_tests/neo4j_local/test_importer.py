@@ -13,7 +13,7 @@ from torchcell_assets.neo4j_local import importer
 from torchcell_assets.schema import Fitness
 from torchcell_assets.steps.graph import offline
 from torchcell_assets_tests import graph_faults
-from torchcell_assets_tests.steps.graph.held_import import held  # noqa: F401 - a fixture
+from torchcell_assets_tests.neo4j_local.held_import import held  # noqa: F401 - a fixture
 from torchcell_assets_tests.steps.graph.made_up import fitness_rows, write_bundle
 
 

@@ -19,7 +19,9 @@ import pytest
 from neo4j.exceptions import AuthError
 
 from torchcell_assets.neo4j_local import jars, local_server, server_home, supervisor
-from torchcell_assets.neo4j_local.local_server import GraphUnavailable, connection, main, start, stop
+from torchcell_assets.neo4j_local.__main__ import main
+from torchcell_assets.neo4j_local.jars import GraphUnavailable
+from torchcell_assets.neo4j_local.local_server import connection, start, stop
 from torchcell_assets.neo4j_local.server_home import listens
 from torchcell_assets.neo4j_local.supervisor import is_of, read_entry, write_entry
 from torchcell_assets_tests.conftest import delete_all
@@ -140,7 +142,7 @@ def test_who_started_the_server_may_leave_before_those_who_found_it_running(home
 
 
 def test_a_persistent_server_outlives_its_starter_and_gets_its_page_by_a_restart(home, capsys):
-    command = [sys.executable, "-m", "torchcell_assets.neo4j_local.local_server"]
+    command = [sys.executable, "-m", "torchcell_assets.neo4j_local"]
     up = subprocess.run([*command, "up", "--home", str(home)], cwd=ROOT, capture_output=True, text=True, check=True)
     here = connection(home)
     assert here.uri in up.stdout and here.password not in up.stdout and here.http is None

@@ -12,7 +12,7 @@ from torchcell_assets.neo4j_local.jars import GraphUnavailable
 from torchcell_assets.schema import Fitness
 from torchcell_assets.steps.graph import offline
 from torchcell_assets_tests import graph_faults
-from torchcell_assets_tests.steps.graph.held_import import held  # noqa: F401 - a fixture
+from torchcell_assets_tests.neo4j_local.held_import import held  # noqa: F401 - a fixture
 from torchcell_assets_tests.steps.graph.made_up import fitness_rows, write_bundle
 
 WAITS = "waits for another load or rebuild of this graph\n"

@@ -8,8 +8,7 @@ import polars as pl
 import pytest
 
 from torchcell_assets.errors import TorchcellError
-from torchcell_assets.notebook import tables
-from torchcell_assets.notebook.predict import NotGenotypes, predict
+from torchcell_assets.notebook import predict, tables
 from torchcell_assets.schema import Gene
 from torchcell_assets.steps.representations import table
 from torchcell_assets.steps.trained import model_store
@@ -55,7 +54,7 @@ def vectors(root: Path) -> Path:
 
 
 def test_mutants_are_predicted_by_any_gene_name(root):
-    found = predict([["gene1", NAMES[0]], ["GENE2"]], MODEL, root)
+    found = predict.predict([["gene1", NAMES[0]], ["GENE2"]], MODEL, root)
     assert found["genes"].to_list() == [f"{NAMES[0]}+{NAMES[1]}", NAMES[2]]
     assert found["order"].to_list() == [2, 1]
 
@@ -65,10 +64,10 @@ def test_vectors_of_another_gene_list_are_refused_although_the_recipe_is_the_sam
     try:
         store(root, one_hot_embedding(NAMES[::-1]))
         with pytest.raises(TorchcellError, match=r"^The model was trained on one_hot .*, not on one_hot .*again\.$"):
-            predict([["GENE1", "GENE2"]], MODEL, root)
+            predict.predict([["GENE1", "GENE2"]], MODEL, root)
     finally:
         store(root, stored)
-    assert predict([["GENE1"]], MODEL, root).height == 1
+    assert predict.predict([["GENE1"]], MODEL, root).height == 1
 
 
 OUTSIDE = "YIL168W"
@@ -90,7 +89,7 @@ def known(root, tmp_path) -> Path:
 
 
 def test_beside_a_prediction_stands_what_is_known_of_the_mutant_and_which_model_was_asked(known):
-    found = predict([["GENE3", "GENE0"], ["GENE0", "GENE5"]], root=known)
+    found = predict.predict([["GENE3", "GENE0"], ["GENE0", "GENE5"]], root=known)
     assert found["model"].to_list() == [MODEL] * 2
     assert found["essential"].to_list() == [True, None]
     assert found["essential_source"].to_list() == [f"{NAMES[3]}: essential in viability_deletion_project", None]
@@ -99,7 +98,7 @@ def test_beside_a_prediction_stands_what_is_known_of_the_mutant_and_which_model_
 
 
 def test_a_name_of_the_merged_table_that_is_no_orf_of_today_is_answered(known, root):
-    found = predict([[OUTSIDE.lower(), "GENE0"]], root=known)
+    found = predict.predict([[OUTSIDE.lower(), "GENE0"]], root=known)
     assert found.select("genes", "genes_unseen", "genes_unknown").row(0) == (
         f"{NAMES[0]}+{OUTSIDE}",
         [OUTSIDE],
@@ -107,16 +106,16 @@ def test_a_name_of_the_merged_table_that_is_no_orf_of_today_is_answered(known, r
     )
     for place, name in ((known, "YIL169W"), (root, OUTSIDE)):
         with pytest.raises(TorchcellError, match=f"No gene is called '{name}'"):
-            predict([[name]], MODEL, place)
+            predict.predict([[name]], MODEL, place)
 
 
 @pytest.mark.parametrize("model", ["elastic_net", "elastic_net/1e3/one_hot", f"{MODEL}/pert_sum"])
 def test_what_names_no_model_is_said(root, model):
     with pytest.raises(tables.NotThere, match=f"'{model}' names no model: give family/size/representation/aggreg"):
-        predict([["GENE1"]], model, root)
+        predict.predict([["GENE1"]], model, root)
 
 
-CALLS = [tables.open_table, tables.dataset, tables.gene, predict]
+CALLS = [tables.open_table, tables.dataset, tables.gene, predict.predict]
 
 
 @pytest.fixture
@@ -135,11 +134,11 @@ def test_a_root_may_be_a_text_or_a_path(bare, monkeypatch):
         assert tables.open_table("datasets/genome", root=one).height == 2
         assert tables.gene("cdc28", root=one)["gene"] == "YBR160W"
         with pytest.raises(ModelFileError, match=str(bare / "trained")):
-            predict([["CDC28"]], MODEL, root=one)
+            predict.predict([["CDC28"]], MODEL, root=one)
         with pytest.raises(
             tables.NotThere, match=f"No model stands on a scoreboard in {bare / 'trained'}: run `make run`"
         ):
-            predict([["CDC28"]], root=one)
+            predict.predict([["CDC28"]], root=one)
     assert {inspect.signature(call).parameters["root"].annotation for call in CALLS} == {Path | str | None}
 
 
@@ -154,6 +153,6 @@ def test_a_root_may_be_a_text_or_a_path(bare, monkeypatch):
     ],
 )  # fmt: skip
 def test_genotypes_that_are_no_list_of_lists_are_never_taken_apart_into_letters(bare, given, said):
-    with pytest.raises(NotGenotypes) as refusal:
-        predict(given, root=bare)
+    with pytest.raises(predict.NotGenotypes) as refusal:
+        predict.predict(given, root=bare)
     assert said in str(refusal.value)

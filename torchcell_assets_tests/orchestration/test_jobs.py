@@ -1,6 +1,5 @@
 """What runs without a person: the sensor, the schedules, and the job that makes again what is outdated; over real runs."""
 
-import runpy
 import shutil
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from dagster._core.definitions.automation_condition_sensor_definition import MAX
 from torchcell_assets import definitions
 from torchcell_assets.definitions import defs
 from torchcell_assets.neo4j_local import local_server
-from torchcell_assets.orchestration import engine, jobs
+from torchcell_assets.orchestration import engine, graph_server, jobs, plan
 from torchcell_assets.staleness import State, survey
 from torchcell_assets_tests import main_job
 from torchcell_assets_tests.mirror import Mirror, edited_classes, with_classes
@@ -77,14 +76,14 @@ def test_a_failure_stops_what_stands_behind_it_and_nothing_else(mirror, tmp_path
 
 def test_the_plan_says_what_why_in_which_order_and_what_may_follow(mirror, tmp_path):
     edit(mirror, "Gene", tmp_path)
-    plan = engine.plan(survey(mirror.instance, mirror.graph), mirror.graph)
-    sure = [(one.key.to_user_string(), one.why) for one in plan if not one.may_follow]
+    planned = plan.plan(survey(mirror.instance, mirror.graph), mirror.graph)
+    sure = [(one.key.to_user_string(), one.why) for one in planned if not one.may_follow]
     assert {name for name, _ in sure} == {name for name, _ in GENOME | EMBEDDINGS}
     assert sure[0][0] == "datasets/genome"
     assert {why for _, why in sure} == {"Gene: +note"}
-    after = {one.key.to_user_string() for one in plan if one.may_follow}
+    after = {one.key.to_user_string() for one in planned if one.may_follow}
     assert after == {name for name, _ in CELLS | SCOREBOARD}
-    assert all(one.seconds is not None for one in plan)
+    assert all(one.seconds is not None for one in planned)
 
 
 def test_the_nightly_job_makes_what_is_outdated_as_runs_of_their_own(mirror, tmp_path):
@@ -118,7 +117,7 @@ def test_the_sensor_has_few_enough_entities_and_its_tick_runs_on_the_real_code_l
 )
 def test_nothing_runs_by_itself_unless_it_was_asked_for(monkeypatch, said, status):
     monkeypatch.setenv("TORCHCELL_AUTOMATION", said)
-    deployed = runpy.run_path(definitions.__file__)["defs"]
+    deployed = definitions._of_this_process()
     assert {one.default_status.value for one in [*deployed.schedules, *deployed.sensors]} == {status}
 
 
@@ -208,4 +207,4 @@ def test_a_rebuild_asks_for_the_graph_server_once_before_anything_is_made_and_on
     ],
 )
 def test_what_the_server_serves_is_held_against_what_was_materialized(name, serves, genes, expected):
-    assert engine._not_served(name, "b1", 10, serves, genes) == expected
+    assert graph_server._not_served(name, "b1", 10, serves, genes) == expected

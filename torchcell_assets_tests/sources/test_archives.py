@@ -18,7 +18,7 @@ from torchcell_assets.sources import CATALOG, Source, Sources, SourceUnavailable
 from torchcell_assets.storage.atomic import StorageError
 from torchcell_assets.storage.locks import exclusive_lock
 from torchcell_assets_tests.publisher import CONTENT, NAME, Server, not_found
-from torchcell_assets_tests.test_disks import disk, fill
+from torchcell_assets_tests.storage.test_disks import disk, fill
 
 FOLDER = "Data File S1. Raw datasets: Pair-wise interaction format"
 MEMBER = f"{FOLDER}/table.txt"

@@ -7,9 +7,9 @@ import pytest
 
 from torchcell_assets.schema import Score
 from torchcell_assets.staleness.provenance import FILES_METADATA
-from torchcell_assets.storage import files, publish
+from torchcell_assets.storage import files
 from torchcell_assets.storage.figures import picture
-from torchcell_assets.storage.publish import publish_batches
+from torchcell_assets.storage.publish import publish, publish_batches
 from torchcell_assets.storage.stored import quarantine_of
 
 ROWS = Score.sample(100).sort(Score.primary_key())

@@ -6,14 +6,32 @@ The example of docs/staleness.md to the letter, in a checkout of its own; its sc
 import colorsys
 import contextlib
 import re
+import time
 from collections.abc import Iterator
 
+import pytest
 from playwright.sync_api import Page, expect
 
 SAMPLE_UNIT = "    sample_unit = dy.Enum("
 PLATES = '    plates = dy.UInt32(nullable=True, description="number of plates")\n'
 RECORDS = "    records = dy.List("
 NOTE = "    note = dy.String(nullable=True)\n"
+
+
+STARTED_BY = (
+    """query($filter: RunsFilter!) { runsOrError(filter: $filter) { ... on Runs { results { runId status } } } }"""
+)
+LAUNCH = """mutation($params: ExecutionParams!) { launchRun(executionParams: $params) {
+  __typename ... on LaunchRunSuccess { run { runId } } } }"""
+TERMINATE = """mutation($run: String!) { terminateRun(runId: $run) { __typename } }"""
+STATUS = """query($run: ID!) { runOrError(runId: $run) { ... on Run { status } } }"""
+
+
+def started_by(ui, parent: str) -> dict[str, str]:
+    """Run -> status, of those that a run has started."""
+    wanted = {"tags": [{"key": "dagster/parent_run_id", "value": parent}]}
+    found = ui.ask(STARTED_BY, {"filter": wanted})["runsOrError"]["results"]
+    return {run["runId"]: run["status"] for run in found}
 
 
 @contextlib.contextmanager
@@ -53,6 +71,7 @@ def row(page: Page) -> list[str]:
     return page.locator("table", has_text="why").last.locator("tbody tr").last.locator("td").all_inner_texts()
 
 
+@pytest.mark.slow
 def test_an_edit_of_fitness_turns_amber_and_one_job_makes_it_green_again(page, ui, screenshot):
     before = {asset: ui.latest(*asset) for asset in (("merged/fitness",), ("merged/subset", "1e3"))}
     edits = {
@@ -69,7 +88,12 @@ def test_an_edit_of_fitness_turns_amber_and_one_job_makes_it_green_again(page, u
         page.goto(f"{ui.address}/locations/torchcell_assets/jobs/rebuild_outdated/playground")
         page.get_by_role("button", name="Launch Run").click()
         page.wait_for_url("**/runs/*")
+        parent = page.url.rsplit("/", 1)[1]
         expect(page.get_by_text("Success", exact=True).first).to_be_visible(timeout=300_000)
+        # what it started went through the queue of the instance, as runs of their own
+        started = started_by(ui, parent)
+        assert set(started.values()) == {"SUCCESS"}
+        assert ui.latest("merged/fitness")["runId"] in started
 
         assert execute_check(page, ui, "merged/fitness", "Passed") == "green"
         expect(page.get_by_text("Everything stored is in sync.")).to_be_visible()
@@ -82,3 +106,34 @@ def test_an_edit_of_what_a_sample_holds_names_the_partitions_that_are_outdated(p
     with edited(ui, {"schema/records.py": (RECORDS, NOTE)}):  # a check reads the code anew: nothing to reload
         assert execute_check(page, ui, "merged/subset", "Failed") == "amber"
         assert row(page) == ["1e3", "MergedFitness: +note"]
+
+
+@pytest.mark.slow
+def test_who_terminates_the_rebuild_terminates_the_run_that_it_waits_for(ui, page):
+    page.goto(f"{ui.address}/runs")
+    edits = {
+        "schema/records.py": (SAMPLE_UNIT, PLATES),
+        "steps/graph/schema_config.yaml": ("    sample_unit: str\n", "    plates: long\n"),
+    }
+    selector = {
+        "repositoryLocationName": "torchcell_assets",
+        "repositoryName": "__repository__",
+        "jobName": "rebuild_outdated",
+    }
+
+    def until(done, what: str) -> None:
+        end = time.monotonic() + 240
+        while not done():
+            assert time.monotonic() < end, what
+            time.sleep(0.2)
+
+    with edited(ui, edits):
+        reload(page, ui)
+        parent = ui.ask(LAUNCH, {"params": {"selector": selector, "runConfigData": {}}})["launchRun"]["run"]["runId"]
+        until(lambda: "STARTED" in started_by(ui, parent).values(), "nothing was started")
+        ui.ask(TERMINATE, {"run": parent})
+        ended = {"CANCELED", "FAILURE", "SUCCESS"}
+        until(lambda: ui.ask(STATUS, {"run": parent})["runOrError"]["status"] in ended, "the rebuild goes on")
+        until(lambda: set(started_by(ui, parent).values()) <= ended, "what it started goes on")
+        assert ui.ask(STATUS, {"run": parent})["runOrError"]["status"] == "CANCELED"
+        assert "CANCELED" in started_by(ui, parent).values()

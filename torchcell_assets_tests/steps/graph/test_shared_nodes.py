@@ -29,6 +29,7 @@ def counted(driver, label: str) -> int:
     return driver.execute_query(f"MATCH (n:{label}) RETURN count(n) AS n", database_=DATABASE).records[0]["n"]
 
 
+@pytest.mark.slow
 def test_the_documented_example_beside_deutschbauer_changes_nothing_of_it(empty_graph, tmp_path, raw_files):
     mirror = os.environ.get("TORCHCELL_MIRROR")
     files = Sources(cache=tmp_path / "raw", mirror=Path(mirror) if mirror else None)

@@ -13,6 +13,7 @@ from torchcell_assets.errors import TorchcellError
 from torchcell_assets.steps.representations import table
 from torchcell_assets.steps.trained import model_store
 from torchcell_assets.steps.trained.cross_validation import alias_of
+from torchcell_assets.steps.trained.linear_model import LinearModel
 from torchcell_assets_tests.steps.trained.fits import config, fit_cell
 from torchcell_assets_tests.steps.trained.synthetic import gene_names, one_hot_embedding, random_embedding, rows
 from torchcell_assets_tests.steps.trained.test_families import FAMILIES, SMALL
@@ -263,3 +264,48 @@ def test_a_manifest_of_another_format_is_refused(tmp_path, said, words):
     for reader in (model_store.read, model_store.read_manifest):
         with pytest.raises(model_store.ModelFileError, match=words):
             reader(path)
+
+
+# ---- linear models -------------------------------------------------------------------------------------------------
+def linear(path):
+    fitted, embedding = store(path.with_suffix(".skops"))
+    coefficients = LinearModel(np.linspace(-1, 1, 7), 0.5)
+    manifest = model_store.manifest_of(fitted, embedding, config("elastic_net", SMALL), HASHES)
+    model_store.write(path, model_store.Model(coefficients, manifest))
+    return embedding, manifest
+
+
+def test_a_linear_model_is_a_safetensors_file_that_is_found_by_its_name(tmp_path):
+    path = tmp_path / "model.safetensors"
+    embedding, manifest = linear(path)
+    assert model_store.find(tmp_path, "model").suffix == ".skops"
+    (tmp_path / "model.skops").unlink()
+    assert model_store.find(tmp_path, "model") == path
+    back = model_store.read(path)
+    assert back.suffix == ".safetensors" and {**manifest, "content": back.manifest["content"]} == back.manifest
+    found = model_store.predict(back, embedding, [[NAMES[3]]])
+    expected = embedding.vectors[3].astype(float) @ np.linspace(-1, 1, 7)[:-1] + 1.0 + 0.5
+    assert found["predicted"][0] == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_linear_model_that_was_changed_or_is_none_is_refused(tmp_path):
+    from safetensors.numpy import load_file, save_file
+
+    path = tmp_path / "model.safetensors"
+    linear(path)
+    whole, said = path.read_bytes(), {"manifest": json.dumps(model_store.read_manifest(path))}
+    tensors = load_file(path)
+    for changed, words in [
+        ({**tensors, "weight": tensors["weight"] + 1e-9}, "was changed after it was written: train that cell again"),
+        ({**tensors, "more": tensors["weight"]}, "is damaged or no model file of ours"),
+    ]:
+        save_file(changed, path, metadata=said)
+        with pytest.raises(TorchcellError, match=words):
+            model_store.read(path)
+    for broken in (b"", b"nothing", whole[: len(whole) // 2]):
+        path.write_bytes(broken)
+        with pytest.raises(TorchcellError, match="is damaged or no model file of ours"):
+            model_store.read(path)
+    path.unlink()
+    with pytest.raises(TorchcellError, match="There is no model at"):
+        model_store.read(path)

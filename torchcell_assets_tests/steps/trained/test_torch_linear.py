@@ -118,7 +118,9 @@ def test_a_device_that_is_not_there_is_one_sentence():
 def fitted(embedding, count: int = 300, **how):
     subset = rows(count, genes=len(NAMES))
     trainer = families.family("torch_linear").trainer
-    return subset, trainer.fit({"fitness": subset}, Inputs(embedding), config("torch_linear", "smallest", **how), Checkpoints())
+    return subset, trainer.fit(
+        {"fitness": subset}, Inputs(embedding), config("torch_linear", "smallest", **how), Checkpoints()
+    )
 
 
 @pytest.mark.parametrize("embedding", [one_hot_embedding(NAMES), random_embedding(NAMES, 6)], ids=lambda e: e.key)
@@ -148,7 +150,7 @@ def test_the_alias_predicts_what_fitting_intact_sum_predicts(embedding, monkeypa
 
 
 def test_it_learns_and_has_controls():
-    subset, made = fitted(one_hot_embedding(NAMES), 600)
+    _, made = fitted(one_hot_embedding(NAMES), 600)
     own = made.predictions.filter(pl.col("training_sample") == 0, split="test", aggregation="pert_sum")
     y = own["observed"].to_numpy()
     assert np.corrcoef(own["predicted"], y)[0, 1] > 0.8
