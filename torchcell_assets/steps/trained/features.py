@@ -62,6 +62,7 @@ def incidence(genotypes: Sequence[Sequence[str]], genes: Sequence[str]) -> Incid
     genotypes: the deleted genes of each genotype; a gene named twice counts once.
     genes: order of the columns, such as the genes of an embedding.
     """
+    # MultiLabelBinarizer leaves the order of the columns in a row open, and with it the last digits of every sum over genes
     column = {gene: index for index, gene in enumerate(genes)}
     distinct = [sorted(set(genotype)) for genotype in genotypes]
     missing = sorted({gene for genotype in distinct for gene in genotype} - column.keys())
