@@ -15,7 +15,13 @@ LISTED = 12
 
 
 class TorchcellError(Exception):
-    """A refusal addressed to a person; `str(error)` is the whole sentence."""
+    """A refusal addressed to a person; `str(error)` is the whole sentence.
+
+    may_pass: whether it may be otherwise a little later, without anybody doing anything: a network, a server that starts again. A
+        run that nobody watches tries again.
+    """
+
+    may_pass = False
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -35,6 +35,10 @@ OLDEST_NEO4J = (5, 23)
 class GraphUnreachable(TorchcellError):
     """The graph server cannot be used."""
 
+    def __init__(self, why: str, *, may_pass: bool = False) -> None:
+        super().__init__(why)
+        self.may_pass = may_pass
+
 
 class DataRoot(dg.ConfigurableResource):
     """The folder in which every stored table, bundle, vector and model has its stable place."""
@@ -139,7 +143,7 @@ class GraphStore(dg.ConfigurableResource):
                 why = _why(error, address, self.database_name)
                 if why is None:
                     raise
-                raise GraphUnreachable(why) from error
+                raise GraphUnreachable(why, may_pass=_may_pass(error)) from error
 
     def _local(self, held: contextlib.ExitStack, loads: bool, waits: Callable[[], None]) -> Address:
         """The local server, which goes on running and keeps its store at least as long as `held`."""
@@ -251,6 +255,12 @@ def _why(error: Exception, address: Address, database: str) -> str | None:
     if isinstance(error, exceptions.ConfigurationError):
         return f"NEO4J_URI={address.shown} cannot be used: {told}."
     return None
+
+
+def _may_pass(error: Exception) -> bool:
+    from neo4j import exceptions
+
+    return isinstance(error, exceptions.ServiceUnavailable | exceptions.SessionExpired | exceptions.DatabaseUnavailable)
 
 
 def _no_answer(error: Exception) -> str:

@@ -8,10 +8,11 @@ consumed. Where many are (a scoreboard over all cells) it hashes the versions wi
 it stores the version of whichever came last; so there we store `partition -> data version` ourselves.
 """
 
+import contextlib
 import functools
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Any
 import dagster as dg
 
 from torchcell_assets.config.resources import DataRoot
+from torchcell_assets.errors import TorchcellError
 from torchcell_assets.staleness.dagster_internals import (
     CODE_VERSION_TAG,
     DATA_VERSION_TAG,
@@ -48,6 +50,9 @@ RECIPE_METADATA = "torchcell/recipe"
 FILES_METADATA = files.METADATA
 """Metadata of a materialization: the files that it made (files.py), relative to the data root."""
 
+RETRIES, RETRY_SECONDS = 2, 20.0
+"""Of a step whose refusal may pass: further tries, and the time before each."""
+
 NOTES = (USES_METADATA, INPUTS_METADATA, SECONDS_METADATA, RECIPE_METADATA, FILES_METADATA)
 
 _INPUT = len(INPUT_DATA_VERSION_TAG_PREFIX) + 1
@@ -66,7 +71,8 @@ def recorded(function: Callable[..., Any], uses: Mapping[str, Any]) -> Callable[
         # before the body: if an input moves while it runs, the result counts as made from the older one
         inputs = _many_inputs(context)
         started = time.monotonic()
-        made = function(*arguments, **named)
+        with _tried_again(context):
+            made = function(*arguments, **named)
         seconds = round(time.monotonic() - started, 3)
         notes: dict[str, Any] = {USES_METADATA: used, SECONDS_METADATA: seconds}
         for parent, partitions in _left_out(made).items():
@@ -80,6 +86,22 @@ def recorded(function: Callable[..., Any], uses: Mapping[str, Any]) -> Callable[
         return made._replace(metadata={**metadata, **notes})
 
     return make
+
+
+@contextlib.contextmanager
+def _tried_again(context: dg.AssetExecutionContext) -> Iterator[None]:
+    """A refusal that may pass asks for another try, in a run that the instance has launched; at a terminal a person decides."""
+    try:
+        yield
+    except TorchcellError as error:
+        if error.may_pass and _is_launched(context):
+            raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=RETRY_SECONDS) from error
+        raise
+
+
+def _is_launched(context: dg.AssetExecutionContext) -> bool:
+    """Whether the instance has launched the run, and no process that waits for it."""
+    return context.run.remote_job_origin is not None
 
 
 def _data_root(arguments: Sequence[Any], named: Mapping[str, Any]) -> Path:

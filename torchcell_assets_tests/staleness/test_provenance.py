@@ -8,6 +8,8 @@ import dagster as dg
 import pytest
 
 from torchcell_assets.config.resources import DataRoot
+from torchcell_assets.errors import TorchcellError
+from torchcell_assets.orchestration.execution import executed
 from torchcell_assets.staleness import provenance
 from torchcell_assets.staleness.inputs import InputMissing
 from torchcell_assets.staleness.provenance import (
@@ -226,3 +228,43 @@ def test_notes_have_the_names_under_which_older_events_hold_them():
         "left_out",
     ]
     assert set(provenance.NOTES) == set(names[:5]) and provenance.RECIPES_METADATA == "torchcell/recipes"
+
+
+class Passes(TorchcellError):
+    may_pass = True
+
+
+@pytest.mark.parametrize(
+    ("refusal", "launched", "tries"), [(Passes, True, 3), (Passes, False, 1), (TorchcellError, True, 1)]
+)
+def test_what_may_pass_is_tried_again_in_a_run_that_was_launched_and_nothing_else_is(
+    instance, monkeypatch, refusal, launched, tries
+):
+    monkeypatch.setattr(provenance, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(provenance, "_is_launched", lambda context: launched)
+    tried = []
+
+    def body(context: dg.AssetExecutionContext):
+        tried.append(1)
+        raise refusal("The server does not answer: start it.")
+
+    done = dg.materialize(
+        [whole, sizes, of_all(body)], selection=["of_all"], instance=instance, run_config=QUIET, raise_on_error=False
+    )
+    assert (done.success, len(tried)) == (False, tries)
+    assert executed(instance, done.run_id).failures["of_all"] == "The server does not answer: start it."
+
+
+def test_a_second_try_that_goes_well_is_a_success(instance, monkeypatch):
+    monkeypatch.setattr(provenance, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(provenance, "_is_launched", lambda context: True)
+    tried = []
+
+    def body(context: dg.AssetExecutionContext):
+        tried.append(1)
+        if len(tried) == 1:
+            raise Passes("The server does not answer: start it.")
+        return version("X")
+
+    assert made(instance, of_all(body)).tags["dagster/data_version"] == "X"
+    assert len(tried) == 2
