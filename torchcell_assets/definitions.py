@@ -15,6 +15,7 @@ from torchcell_assets.config.executors import executor
 from torchcell_assets.config.layout import STEPS
 from torchcell_assets.config.resources import DataRoot, GraphStore, RawFiles, of_the_environment
 from torchcell_assets.config.study import Study
+from torchcell_assets.config.worker_process import WorkerProcess
 from torchcell_assets.orchestration import jobs
 from torchcell_assets.staleness.checks import files_in_sync, schema_in_sync
 from torchcell_assets.staleness.dagster_internals import BaseAssetGraph
@@ -47,6 +48,7 @@ def build_defs(
             "root": of_the_environment(root),
             "raw": of_the_environment(RawFiles(root=root)),
             "store": of_the_environment(GraphStore(root=root)),
+            "worker": of_the_environment(WorkerProcess()),
         },
         executor=executes or dg.in_process_executor,
     )

@@ -5,6 +5,7 @@ read by study.py, and the variables of Neo4j by resources.py. An empty variable 
 """
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from torchcell_assets.errors import TorchcellError, no_such
 
 PREFIX = "TORCHCELL_"
 DATA, MIRROR, STUDY, CACHE = (f"{PREFIX}{name}" for name in ("DATA", "MIRROR", "STUDY", "CACHE"))
-AUTOMATION, GRAPH_PREVIOUS, EXECUTOR = (f"{PREFIX}{name}" for name in ("AUTOMATION", "GRAPH_PREVIOUS", "EXECUTOR"))
-VARIABLES = (DATA, MIRROR, STUDY, CACHE, AUTOMATION, GRAPH_PREVIOUS, EXECUTOR)
+AUTOMATION, GRAPH_PREVIOUS, EXECUTOR, DEEP_PYTHON = (
+    f"{PREFIX}{name}" for name in ("AUTOMATION", "GRAPH_PREVIOUS", "EXECUTOR", "DEEP_PYTHON")
+)
+VARIABLES = (DATA, MIRROR, STUDY, CACHE, AUTOMATION, GRAPH_PREVIOUS, EXECUTOR, DEEP_PYTHON)
 EXECUTORS = ("in_process", "multiprocess", "k8s")
 
 _SERVED: list[str] = []
@@ -109,6 +112,21 @@ def executor() -> str:
     return said
 
 
+def deep_python() -> Path:
+    """The interpreter that has the extra `deep`: `TORCHCELL_DEEP_PYTHON`, by default this one.
+
+    Raises:
+        EnvironmentRefused: what it names is no program.
+    """
+    found = path(DEEP_PYTHON) or Path(sys.executable)
+    if not (found.is_file() and os.access(found, os.X_OK)):
+        raise EnvironmentRefused(
+            f"{DEEP_PYTHON}={found} is no program: name the python of an environment with the extra `deep` "
+            "(`make test-deep` makes .venv-deep/bin/python), or unset it."
+        )
+    return found
+
+
 def check() -> list[str]:
     """Hold every variable against what it may hold.
 
@@ -119,7 +137,9 @@ def check() -> list[str]:
         EnvironmentRefused: one sentence for each variable that cannot be used, all of them at once.
     """
     problems = [
-        problem for read in (data_root, mirror, automation, graph_previous, executor) if (problem := _refusal(read))
+        problem
+        for read in (data_root, mirror, automation, graph_previous, executor, deep_python)
+        if (problem := _refusal(read))
     ]
     if problems:
         raise EnvironmentRefused("\n".join(problems))
@@ -129,7 +149,7 @@ def check() -> list[str]:
 
 def settle() -> None:
     """Write the paths out, so that a child process in another folder means the same ones."""
-    for name in (DATA, MIRROR, CACHE):
+    for name in (DATA, MIRROR, CACHE, DEEP_PYTHON):
         if found := path(name):
             os.environ[name] = str(found)
 

@@ -34,8 +34,9 @@ from torchcell_assets.neo4j_local.local_server import Connection, serving
 from torchcell_assets_tests import main_job
 from torchcell_assets_tests.publisher import server, source  # noqa: F401 - fixtures
 
-# The Dataset for torch is tested where the extra `deep` is installed: `make test-deep`.
-collect_ignore = [] if importlib.util.find_spec("torch") else ["notebook/test_torch_dataset.py"]
+# What imports torch is tested where the extra `deep` is installed: `make test-deep`.
+NEED_TORCH = ["notebook/test_torch_dataset.py", "steps/trained/test_torch_linear.py"]
+collect_ignore = [] if importlib.util.find_spec("torch") else NEED_TORCH
 
 # How fast an example runs says how busy the machine is, and fails no test.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])

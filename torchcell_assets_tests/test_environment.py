@@ -41,12 +41,15 @@ def test_every_variable_that_cannot_be_used_is_named_at_once(monkeypatch, tmp_pa
     monkeypatch.setenv("TORCHCELL_AUTOMATION", "yes please")
     monkeypatch.setenv("TORCHCELL_GRAPH_PREVIOUS", "-1")
     monkeypatch.setenv("TORCHCELL_MIRROR", str(tmp_path / "nothing"))
+    monkeypatch.setenv("TORCHCELL_DEEP_PYTHON", str(tmp_path))
     with pytest.raises(EnvironmentRefused) as refusal:
         environment.check()
     assert str(refusal.value).splitlines() == [
         f"TORCHCELL_MIRROR={tmp_path / 'nothing'} is no folder: make it, or unset TORCHCELL_MIRROR.",
         "TORCHCELL_AUTOMATION=yes please says neither on nor off: set it to on or to off.",
         "TORCHCELL_GRAPH_PREVIOUS=-1 is no number of stores: set it to 0 on a small disk, or to 1 or more.",
+        f"TORCHCELL_DEEP_PYTHON={tmp_path} is no program: name the python of an environment with the extra `deep` "
+        "(`make test-deep` makes .venv-deep/bin/python), or unset it.",
     ]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from torchcell_assets.cli import graph, preflight, rebuild, run, status, ui
+from torchcell_assets.cli import graph, preflight, rebuild, run, status, ui, worker
 from torchcell_assets.cli.console import say
 from torchcell_assets.config import study
 from torchcell_assets.errors import TorchcellError
@@ -65,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     add("graph-back", graph.roll_back, "let the graph before the last rebuild serve again")
     for name, does in (("graph-up", "start the local Neo4j and leave it running"), ("graph-down", "stop it")):
         add(name, partial(graph.local_server, name.removeprefix("graph-")), does).set_defaults(needs_study=False)
+    one = add("worker", worker.work, "train one cell in this process, as a request says; needs the data root alone")
+    one.add_argument("request", nargs="?", default="-", help="a JSON file (default: -, standard input)")
+    one.set_defaults(needs_study=False)
     serve = add("ui", ui.serve, "serve the Dagster UI and the local Neo4j over the same data root")
     serve.add_argument("--workspace", type=Path, help="code locations to serve instead (docs/several_studies.md)")
     serve.add_argument("--port", type=int, help="port of the UI (default: 3000, or the next free one)")

@@ -104,12 +104,18 @@ def _show_scoreboard() -> None:
     if not layout.scoreboard_table(study.data_root()).is_file():
         return
     out = output()
-    columns = (Column(name, no_wrap=out.width >= WIDE) for name in scoreboard.SUMMARY_COLUMNS)
-    title = "Best by cross-validation, and every baseline, on the test set, with 95 % bootstrap intervals (*: edge of the grid)"
-    table = Table(*columns, title=title, box=SIMPLE_HEAD)
-    for row in scoreboard.summary(root / "scoreboard.parquet", rows=12):
-        table.add_row(*row)
-    out.print(table)
+
+    def columns() -> list[Column]:
+        return [Column(name, no_wrap=out.width >= WIDE) for name in scoreboard.SUMMARY_COLUMNS]
+
+    best = "Best by cross-validation, and every baseline, on the test set, with 95 % bootstrap intervals (*: edge of the grid)"
+    targets = study.current().targets
+    for target in targets:
+        title = best if len(targets) == 1 else f"{target}: {best}"
+        table = Table(*columns(), title=title, box=SIMPLE_HEAD)
+        for row in scoreboard.summary(root / "scoreboard.parquet", rows=12, target=target):
+            table.add_row(*row)
+        out.print(table)
     for cell, why in scoreboard.left_out(root / "scoreboard.parquet").items():
         print(f"left out  {cell}: outdated, {why}")
     print(f"figure    {root / 'scoreboard.png'}\ntable     {root / 'scoreboard.parquet'}\nbrowse    make ui")

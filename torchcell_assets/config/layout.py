@@ -9,26 +9,28 @@ A key is the step and the name of an asset, behind the prefix of the study where
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import dagster as dg
-
 if TYPE_CHECKING:
+    import dagster as dg
+
     from torchcell_assets.config.study import Study
 
 STEPS = ("datasets", "graph", "merged", "representations", "trained")
 """In the order of the flow."""
 
 
-def key(study: "Study", step: str, name: str) -> dg.AssetKey:
+def key(study: "Study", step: str, name: str) -> "dg.AssetKey":
     """The key of an asset; `study` says under which prefix."""
+    import dagster as dg  # a process that needs the paths alone may have no Dagster
+
     return dg.AssetKey([*study.prefix, step, name])
 
 
-def step_of(asset: dg.AssetKey) -> str:
+def step_of(asset: "dg.AssetKey") -> str:
     """The step to which an asset belongs."""
     return asset.path[-2]
 
 
-def name_of(asset: dg.AssetKey) -> str:
+def name_of(asset: "dg.AssetKey") -> str:
     """The name of an asset inside its step."""
     return asset.path[-1]
 

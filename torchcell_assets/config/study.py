@@ -41,6 +41,8 @@ DEFAULT = "screens"
 FALLBACK = "starter"
 SIZE = re.compile(r"[1-9](\.[0-9]*[1-9])?e[1-9]")
 """How a size is written, beside `all`: one way for each number, because a size is a partition key."""
+_KINDS = {"families": "model family"}
+"""Names of a Vocabulary whose singular is irregular."""
 _OF_THE_FILE = {"name", "place", "folder", "prefix"}
 """Fields of a study that stand in no file."""
 
@@ -55,6 +57,8 @@ class Vocabulary:
 
     datasets: Sequence[str]
     representations: Sequence[str]
+    targets: Sequence[str]
+    families: Sequence[str]
     grids: Sequence[str]
     merge_keys: Sequence[str]
     medium_classes: Sequence[str]
@@ -65,7 +69,7 @@ class Vocabulary:
 
 def _known(names: str) -> AfterValidator:
     """Refuses what is none of `names` of the Vocabulary that the validation is given; where it is given none, nothing."""
-    kind = names.removesuffix("es" if names.endswith("sses") else "s").replace("_", " ")
+    kind = _KINDS.get(names) or names.removesuffix("es" if names.endswith("sses") else "s").replace("_", " ")
 
     def known(name: str, info: ValidationInfo) -> str:
         if info.context is not None and name not in getattr(info.context, names):
@@ -107,6 +111,8 @@ def _there(query: Path, info: ValidationInfo) -> Path:
 _Text = Annotated[StrictStr, Field(min_length=1)]
 _Dataset = Annotated[StrictStr, _known("datasets")]
 _Representation = Annotated[StrictStr, _known("representations")]
+_Target = Annotated[StrictStr, _known("targets")]
+_Family = Annotated[StrictStr, _known("families")]
 _Evidence = Annotated[StrictStr, _known("evidences")]
 _Size = Annotated[StrictStr, BeforeValidator(_size)]
 _List = (Field(min_length=1), AfterValidator(_distinct))
@@ -137,6 +143,8 @@ class Condition(BaseModel):
 class Study(BaseModel):
     """One `studies/*.toml`, field by field.
 
+    targets: what models predict of a genotype. families: the model families that are trained; where none is named, all that need
+        no environment of their own.
     folder: where the TOML file lies; a query of its own is looked for there.
     place: the name of a bundled study, or the absolute path of a TOML file: what the data root remembers.
     prefix: before the keys of its assets, where several studies share one Dagster instance.
@@ -153,6 +161,8 @@ class Study(BaseModel):
     sizes: Annotated[tuple[_Size, ...], *_List]
     representations: Annotated[tuple[_Representation, ...], *_List]
     run_sizes: Annotated[tuple[_Size, ...], *_List]
+    targets: Annotated[tuple[_Target, ...], *_List] = ("fitness",)
+    families: Annotated[tuple[_Family, ...], AfterValidator(_distinct)] = ()
     grid: Annotated[StrictStr, _known("grids")]
     seed: StrictInt
     merge_key: Annotated[StrictStr, _known("merge_keys")]

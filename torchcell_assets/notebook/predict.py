@@ -62,7 +62,7 @@ def predict(
     if len(parts) != 4:
         raise NotThere(f"{model!r} names no model: give family/size/representation/aggregation.")
     resolved = _resolved(home, genotypes)
-    fitted = model_store.read(home.joinpath("trained", *parts[:3], f"{parts[3]}.skops"))
+    fitted = model_store.read(model_store.find(home.joinpath("trained", *parts[:3]), parts[3]))
     embedding = table.read(home / "representations" / "gene_embedding" / f"{parts[2]}.safetensors")
     predicted = model_store.predict(fitted, embedding, resolved)
     calls = viability.read(_viability_tables(home))
@@ -71,10 +71,11 @@ def predict(
 
 
 def _default_model(home: Path) -> str:
-    from torchcell_assets.steps.trained import mutants
+    from torchcell_assets.steps.trained import mutants, scoreboard, targets
 
     board = home / "trained" / "scoreboard.parquet"
-    best = mutants.best_model(pl.read_parquet(board)) if board.is_file() else None
+    target = next(iter(targets.TARGETS))
+    best = mutants.best_model(scoreboard.read_board(board), target) if board.is_file() else None
     if best is None:
         raise NotThere(
             f"No model stands on a scoreboard in {home / 'trained'}: run `make run`, or name a trained one: "

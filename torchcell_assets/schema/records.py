@@ -306,6 +306,7 @@ class Prediction(dy.Schema):
     """What one trained model says of one genotype."""
 
     genotype = dy.String(primary_key=True, description="genotype identity")
+    target = dy.String(primary_key=True, min_length=1, description="what is predicted, as a study names it")
     model = dy.String(primary_key=True, min_length=1, description="model family or baseline")
     aggregation = dy.String(
         primary_key=True, description="pert_sum, pert_mean, intact_sum, intact_mean; `none`: baseline"
@@ -317,9 +318,9 @@ class Prediction(dy.Schema):
     split = dy.Enum(SPLITS, primary_key=True, description="`train`: out of fold; `test`: of merged/test_set")
     genes = dy.String(min_length=1, description="distinct perturbed genes, sorted and joined by +")
     order = dy.UInt8(min=1, description="number of distinct perturbed genes")
-    observed = dy.Float64(description="merged fitness")
+    observed = dy.Float64(description="merged value of the target")
     standard_error = dy.Float64(nullable=True, min=0.0, description="of the observed value")
-    predicted = dy.Float64(description="predicted fitness")
+    predicted = dy.Float64(description="predicted value of the target")
 
     @dy.rule()
     def predicted_is_finite(cls) -> pl.Expr:
@@ -336,6 +337,7 @@ class Score(dy.Schema):
     `minus_best` and `minus_additive` are paired: both models saw the same resampled genotypes.
     """
 
+    target = dy.String(primary_key=True, min_length=1, description="what was predicted, as a study names it")
     model = dy.String(primary_key=True, min_length=1, description="model family, baseline, or who measured again")
     representation = dy.String(primary_key=True, description="`none` for a baseline or a repeat")
     aggregation = dy.String(primary_key=True, description="`none` for a baseline or a repeat")
@@ -346,7 +348,7 @@ class Score(dy.Schema):
     )
     size = dy.String(primary_key=True, description="partition of the subset")
     split = dy.Enum(SPLITS, primary_key=True, description="`train`: out of fold (CV); `test`: of merged/test_set")
-    metric = dy.Enum(["spearman", "pearson", "rmse"], primary_key=True, description="rmse in units of fitness")
+    metric = dy.Enum(["spearman", "pearson", "rmse"], primary_key=True, description="rmse in units of the target")
     order = dy.UInt8(primary_key=True, description="number of perturbed genes; 0: all orders together")
     value = dy.Float64(nullable=True, description="the score; null if undefined, as for constant predictions")
     low = dy.Float64(nullable=True, description=f"lower end of the 95 % bootstrap interval over genotypes; {_SCORE}")

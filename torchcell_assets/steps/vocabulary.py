@@ -10,11 +10,15 @@ from torchcell_assets.steps.datasets import DATASETS
 from torchcell_assets.steps.datasets.registered import words
 from torchcell_assets.steps.merged.merge import KEYS
 from torchcell_assets.steps.representations.recipes import RECIPES
+from torchcell_assets.steps.trained.families import FAMILIES
 from torchcell_assets.steps.trained.grids import GRIDS
+from torchcell_assets.steps.trained.targets import TARGETS
 
 KNOWN = Vocabulary(
     datasets=tuple(dataset.name for dataset in DATASETS),
     representations=tuple(RECIPES),
+    targets=tuple(TARGETS),
+    families=tuple(FAMILIES),
     grids=tuple(GRIDS),
     merge_keys=KEYS,
     medium_classes=words("medium_class"),

@@ -12,12 +12,12 @@ from torchcell_assets.notebook import predict, tables
 from torchcell_assets.schema import Gene
 from torchcell_assets.steps.representations import table
 from torchcell_assets.steps.trained import model_store
-from torchcell_assets.steps.trained.families import fit_cell
+from torchcell_assets.steps.trained.cells import Cell
 from torchcell_assets.steps.trained.model_store import ModelFileError
-from torchcell_assets.steps.trained.scoreboard import Cell
 from torchcell_assets.storage.atomic import atomic_write
 from torchcell_assets_tests.steps.merged.test_subsets import BASE, merged_file
 from torchcell_assets_tests.steps.merged.test_viability import stored
+from torchcell_assets_tests.steps.trained.fits import config, fit_cell
 from torchcell_assets_tests.steps.trained.synthetic import gene_names, one_hot_embedding, rows
 from torchcell_assets_tests.steps.trained.test_families import SMALL
 from torchcell_assets_tests.steps.trained.test_mutants import board
@@ -39,10 +39,8 @@ def root(tmp_path_factory) -> Path:
     store(root, embedding)
     fitted = fit_cell(rows(250, genes=len(NAMES)), embedding, "elastic_net", SMALL, "pert_sum")
     cell = Cell(root / "trained", "elastic_net", "1e3", "one_hot")
-    model = model_store.Model(
-        fitted.pipeline, model_store.manifest_of(fitted, embedding, "1e3", folds=SMALL.folds, seed=0)
-    )
-    model_store.write(cell.model("pert_sum"), model)
+    manifest = model_store.manifest_of(fitted, embedding, config("elastic_net", SMALL), {})
+    model_store.write(cell.folder / "pert_sum.skops", model_store.Model(fitted.model, manifest))
     return root
 
 

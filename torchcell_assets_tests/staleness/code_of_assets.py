@@ -32,6 +32,7 @@ SHARED = (f"{PACKAGE}.schema.genotype", f"{PACKAGE}.storage.content")
 _HANDS_ON = (f"{PACKAGE}.schema",)
 ELSEWHERE = (
     "figures",
+    "pictures",
     "order_figure",
     "scoreboard_figure",
     "checks",

@@ -72,8 +72,8 @@ CASES = [
 
 def test_every_asset_is_looked_at():
     assert (
-        len(CASES) == 2 + 4 + 1 + 3
-    )  # genome and records; fitness, subset, test_set and key_value; embedding; baselines, family, scoreboard
+        len(CASES) == 2 + 4 + 1 + 4
+    )  # genome and records; fitness, subset, test_set and key_value; embedding; baselines, family (here, elsewhere), scoreboard
 
 
 @pytest.mark.parametrize(("module", "function"), CASES)
@@ -133,8 +133,8 @@ CONSTANTS = {
     ("trained.estimators", "SCALERS"): ("fit", FAMILIES),
     ("trained.estimators", "ELASTIC_NET"): ("fit", FAMILIES),
     ("trained.estimators", "PRECOMPUTED_UP_TO"): ("fit", FAMILIES),
-    ("trained.families", "ALIASES"): ("fit", FAMILIES),
-    ("trained.families", "SAMPLES"): ("fit", FAMILIES),
+    ("trained.cross_validation", "ALIASES"): ("fit", FAMILIES),
+    ("trained.design", "SAMPLES"): ("fit", FAMILIES),
     ("merged.subsets", "TEST_GENOTYPES"): ("test_genotypes", {"merged/test_set"}),
     ("datasets.retired_names", "RULE"): ("retired_names", RECORDS),
     ("merged.viability", "NOTHING_LEFT"): (

@@ -1,9 +1,10 @@
 """Baselines per SIZE, one asset per model family over SIZE x REPRESENTATION, and the scoreboard that compares them."""
 
-import os
-from collections.abc import Iterable, Mapping, Sequence
+import json
+import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -12,6 +13,7 @@ from torchcell_assets.config import layout
 from torchcell_assets.config.partitions import cell, keys_of, partitions
 from torchcell_assets.config.resources import DataRoot
 from torchcell_assets.config.study import Study
+from torchcell_assets.config.worker_process import WorkerProcess
 from torchcell_assets.schema import MergedFitness, Prediction, Score
 from torchcell_assets.staleness import Policy, outdated, step
 from torchcell_assets.staleness.dagster_internals import AssetGraph
@@ -19,31 +21,26 @@ from torchcell_assets.staleness.provenance import LEFT_OUT_METADATA
 from torchcell_assets.steps.merged import subsets
 from torchcell_assets.steps.merged.assets import assets as merged_assets
 from torchcell_assets.steps.merged.assets import left_out, sampled, sampled_from
-from torchcell_assets.steps.representations import table as representation_table
 from torchcell_assets.steps.representations.assets import assets as representation_assets
 from torchcell_assets.steps.trained import baselines as baseline_models
 from torchcell_assets.steps.trained import (
     ceilings,
-    estimators,
-    families,
-    figures,
     model_store,
-    order_figure,
-    predictions,
+    pictures,
     repeats,
     scoreboard,
-    scoreboard_figure,
     scores,
+    targets,
+    training,
 )
-from torchcell_assets.steps.trained.grids import GRIDS
-from torchcell_assets.steps.trained.scoreboard import BASELINES, Cell
-from torchcell_assets.storage.atomic import atomic_write_together
+from torchcell_assets.steps.trained.cells import BASELINES, Cell
+from torchcell_assets.steps.trained.design import SAMPLES
+from torchcell_assets.steps.trained.families import Family, chosen
+from torchcell_assets.steps.trained.grids import GRIDS, Grid
+from torchcell_assets.steps.trained.trainer import Tick
+from torchcell_assets.storage.atomic import atomic_write, atomic_write_together
 from torchcell_assets.storage.content import content_hash
-from torchcell_assets.storage.figures import drawn, picture
 from torchcell_assets.storage.publish import as_they_are, column_lineage, result, table_metadata
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 POOL = "training"
 FROM_SUBSET = {
@@ -55,24 +52,12 @@ FROM_SUBSET = {
 """Column of the predictions -> columns of the sample, and of the test set."""
 
 
-def _threads() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _rows(root: DataRoot, size: str) -> pl.DataFrame:
-    """What models of one size predict: its sample, and the test set of all sizes."""
-    subset = pl.read_parquet(layout.subset_table(root.folder, size))
-    return predictions.rows_to_predict(subset, pl.read_parquet(layout.test_set_table(root.folder)))
-
-
 def _baselines(study: Study) -> dg.AssetsDefinition:
     @step(
         prefix=study.prefix,
         # the measured single mutants come from the merged table by the same condition and split as the sample
         uses=[
-            MergedFitness,
-            Prediction,
-            Policy("seed", study.seed),
+            *(MergedFitness, Prediction, Policy("seed", study.seed), Policy("targets", study.targets)),
             *sampled(study),
             Policy("ridge", baseline_models.POLICY),
         ],
@@ -89,124 +74,117 @@ def _baselines(study: Study) -> dg.AssetsDefinition:
         gene; the product of measured single mutants (gaps = 1), of all sizes and of this one; an additive log ridge and an
         additive ridge on one-hot genes.
         """
-        size = context.partition_key
-        singles = subsets.singles(
-            layout.merged_file(root.folder), study.condition, study.seed, without=left_out(study, root)
-        )
-        made = baseline_models.fit_baselines(_rows(root, size), singles, seed=study.seed)
-        where = Cell(layout.trained_folder(root.folder), BASELINES, size)
-        metadata = {
-            **table_metadata(Prediction, made.predictions),
-            **column_lineage(
-                (layout.key(study, "merged", "subset"), FROM_SUBSET),
-                (layout.key(study, "merged", "test_set"), FROM_SUBSET),
-                (layout.key(study, "merged", "fitness"), {"predicted": ["genes", "value"]}),
-            ),
-            **scores.of_test_set(made.predictions, "model"),
-            "singles": singles.height,
-            "notes": dg.MetadataValue.json(made.notes),
+        where = Cell(layout.trained_folder(root.folder), BASELINES, context.partition_key)
+        merged = layout.merged_file(root.folder)
+        singles = subsets.singles(merged, study.condition, study.seed, without=left_out(study, root))
+        made = {
+            name: baseline_models.fit_baselines(
+                rows, singles if targets.target(name).multiplies else None, target=name, seed=study.seed
+            )
+            for name, rows in targets.read_samples(root.folder, where.size, study.targets).items()
         }
-        version = content_hash(made.predictions, list(Prediction.primary_key()))
-        return _stored(where, version, metadata, {where.predictions: Prediction.validate(made.predictions, cast=True)})
+        table = Prediction.validate(pl.concat([one.predictions for one in made.values()]), cast=True)
+        notes = {name: one.notes for name, one in made.items()}
+        metadata = {
+            **table_metadata(Prediction, table),
+            **_lineage(study, (layout.key(study, "merged", "fitness"), {"predicted": ["genes", "value"]})),
+            **scores.of_test_set(table, "model"),
+            "singles": singles.height,
+            "notes": dg.MetadataValue.json(notes if len(notes) > 1 else notes[study.targets[0]]),
+        }
+        with atomic_write(where.predictions) as temporary:
+            table.write_parquet(temporary, compression="zstd")
+            version = content_hash(table, list(Prediction.primary_key()))
+            stored = result(where.predictions, version, metadata=metadata, files={where.predictions: temporary})
+        return stored
 
     return baselines
 
 
-def _stored(
-    where: Cell,
-    version: str,
-    metadata: Mapping[str, Any],
-    tables: Mapping[Path, pl.DataFrame],
-    models: Mapping[Path, model_store.Model] | None = None,
-) -> dg.MaterializeResult:
-    """Store all files of a cell as one: predictions of one training never stand beside a model of another."""
-    models = models or {}
-    with atomic_write_together(*tables, *models) as temporaries:
-        for temporary, table in zip(temporaries, tables.values(), strict=False):
-            table.write_parquet(temporary, compression="zstd")
-        for temporary, model in zip(temporaries[len(tables) :], models.values(), strict=True):
-            model_store.dump(temporary, model)
-        files = dict(zip([*tables, *models], temporaries, strict=True))
-        made = result(where.predictions, version, metadata=metadata, files=files)
-    return made
+def _lineage(study: Study, *others: tuple[dg.AssetKey, dict[str, list[str]]]) -> dict[str, Any]:
+    """Metadata that say which columns predictions are made from: those of the samples, and others."""
+    samples = [(layout.key(study, "merged", name), FROM_SUBSET) for name in ("subset", "test_set")]
+    return column_lineage(*samples, *others)
 
 
-def _family(study: Study, name: str) -> dg.AssetsDefinition:
-    family = families.FAMILIES[name]
-    grid = GRIDS[study.grid]
-    tried = {"folds": grid.folds, "choose_by": grid.choose_by, "candidates": [dict(c) for c in grid.candidates[name]]}
-
-    @step(
-        prefix=study.prefix,
-        name=name,
-        uses=[
-            *(MergedFitness, Prediction, Policy("seed", study.seed)),
-            Policy("grid", tried),
-            Policy("fit", {**estimators.POLICY, "aliases": families.ALIASES, "samples": families.SAMPLES}),
-            Policy("prediction_interval", model_store.POLICY),
-        ],
-        logic="3",
-        deps=[
+def _declared(study: Study, family: Family, grid: Grid) -> dict[str, Any]:
+    """What is declared of a family beside what it uses, wherever it is trained."""
+    return {
+        "prefix": study.prefix,
+        "name": family.name,
+        "logic": "3",
+        "deps": [
             layout.key(study, "merged", "subset"),
             layout.key(study, "merged", "test_set"),
             layout.key(study, "representations", "gene_embedding"),
         ],
-        partitions_def=partitions(study).grid,
-        kinds={"scikitlearn"},
-        pool=POOL,
-        description=f"One cell is {family.title} on one sample and one representation, in four aggregations.\n\n"
+        "partitions_def": partitions(study).grid,
+        "kinds": {family.kind},
+        "pool": POOL,
+        "description": f"One cell is {family.title} on one sample and one representation, in four aggregations.\n\n"
+        f"Predicts {' and '.join(study.targets)}. "
         f"Hyper-parameters are searched inside the training split by {grid.folds}-fold cross-validation "
-        f"(grid `{grid.name}`, by {grid.choose_by}); the model file is skops, never a pickle. "
+        f"(grid `{grid.name}`, by {grid.choose_by}); model files are skops or safetensors, never pickles. "
         "Predictions of training genotypes are out of fold. Beside them: what the same model says of the test set when it is "
-        f"fitted on each of {families.SAMPLES} smaller samples, and on vectors whose gene labels are permuted.",
-    )
+        f"fitted on each of {SAMPLES} smaller samples, and on vectors whose gene labels are permuted.",
+    }
+
+
+def _policies(study: Study, family: Family, grid: Grid) -> list[Policy]:
+    candidates = [dict(c) for c in grid.candidates[family.name]]
+    return [
+        Policy("seed", study.seed),
+        Policy("targets", study.targets),
+        Policy("grid", {"folds": grid.folds, "choose_by": grid.choose_by, "candidates": candidates}),
+        Policy("fit", family.policy),
+        Policy("prediction_interval", model_store.POLICY),
+    ]
+
+
+def _request(
+    study: Study, family: Family, grid: Grid, context: dg.AssetExecutionContext, root: DataRoot
+) -> training.Request:
+    size, representation = keys_of(context)
+    return training.request_of(study, family, grid, root=root.folder, size=size, representation=representation)
+
+
+def _in_this_process(study: Study, family: Family, grid: Grid) -> dg.AssetsDefinition:
+    @step(uses=[MergedFitness, Prediction, *_policies(study, family, grid)], **_declared(study, family, grid))
     def build(context: dg.AssetExecutionContext, root: DataRoot) -> dg.MaterializeResult:
-        size, representation = keys_of(context)
-        embedding = representation_table.read(layout.embedding_file(root.folder, representation))
-        fitted = families.fit_aggregations(
-            _rows(root, size),
-            embedding,
-            name,
-            grid,
-            seed=study.seed,
-            threads=_threads(),
-            tick=lambda done, total, text: context.log.debug(f"{done} of {total}: {text}"),
-        )
-        where = Cell(layout.trained_folder(root.folder), name, size, representation)
-        own = pl.concat([part.predictions for part in fitted])
-        table = pl.concat([own, *(part.controls for part in fitted)])
-        search = pl.concat(
-            [part.search.select(pl.lit(part.aggregation).alias("aggregation"), pl.all()) for part in fitted],
-            how="diagonal_relaxed",
-        )
-        best = min(fitted, key=lambda part: scores.error(part.predictions, "validation"))
-        models = {
-            where.model(part.aggregation): model_store.Model(
-                part.pipeline,
-                model_store.manifest_of(part, embedding, size, folds=grid.folds, seed=study.seed),
-            )
-            for part in fitted
-        }
-        metadata = {
-            **table_metadata(Prediction, table),
-            **column_lineage(
-                (layout.key(study, "merged", "subset"), FROM_SUBSET),
-                (layout.key(study, "merged", "test_set"), FROM_SUBSET),
-                (layout.key(study, "representations", "gene_embedding"), {"predicted": ["gene", "vector"]}),
-            ),
-            **scores.of_test_set(own, "aggregation"),
-            "chosen": dg.MetadataValue.json({part.aggregation: dict(part.parameters) for part in fitted}),
-            "seconds": round(sum(part.seconds for part in fitted), 2),
-            "genes_not_in_representation": len(fitted[0].missing),
-            "predicted_against_observed": picture(
-                best.aggregation, lambda: figures.predicted_vs_observed(best.predictions)
-            ),
-        }
-        version = content_hash(table, list(Prediction.primary_key()))
-        tables = {where.predictions: Prediction.validate(table, cast=True), where.search: search}
-        return _stored(where, version, metadata, tables, models)
+        start = time.perf_counter()
+        tick: Tick = lambda done, total, text: context.log.debug(f"{done} of {total}: {text}")  # noqa: E731
+        with training.training(_request(study, family, grid, context, root), tick) as made:
+            stored = _result(study, made, time.perf_counter() - start)
+        return stored
 
     return build
+
+
+def _in_its_own_process(study: Study, family: Family, grid: Grid) -> dg.AssetsDefinition:
+    @step(uses=[MergedFitness, Prediction, *_policies(study, family, grid)], **_declared(study, family, grid))
+    def build(context: dg.AssetExecutionContext, root: DataRoot, worker: WorkerProcess) -> dg.MaterializeResult:
+        request = _request(study, family, grid, context, root)
+        told = worker.run(context, json.loads(request.model_dump_json()))
+        made = training.stored(request.cell)
+        if made.version != told["data_version"]:
+            raise training.RequestError(f"Another training has replaced {made.cell.name} meanwhile: make it again.")
+        return _result(study, made, told["seconds"])
+
+    return build
+
+
+def _result(study: Study, made: training.Made, seconds: float) -> dg.MaterializeResult:
+    """The cell for Dagster, with its scores and a figure of the model that predicts best in validation."""
+    metadata = {
+        **table_metadata(Prediction, made.predictions),
+        **_lineage(study, (layout.key(study, "representations", "gene_embedding"), {"predicted": ["gene", "vector"]})),
+        **scores.of_test_set(made.own, "aggregation"),
+        "chosen": dg.MetadataValue.json(made.manifest["chosen"]),
+        "seconds": round(seconds, 2),
+        "genes_not_in_representation": made.manifest["genes_not_in_representation"],
+        **pictures.of_cell(made.own),
+    }
+    return result(made.cell.predictions, made.version, metadata=metadata, files=made.files)
 
 
 def _scoreboard(study: Study, models: Sequence[dg.AssetsDefinition]) -> dg.AssetsDefinition:
@@ -231,32 +209,12 @@ def _scoreboard(study: Study, models: Sequence[dg.AssetsDefinition]) -> dg.Asset
         trained yet, and what is outdated, is left out and named.
         """
         place = layout.trained_folder(root.folder)
-        wanted = list(scoreboard.cells(place, list(families.FAMILIES), list(study.sizes), list(study.representations)))
-        test_set = pl.read_parquet(layout.test_set_table(root.folder))
-        limits = ceilings.ceilings(test_set)
-        again = repeats.repeats(layout.merged_file(root.folder), test_set)
-        yardsticks = scores.Yardsticks(test_set.select("genotype", "query"), limits, again)
+        wanted = list(scoreboard.cells(place, chosen(study.families), study.sizes, study.representations))
+        yardsticks = {name: _yardsticks(root, name) for name in study.targets}
         collected = scoreboard.collect(wanted, _outdated(study, context.instance, models, place), yardsticks)
         table = Score.validate(collected.board, cast=True)
-        path = place / "scoreboard.parquet"
-        sizes = [size for size in study.sizes if size in set(table["size"])]
-        note = "SIMULATED growth, not measured" if study.condition.evidence == ("simulated",) else ""
-        old = {size: [(c.family, c.representation) for c in collected.outdated if c.size == size] for size in sizes}
-        pictures: dict[Path, bytes] = {}
-        shown = {}
-        for size in sizes:
-
-            def board(size: str = size) -> "Figure":
-                return scoreboard_figure.scoreboard_figure(
-                    table, size, study.representations, note=note, outdated=old[size], ceiling=limits.get(0)
-                )
-
-            def by_order(size: str = size) -> "Figure":
-                return order_figure.order_figure(table, size, limits, note=note)
-
-            suffix = "" if size == sizes[0] else f"_{size}"
-            shown[f"figure_{size}"] = drawn(f"scoreboard {size}", board, place / f"scoreboard{suffix}", pictures)
-            shown[f"by_order_{size}"] = drawn(f"by order {size}", by_order, place / f"by_order{suffix}", pictures)
+        path = layout.scoreboard_table(root.folder)
+        shown, files_of_figures = pictures.of_board(study, table, yardsticks, collected)
         metadata = {
             **shown,
             **table_metadata(Score, table),
@@ -265,15 +223,23 @@ def _scoreboard(study: Study, models: Sequence[dg.AssetsDefinition]) -> dg.Asset
             LEFT_OUT_METADATA: dg.MetadataValue.json(_partitions(study, collected.outdated)),
         }
         version = content_hash(table, list(Score.primary_key()))
-        with atomic_write_together(path, *pictures) as (temporary, *others):
+        places = [path, *(place / name for name in files_of_figures)]
+        with atomic_write_together(*places) as (temporary, *others):
             scoreboard.write(temporary, collected)
-            for other, rendered in zip(others, pictures.values(), strict=True):
+            for other, rendered in zip(others, files_of_figures.values(), strict=True):
                 other.write_bytes(rendered)
-            files = dict(zip([path, *pictures], [temporary, *others], strict=True))
+            files = dict(zip(places, [temporary, *others], strict=True))
             made = result(path, version, metadata=metadata, files=files)
         return made
 
     return trained_scoreboard
+
+
+def _yardsticks(root: DataRoot, target: str) -> scores.Yardsticks:
+    """What scores of a target's test set are held against."""
+    test_set = pl.read_parquet(targets.target(target).test_set(root.folder))
+    again = repeats.repeats(layout.merged_file(root.folder, target), test_set)
+    return scores.Yardsticks(test_set.select("genotype", "query"), ceilings.ceilings(test_set), again)
 
 
 def _outdated(
@@ -309,5 +275,9 @@ def _partitions(study: Study, cells: Iterable[Cell]) -> dict[str, list[str]]:
 
 def assets(study: Study) -> list[dg.AssetsDefinition]:
     """Baselines, every family and the scoreboard of a study."""
-    models = [_baselines(study), *(_family(study, name) for name in families.FAMILIES)]
+    grid = GRIDS[study.grid]
+    models = [_baselines(study)]
+    for family in chosen(study.families):
+        made = _in_its_own_process if family.environment else _in_this_process
+        models.append(made(study, family, grid))
     return [*models, _scoreboard(study, models)]

@@ -9,8 +9,11 @@ codes (a representation), models with a grid (families.py).
     query_x_single            what the query strain is worth, times the single mutant of the array gene
     product_of_singles        the product of measured single mutants, of all sizes; nothing is fitted
     product_of_sample_singles the same product, with the single mutants in train of this size
-    additive_log_ridge        one effect per gene on log fitness, ridge: the multiplicative model, fitted
-    additive_ridge            one effect per gene on fitness, ridge
+    additive_log_ridge        one effect per gene on log values, ridge: the multiplicative model, fitted
+    additive_ridge            one effect per gene on values, ridge
+
+The four that multiply or take the logarithm (query_x_single, the products, additive_log_ridge) are of targets whose values
+multiply, such as growth; of others there are none.
 """
 
 from dataclasses import dataclass
@@ -27,6 +30,7 @@ from torchcell_assets.steps.trained.splits import fold_of
 
 ADDITIVE = "additive_ridge"
 """The baseline that every score is held against, whichever is the best one."""
+MULTIPLYING = ("query_x_single", "product_of_singles", "product_of_sample_singles", "additive_log_ridge")
 BASELINES = (
     *("mean", "mean_per_order", "query_strain", "query_x_single"),
     *("product_of_singles", "product_of_sample_singles", "additive_log_ridge", ADDITIVE),
@@ -35,7 +39,7 @@ ALPHAS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 """Ridge penalties tried, in units of genotypes per gene: 1 halves the effect of a gene seen once."""
 
 FLOOR = 0.05
-"""Fitness below which the logarithm is taken of the floor: dead and nearly dead are not told apart."""
+"""Value below which the logarithm is taken of the floor: dead and nearly dead are not told apart."""
 
 FOLDS = 5
 TOLERANCE = 1e-8
@@ -55,41 +59,55 @@ class Baselines:
     notes: dict[str, Any]
 
 
-def fit_baselines(rows: pl.DataFrame, singles: pl.DataFrame, *, seed: int = 0) -> Baselines:
-    """All baselines on one sample.
+def fit_baselines(rows: pl.DataFrame, singles: pl.DataFrame | None, *, target: str, seed: int = 0) -> Baselines:
+    """All baselines on one sample of one target.
 
     rows: from `rows_to_predict`.
-    singles: `gene`, `value`: every merged single mutant that is neither in validation nor in test.
+    singles: `gene`, `value`: every merged single mutant that is neither in validation nor in test; None where values of the
+        target do not multiply, and MULTIPLYING are left out.
 
     Predictions of train are out of fold where something is fitted query by query or gene by gene. The two means are those of
     all of train: left-out means would differ between folds and correlate negatively with what they predict.
     """
     y, train = rows["value"].to_numpy(), split_mask(rows, "train")
     folds = fold_of(rows["genes"], FOLDS, seed)
-    alone = rows.filter(train & (rows["order"] == 1).to_numpy())
-    own = alone.group_by(gene="genes", maintain_order=True).agg(pl.col("value").mean())  # a gene may have two strains
-    product, coverage = product_of_singles(rows, singles)
-    own_product, own_coverage = product_of_singles(rows, own)
     additive, alpha = additive_ridge(rows, y, seed)
-    log_additive, log_alpha = additive_ridge(rows, np.log(np.maximum(y, FLOOR)), seed)
     predicted = {
         "mean": np.full(len(y), y[train].mean()),
         "mean_per_order": mean_per_order(rows),
         "query_strain": query_strain(rows, folds),
+        ADDITIVE: additive,
+    }
+    notes: dict[str, Any] = {f"{ADDITIVE}_alpha": alpha}
+    if singles is not None:
+        more, told = _multiplying(rows, singles, folds, seed)
+        predicted |= more
+        notes |= told
+    tables = [prediction_table(rows, predicted[name], name, target=target) for name in BASELINES if name in predicted]
+    return Baselines(pl.concat(tables), notes)
+
+
+def _multiplying(
+    rows: pl.DataFrame, singles: pl.DataFrame, folds: np.ndarray, seed: int
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Predictions of MULTIPLYING, and what is noted of them."""
+    alone = rows.filter(split_mask(rows, "train") & (rows["order"] == 1).to_numpy())
+    own = alone.group_by(gene="genes", maintain_order=True).agg(pl.col("value").mean())  # a gene may have two strains
+    product, coverage = product_of_singles(rows, singles)
+    own_product, own_coverage = product_of_singles(rows, own)
+    log_additive, log_alpha = additive_ridge(rows, np.log(np.maximum(rows["value"].to_numpy(), FLOOR)), seed)
+    predicted = {
         "query_x_single": query_x_single(rows, singles, folds, FLOOR),
         "product_of_singles": product,
         "product_of_sample_singles": own_product,
         "additive_log_ridge": np.exp(log_additive),
-        "additive_ridge": additive,
     }
-    tables = [prediction_table(rows, predicted[name], name) for name in BASELINES]
     notes = {
         "singles_coverage": coverage,
         "sample_singles_coverage": own_coverage,
-        "additive_ridge_alpha": alpha,
         "additive_log_ridge_alpha": log_alpha,
     }
-    return Baselines(pl.concat(tables), notes)
+    return predicted, notes
 
 
 def mean_per_order(rows: pl.DataFrame) -> np.ndarray:
@@ -104,7 +122,7 @@ def mean_per_order(rows: pl.DataFrame) -> np.ndarray:
 
 
 def product_of_singles(rows: pl.DataFrame, singles: pl.DataFrame) -> tuple[np.ndarray, dict[str, float]]:
-    """Product of the fitness of the single mutants, and the coverage by split; a gene without a single counts as 1.
+    """Product of the values of the single mutants, and the coverage by split; a gene without a single counts as 1.
 
     A genotype never predicts itself: single mutants count as 1.
     """

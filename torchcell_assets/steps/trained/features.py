@@ -25,6 +25,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from torchcell_assets.errors import TorchcellError
+from torchcell_assets.schema.genotype import GENE_SEPARATOR
 from torchcell_assets.steps.representations.table import GeneEmbedding, Matrix
 
 AGGREGATIONS = ("pert_sum", "pert_mean", "intact_sum", "intact_mean")
@@ -52,7 +53,7 @@ class Incidence:
 
 def genes_of(names: Sequence[str]) -> list[list[str]]:
     """The column `genes` of a table, taken apart: `YAL001C+YBL007C` to its two genes."""
-    return [name.split("+") for name in names]
+    return [name.split(GENE_SEPARATOR) for name in names]
 
 
 def incidence(genotypes: Sequence[Sequence[str]], genes: Sequence[str]) -> Incidence:
@@ -61,6 +62,7 @@ def incidence(genotypes: Sequence[Sequence[str]], genes: Sequence[str]) -> Incid
     genotypes: the deleted genes of each genotype; a gene named twice counts once.
     genes: order of the columns, such as the genes of an embedding.
     """
+    # MultiLabelBinarizer leaves the order of the columns in a row open, and with it the last digits of every sum over genes
     column = {gene: index for index, gene in enumerate(genes)}
     distinct = [sorted(set(genotype)) for genotype in genotypes]
     missing = sorted({gene for genotype in distinct for gene in genotype} - column.keys())

@@ -31,10 +31,10 @@ POINTS = 4000
 """Dots drawn at most: more cover each other."""
 
 
-def predicted_vs_observed(predictions: pl.DataFrame, split: str = "test") -> Any:
-    """Predicted against observed fitness of one model and aggregation, coloured by the number of deletions.
+def predicted_vs_observed(predictions: pl.DataFrame, axis: str, split: str = "test") -> Any:
+    """Predicted against observed values of one model and aggregation, coloured by the number of deletions.
 
-    predictions: rows of `Prediction` of one cell.
+    predictions: rows of `Prediction` of one cell and target. axis: what is predicted, such as `fitness (wild type = 1)`.
     """
     from matplotlib.figure import Figure
 
@@ -60,8 +60,8 @@ def predicted_vs_observed(predictions: pl.DataFrame, split: str = "test") -> Any
         dot = 34 if drawn.height <= 400 else 20 if drawn.height <= 1500 else 10
         axes.scatter(xs, ys, s=dot, color=colour, alpha=0.75, linewidth=0.4, edgecolor="white", label=text, zorder=3)
     axes.set(xlim=limits, ylim=limits, aspect="equal")
-    axes.set_xlabel("observed fitness (wild type = 1)", fontsize=12)
-    axes.set_ylabel("predicted fitness (wild type = 1)", fontsize=12)
+    axes.set_xlabel(f"observed {axis}", fontsize=12)
+    axes.set_ylabel(f"predicted {axis}", fontsize=12)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_axisbelow(True)
     axes.grid(color="#EEEEEE")

@@ -6,6 +6,7 @@ Names that are not those of scikit-learn: `relative_alpha` is alpha divided by t
 feature has a coefficient; `relative_gamma` is gamma times the total variance of the scaled features (1 is the inverse
 of half the mean squared distance between two genotypes, and for standardised features the `scale` of scikit-learn);
 `relative_C` is C times relative gamma: where gamma is small, a kernel of half the gamma and twice the C fits the same.
+Those of `torch_linear` are the settings of its descent (torch_linear.py).
 """
 
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ LIMITS: Mapping[str, tuple[float, ...]] = {
     "relative_gamma": (LINEAR, ALONE),
     "min_samples_leaf": (1, ONE_GENOTYPE, HALF),  # leaves of one genotype; leaves of half of all, which is no tree
     "min_samples_split": (2,),
+    "weight_decay": (0.0,),  # none at all
 }
 """Parameter -> values beyond which nothing lies that would be another model."""
 
@@ -61,6 +63,7 @@ _QUICK = Grid(
         "random_forest": _crossed(
             n_estimators=[100], max_features=["sqrt"], min_samples_leaf=[ONE_GENOTYPE, 0.005, 0.03, 0.1, HALF]
         ),
+        "torch_linear": _crossed(weight_decay=[0.0, 1e-4, 1e-3, 1e-2]),
     },
     description="Wide enough that the optimum lies inside, three folds: minutes for all representations on a laptop.",
 )
@@ -72,6 +75,7 @@ _SMALLEST = Grid(
         "elastic_net": _crossed(l1_ratio=[0.7], relative_alpha=[0.02]),
         "support_vector": _crossed(kernel=["rbf"], relative_gamma=[0.3], C=[1.0], epsilon=[0.03]),
         "random_forest": _crossed(n_estimators=[20], max_features=["sqrt"], min_samples_leaf=[8]),
+        "torch_linear": _crossed(weight_decay=[1e-3], epochs=[100]),
     },
     description="One candidate a family, two folds: to see that everything runs, not to compare scores.",
 )
@@ -87,8 +91,9 @@ _PAPER = Grid(
         "random_forest": _crossed(
             n_estimators=[100, 200, 500], max_depth=[None, 5, 10], min_samples_split=[2, 5, 10], max_features=[1.0]
         ),
+        "torch_linear": _crossed(weight_decay=[0.0, 1e-3, 1e-1]),
     },
-    description="The grids of the torchcell study, for comparison: 72 candidates, five folds, hours a cell.",
+    description="The grids of the torchcell study (which had no torch_linear), for comparison: hours a cell.",
     choose_by="spearman",
     warnings={
         "elastic_net": (

@@ -1,16 +1,17 @@
 """Fitted models as files, and predictions from them.
 
-Belongs here: writing and reading one skops file per model with its manifest inside, and predicting genotypes nobody has
-measured. Does not: fitting (families.py), gene vectors (representations), how wide an
-interval is (intervals.py), what is known of a mutant beside the model (mutants.py).
+Belongs here: writing and reading one file per model with its manifest inside, and predicting genotypes nobody has measured.
+Does not: fitting (the trainers), gene vectors (representations), how wide an interval is (intervals.py), what is known of a
+mutant beside the model (mutants.py).
 
-Never a pickle: reading a pickle runs whatever is in it. skops builds only the types that are listed here.
+A pipeline of scikit-learn is a skops file, a linear model a safetensors file (linear_model.py). Never a pickle: reading a pickle
+runs whatever is in it. skops builds only the types that are listed here.
 """
 
 import hashlib
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,11 @@ import polars as pl
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.schema.genotype import GENE_SEPARATOR
 from torchcell_assets.steps.representations.table import GeneEmbedding, content_hash, genes_hash
-from torchcell_assets.steps.trained import intervals
-from torchcell_assets.steps.trained.families import Fitted
+from torchcell_assets.steps.trained import intervals, linear_model
+from torchcell_assets.steps.trained.cross_validation import FittedAggregation
 from torchcell_assets.steps.trained.features import aggregate, incidence
+from torchcell_assets.steps.trained.linear_model import LinearModel
+from torchcell_assets.steps.trained.trainer import Config
 from torchcell_assets.storage.atomic import atomic_write
 
 MANIFEST = "manifest.json"
@@ -40,7 +43,11 @@ TRUSTED: tuple[str, ...] = (
 )
 """Types a model file may hold, beside the numbers, arrays and containers that skops always trusts."""
 
-FORMAT = 2
+SKOPS = ".skops"
+SUFFIXES = (SKOPS, linear_model.SUFFIX)
+"""Of the files that a model may be."""
+
+FORMAT = 3
 """Raised when the manifest says other things than before: a file of another format is refused."""
 
 POLICY = {**intervals.POLICY, "format": FORMAT}
@@ -53,34 +60,44 @@ class ModelFileError(TorchcellError):
 
 @dataclass(frozen=True)
 class Model:
-    """A fitted pipeline and its manifest."""
+    """A fitted model and its manifest. pipeline: of scikit-learn, or a LinearModel."""
 
     pipeline: Any
     manifest: dict[str, Any]
 
+    @property
+    def suffix(self) -> str:
+        """Of its file."""
+        return linear_model.SUFFIX if isinstance(self.pipeline, LinearModel) else SKOPS
 
-def manifest_of(fitted: Fitted, embedding: GeneEmbedding, size: str, *, folds: int, seed: int) -> dict[str, Any]:
+
+def manifest_of(
+    fitted: FittedAggregation, embedding: GeneEmbedding, config: Config, inputs: Mapping[str, Any]
+) -> dict[str, Any]:
     """What a model file says of itself, of the genotypes and of the vectors that it was trained on; JSON-able.
 
-    folds, seed: of the cross-validation that gave the out-of-fold predictions.
+    config: of the cross-validation that gave the out-of-fold predictions. inputs: content hash of everything that it was trained
+    on.
     """
     genes = intervals.training_genes(fitted.predictions)
     return {
         "format": FORMAT,
         "family": fitted.family,
+        "target": fitted.target,
         "aggregation": fitted.aggregation,
         "features": fitted.features,
-        **_vectors(embedding),
-        "size": size,
+        **vectors_of(embedding),
+        "inputs": inputs,
+        "size": config.size,
         "parameters": fitted.parameters,
-        "residual_quantiles": intervals.quantiles_by_class(fitted.predictions, folds, seed),
+        "residual_quantiles": intervals.quantiles_by_class(fitted.predictions, config.folds, config.seed),
         "training_genes": genes,
         "training_genes_hash": genes_hash(genes),
         "training_genotypes": fitted.predictions.filter(pl.col("split").cast(pl.String) == "train").height,
     }
 
 
-def _vectors(embedding: GeneEmbedding) -> dict[str, str]:
+def vectors_of(embedding: GeneEmbedding) -> dict[str, str]:
     """What tells vectors apart: one recipe gives other ones of another genome, and their order decides which is whose."""
     return {
         "representation": embedding.key,
@@ -91,7 +108,7 @@ def _vectors(embedding: GeneEmbedding) -> dict[str, str]:
 
 
 def _refuse_other_vectors(said: dict[str, Any], embedding: GeneEmbedding) -> None:
-    ours = _vectors(embedding)
+    ours = vectors_of(embedding)
     if any(said.get(name) != value for name, value in ours.items()):
         trained, given = (
             f"{of['representation']} (recipe {of['fingerprint']}, genes {of.get('genes', 'not recorded')}, "
@@ -102,14 +119,17 @@ def _refuse_other_vectors(said: dict[str, Any], embedding: GeneEmbedding) -> Non
 
 
 def write(path: Path, model: Model) -> None:
-    """Store pipeline and manifest in one file, in the place of what is there."""
+    """Store model and manifest in one file, in the place of what is there."""
     with atomic_write(path) as temporary:
         dump(temporary, model)
 
 
 def dump(temporary: Path, model: Model) -> None:
-    """Write pipeline and manifest to a path at which nothing is yet: for files that are replaced together."""
+    """Write model and manifest to a path at which nothing is yet: for files that are replaced together."""
     from skops.io import dumps
+
+    if isinstance(model.pipeline, LinearModel):
+        return linear_model.dump(temporary, model.pipeline, model.manifest)
 
     temporary.write_bytes(dumps(model.pipeline))
     with zipfile.ZipFile(temporary, "a") as archive:
@@ -120,20 +140,30 @@ def dump(temporary: Path, model: Model) -> None:
 def read_manifest(path: Path) -> dict[str, Any]:
     """The manifest alone; builds no model. Refuses one of another format than today's."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            manifest = dict(json.loads(archive.read(MANIFEST)))
+        if path.suffix == linear_model.SUFFIX:
+            manifest = linear_model.load_manifest(path)
+        else:
+            with zipfile.ZipFile(path) as archive:
+                manifest = dict(json.loads(archive.read(MANIFEST)))
     except FileNotFoundError as error:
         raise ModelFileError(f"There is no model at {path}: train that cell first.") from error
     except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
         raise ModelFileError(f"{path} is damaged or no model file of ours ({error}): train that cell again.") from error
     if manifest.get("format") != FORMAT:
         raise ModelFileError(
-            f"{path} was written in format {manifest.get('format', 1)} and format {FORMAT} is read, which knows the training "
-            "genes: train that cell again."
+            f"{path} was written in format {manifest.get('format', 1)} and format {FORMAT} is read, which knows all that a model "
+            "was trained on: train that cell again."
         )
     if manifest["training_genes_hash"] != genes_hash(manifest["training_genes"]):
         raise ModelFileError(f"The training genes in {path} were changed after it was written: train that cell again.")
     return manifest
+
+
+def find(folder: Path, name: str) -> Path:
+    """The file of the model of that name in the folder of a cell, whatever it is; where there is none, of the first kind."""
+    return next(
+        (path for suffix in SUFFIXES if (path := folder / f"{name}{suffix}").is_file()), folder / f"{name}{SKOPS}"
+    )
 
 
 def read(path: Path) -> Model:
@@ -141,10 +171,25 @@ def read(path: Path) -> Model:
 
     Refuses, with one sentence, a file that is damaged or changed, and one that holds any type not in TRUSTED.
     """
+    manifest = read_manifest(path)
+    model = _linear(path, manifest) if path.suffix == linear_model.SUFFIX else _pipeline(path, manifest)
+    return Model(model, manifest)
+
+
+def _linear(path: Path, manifest: dict[str, Any]) -> LinearModel:
+    try:
+        model = linear_model.load(path)
+    except ValueError as error:
+        raise ModelFileError(f"{path} is damaged or no model file of ours ({error}): train that cell again.") from error
+    if model.content != manifest.get("content"):
+        raise ModelFileError(f"{path} was changed after it was written: train that cell again.")
+    return model
+
+
+def _pipeline(path: Path, manifest: dict[str, Any]) -> Any:
     from skops.io import get_untrusted_types, loads
     from skops.io.exceptions import UntrustedTypesFoundException
 
-    manifest = read_manifest(path)
     try:
         with zipfile.ZipFile(path) as archive:
             intact = _content(archive) == manifest.get("content")
@@ -154,12 +199,11 @@ def read(path: Path) -> Model:
             raise ModelFileError(f"{path} holds {foreign[0]}, which no model of ours needs: it was not loaded.")
         if not intact:
             raise ModelFileError(f"{path} was changed after it was written: train that cell again.")
-        pipeline = loads(data, trusted=list(TRUSTED))
+        return loads(data, trusted=list(TRUSTED))
     except UntrustedTypesFoundException as error:
         raise ModelFileError(f"{path} holds types that no model of ours needs: it was not loaded ({error}).") from error
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError, ImportError, EOFError) as error:
         raise ModelFileError(f"{path} is damaged or no model file of ours ({error}): train that cell again.") from error
-    return Model(pipeline, manifest)
 
 
 def predict(model: Model, embedding: GeneEmbedding, genotypes: Sequence[Sequence[str]]) -> pl.DataFrame:

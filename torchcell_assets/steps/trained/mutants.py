@@ -11,6 +11,7 @@ import polars as pl
 
 from torchcell_assets.steps.merged import measured
 from torchcell_assets.steps.merged.viability import Calls
+from torchcell_assets.steps.trained.aggregated import model_name
 
 _OF_A_PREDICTION = ("predicted", "low", "high")
 
@@ -68,19 +69,22 @@ def _reason(essential: Sequence[str]) -> str | None:
     )
 
 
-def best_model(scoreboard: pl.DataFrame) -> str | None:
-    """The model of the scoreboard that predicts best: `family/size/representation/aggregation`.
+def best_model(scoreboard: pl.DataFrame, target: str) -> str | None:
+    """The model of the scoreboard that predicts a target best: `family/size/representation/aggregation`.
 
     Of the largest size with a trained model, the least RMSE in cross-validation (what is asked for are values); of equals the
     greatest Spearman, then the first name. None where no model stands on the board.
     """
     names = ["model", "size", "representation", "aggregation"]
     text = scoreboard.with_columns(pl.col("split", "metric", "kind").cast(pl.String))
-    scored = text.filter(pl.col("value").is_not_null(), split="train", order=0, kind="model")
+    scored = text.filter(pl.col("value").is_not_null(), split="train", order=0, kind="model", target=target)
     size = pl.when(pl.col("size") == "all").then(float("inf")).otherwise(pl.col("size").cast(pl.Float64, strict=False))
     wide = scored.pivot("metric", index=names, values="value", aggregate_function="first")
     if wide.is_empty() or "rmse" not in wide.columns:
         return None
     spearman = -pl.col("spearman") if "spearman" in wide.columns else pl.lit(0.0)
     best = wide.filter(pl.col("rmse").is_not_null()).sort(-size, "rmse", spearman, *names, nulls_last=True)
-    return "/".join(best.select(names).row(0)) if best.height else None
+    if not best.height:
+        return None
+    *cell, aggregation = best.select(names).row(0)
+    return "/".join([*cell, model_name(target, aggregation, scoreboard["target"].unique().to_list())])

@@ -7,9 +7,11 @@ baselines that know nothing of queries (baselines.py).
 import numpy as np
 import polars as pl
 
+from torchcell_assets.schema.genotype import GENE_SEPARATOR
+
 
 def query_strain(rows: pl.DataFrame, folds: np.ndarray) -> np.ndarray:
-    """Mean fitness of the training crosses of the same query strain; one number per row of `rows`.
+    """Mean value of the training crosses of the same query strain; one number per row of `rows`.
 
     What has no query strain (single mutants above all), or one that train does not hold, gets the mean of the training
     genotypes with as many deletions; of all of train where there is none.
@@ -27,7 +29,7 @@ def query_strain(rows: pl.DataFrame, folds: np.ndarray) -> np.ndarray:
 
 
 def query_x_single(rows: pl.DataFrame, singles: pl.DataFrame, folds: np.ndarray, floor: float) -> np.ndarray:
-    """Fitness of the query strain, as its training crosses tell it, times that of the single mutant of the array gene.
+    """What the query strain is worth, as its training crosses tell it, times that of the single mutant of the array gene.
 
     A query strain is worth the mean of observed / single over its training crosses whose array gene has a single mutant; the
     array gene is the one that not every cross of the query strain has. A cross whose array gene has no single mutant gets
@@ -38,7 +40,7 @@ def query_x_single(rows: pl.DataFrame, singles: pl.DataFrame, folds: np.ndarray,
         rows: from `rows_to_predict`.
         singles: `gene`, `value`: the measured single mutants.
         folds: fold of each row; a training genotype is predicted from those of other folds.
-        floor: least fitness of a single mutant by which is divided.
+        floor: least value of a single mutant by which is divided.
     """
     array = _array_genes(rows).join(singles, on="gene", how="left", maintain_order="left")["value"]
     table = _table(rows, folds).with_columns(single=array)
@@ -71,7 +73,7 @@ def _left_out_mean(table: pl.DataFrame, by: list[str], of: pl.Expr) -> np.ndarra
 
 def _array_genes(rows: pl.DataFrame) -> pl.DataFrame:
     """`gene`: the gene of each row that not every cross of its query strain has; null where that is none or several."""
-    parts = rows.select("query", pl.int_range(pl.len()).alias("row"), gene=pl.col("genes").str.split("+"))
+    parts = rows.select("query", pl.int_range(pl.len()).alias("row"), gene=pl.col("genes").str.split(GENE_SEPARATOR))
     genes = parts.explode("gene")
     crosses = pl.col("row").n_unique().over("query")
     varies = pl.col("query").is_not_null() & (pl.len().over("query", "gene") < crosses)

@@ -50,15 +50,11 @@ def _elsewhere(path: Path, own: pl.DataFrame) -> pl.DataFrame:
 
 def _within(path: Path, own: pl.DataFrame) -> pl.DataFrame:
     """The two publications behind one test value, each by itself."""
-    pairs = merged_table.replicates(path)
-    alike = [name for name in _SCALE if name in pairs.columns]
     there = own.rename({"temperature": "at"}).drop("observed")
-    both = pairs.with_columns(pl.col(name).cast(there.schema[name]) for name in alike).join(
-        there, on=["genotype", *alike]
-    )
+    pairs = merged_table.replicates(path).with_columns(pl.col(name).cast(there.schema[name]) for name in _SCALE)
+    both = pairs.join(there, on=["genotype", *_SCALE])
     inside = [pl.col("publications").list.contains(pl.col(name)) for name in ("x_publication", "y_publication")]
-    apart = (pl.col("temperature") - pl.col("at")).abs() if "temperature" in pairs.columns else pl.col("x") * 0
-    nearest = both.filter(*inside).sort(apart, maintain_order=True)  # a merge key by genes alone knows no temperature
+    nearest = both.filter(*inside).sort((pl.col("temperature") - pl.col("at")).abs(), maintain_order=True)
     once = nearest.unique(["genotype", "x_publication", "y_publication"], keep="first", maintain_order=True)
     who = _named(pl.concat_list("x_publication", "y_publication"), " against ")
     return once.select(who, "genotype", "order", observed="x", repeated="y")

@@ -1,7 +1,7 @@
 """The stored scores, collected and shown as text.
 
-Belongs here: where a cell keeps its files, which cells there are, the few lines that a person reads first. Does not:
-how a score is computed (scores.py), the figure (figures.py).
+Belongs here: which cells there are, the few lines that a person reads first. Does not: where a cell keeps its files (cells.py),
+how a score is computed (scores.py), the figure (scoreboard_figure.py).
 """
 
 import json
@@ -14,6 +14,8 @@ import polars as pl
 from torchcell_assets.schema.records import Score, polars_schema
 from torchcell_assets.steps.trained import scores
 from torchcell_assets.steps.trained.baselines import ADDITIVE
+from torchcell_assets.steps.trained.cells import BASELINES, Cell
+from torchcell_assets.steps.trained.families import Family
 
 SUMMARY_COLUMNS = (
     "model",
@@ -24,53 +26,17 @@ SUMMARY_COLUMNS = (
     "spread",
     "RMSE",
 )
-BASELINES = "baselines"
 _OUTDATED = "outdated"  # in the metadata of the stored board
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One trained cell on disk: a folder with `predictions.parquet`, `search.parquet` and a model per aggregation
-    (`<aggregation>.skops`).
-    """
-
-    root: Path
-    family: str
-    size: str
-    representation: str = ""
-
-    @property
-    def folder(self) -> Path:
-        """`<root>/<family>/<size>/<representation>`; baselines have no representation."""
-        return self.root / self.family / self.size / self.representation
-
-    @property
-    def name(self) -> str:
-        """`family/size/representation`, as in the path and as `predict` takes it."""
-        return "/".join(part for part in (self.family, self.size, self.representation) if part)
-
-    @property
-    def predictions(self) -> Path:
-        """All predictions of the cell."""
-        return self.folder / "predictions.parquet"
-
-    @property
-    def search(self) -> Path:
-        """What the search over hyper-parameters tried."""
-        return self.folder / "search.parquet"
-
-    def model(self, aggregation: str) -> Path:
-        """The fitted pipeline of one aggregation."""
-        return self.folder / f"{aggregation}.skops"
-
-
-def cells(root: Path, families: list[str], sizes: list[str], representations: list[str]) -> Iterator[Cell]:
-    """All cells that could be trained, baselines first."""
+def cells(
+    root: Path, families: Sequence[Family], sizes: Sequence[str], representations: Sequence[str]
+) -> Iterator[Cell]:
+    """All cells that could be trained, size by size, baselines first."""
     for size in sizes:
         yield Cell(root, BASELINES, size)
         for family in families:
-            for representation in representations:
-                yield Cell(root, family, size, representation)
+            yield from family.cells(root, [size], representations)
 
 
 @dataclass(frozen=True)
@@ -86,7 +52,9 @@ class Collected:
     outdated: dict[Cell, str]
 
 
-def collect(wanted: Sequence[Cell], outdated: Mapping[Cell, str], yardsticks: scores.Yardsticks) -> Collected:
+def collect(
+    wanted: Sequence[Cell], outdated: Mapping[Cell, str], yardsticks: Mapping[str, scores.Yardsticks]
+) -> Collected:
     """The board of all cells that have predictions and are not outdated; the others by name.
 
     A cell of a size whose baselines do not stand on the board is left out with them: no score stands alone.
@@ -94,7 +62,7 @@ def collect(wanted: Sequence[Cell], outdated: Mapping[Cell, str], yardsticks: sc
     Args:
         wanted: from `cells`.
         outdated: cells that today's code and inputs would not give -> why; others than those of `wanted` do not matter.
-        yardsticks: what scores of the test set are held against.
+        yardsticks: target -> what scores of its test set are held against.
 
     Raises:
         ScoreboardMismatch: nothing is left for the board, or two cells were scored on different things.
@@ -119,13 +87,14 @@ def collect(wanted: Sequence[Cell], outdated: Mapping[Cell, str], yardsticks: sc
     return Collected(board, [cell for cell in wanted if cell not in shown and cell not in old], old)
 
 
-def _of_size(size: str, shown: Sequence[Cell], yardsticks: scores.Yardsticks) -> pl.DataFrame:
-    board = scores.score(pl.concat(map(read_predictions, shown)), size, yardsticks)
-    edges = [edges_of(cell) for cell in shown if cell.representation]
+def _of_size(size: str, shown: Sequence[Cell], yardsticks: Mapping[str, scores.Yardsticks]) -> pl.DataFrame:
+    predictions = pl.concat(map(read_predictions, shown))
+    board = pl.concat(scores.score(predictions.filter(target=target), size, by) for target, by in yardsticks.items())
+    edges = [edges_of(cell) for cell in shown if cell.search.is_file()]
     if not edges:
         return board
     text = board.with_columns(pl.col("kind").cast(pl.String)).drop("at_edge")
-    keys = ["kind", "model", "representation", "aggregation"]
+    keys = ["target", "kind", "model", "representation", "aggregation"]
     types = polars_schema(Score)
     joined = text.join(pl.concat(edges), on=keys, how="left")
     return joined.select(pl.col(name).cast(dtype) for name, dtype in types.items())
@@ -146,6 +115,7 @@ def edges_of(cell: Cell) -> pl.DataFrame:
     chosen = pl.read_parquet(cell.search).filter("chosen")
     edge = pl.when(pl.col("at_edge") != "").then("at_edge")
     return chosen.select(
+        "target",
         pl.lit("model").alias("kind"),
         pl.lit(cell.family).alias("model"),
         pl.lit(cell.representation).alias("representation"),
@@ -160,20 +130,26 @@ def write(path: Path, collected: Collected) -> None:
     collected.board.write_parquet(path, compression="zstd", metadata={_OUTDATED: json.dumps(said)})
 
 
+def read_board(path: Path) -> pl.DataFrame:
+    """A stored board. Raises ScoreboardMismatch where it is one of a version that knew no targets."""
+    board = pl.read_parquet(path)
+    if "target" not in board.columns:
+        raise scores.ScoreboardMismatch(f"{path} was made by an older version: make it again with `make rebuild`.")
+    return board
+
+
 def left_out(path: Path) -> dict[str, str]:
     """Name of each cell that a stored board leaves out as outdated -> why."""
     return dict(json.loads(pl.read_parquet_metadata(path).get(_OUTDATED, "{}")))
 
 
-def summary(path: Path, rows: int) -> list[tuple[str, ...]]:
+def summary(path: Path, rows: int, target: str) -> list[tuple[str, ...]]:
     """The models that cross-validation prefers, as text, best first: their test scores over all orders, beside every
-    baseline. Sorted by cross-validation, because the best of many test scores is too good to be true.
+    baseline of the same target. Sorted by cross-validation, because the best of many test scores is too good to be true.
     """
     text = pl.col("split", "metric", "kind").cast(pl.String)
     table = (
-        pl.read_parquet(path)
-        .with_columns(text)
-        .filter((pl.col("order") == 0) & pl.col("kind").is_in(["model", "baseline"]))
+        read_board(path).with_columns(text).filter(pl.col("kind").is_in(["model", "baseline"]), order=0, target=target)
     )
     keys = ["kind", "model", "representation", "aggregation", "size"]
 

@@ -12,7 +12,7 @@ import polars as pl
 
 from torchcell_assets.steps.representations.recipes import RECIPES
 from torchcell_assets.steps.trained.ceilings import Ceiling
-from torchcell_assets.steps.trained.families import ALIASES, FAMILIES
+from torchcell_assets.steps.trained.families import FAMILIES, Family, chosen
 from torchcell_assets.steps.trained.features import AGGREGATIONS
 from torchcell_assets.steps.trained.figures import BASELINE_NAMES, DPI, FAINT, INK
 
@@ -34,19 +34,22 @@ SPLIT = "Random split: genes and queries are shared with the training mutants."
 def scoreboard_figure(
     scores: pl.DataFrame,
     size: str,
+    what: str,
     representations: Sequence[str] | None = None,
     note: str = "",
     *,
+    families: Sequence[Family] | None = None,
     outdated: Collection[tuple[str, str]] = (),
     ceiling: Ceiling | None = None,
 ) -> Any:
     """All models of one size on the test set: a column per family, rows Spearman and Pearson.
 
-    scores: rows of `Score`. representations: those to show, in order; by default those that have scores.
-    note: stands in the title, such as "simulated". outdated: (family, representation) of cells that are trained and left
-    out as outdated. ceiling: of all orders; for the footnote, where there is no band. Families and representations without
-    scores are left out; a footnote names them and says which of the two they are. What is provably the same as another bar is
-    not drawn.
+    scores: rows of `Score` of one target. what: that target in words, such as `growth`.
+    representations: those to show, in order; by default those that have scores. note: stands in the title, such as "simulated".
+    families: those of the study, in order; by default those that need no environment of their own.
+    outdated: (family, representation) of cells that are trained and left out as outdated. ceiling: of all orders; for the
+    footnote, where there is no band. Families and representations without scores are left out; a footnote names them and says
+    which of the two they are. What is provably the same as another bar is not drawn.
     """
     from matplotlib.figure import Figure
 
@@ -57,44 +60,39 @@ def scoreboard_figure(
     present = models["representation"].unique().to_list()
     wanted = list(representations or [*(k for k in RECIPES if k in present), *sorted(set(present) - RECIPES.keys())])
     pairs = set(models.select("model", "representation").unique().iter_rows())
-    shown = {name: [key for key in wanted if (name, key) in pairs] for name in FAMILIES}
-    families = [name for name in FAMILIES if shown[name]] or [""]
-    widths = [len(shown.get(name, [])) + 1 for name in families]
+    families = chosen() if families is None else families
+    shown = {one.name: [key for key in wanted if (one.name, key) in pairs] for one in families}
+    columns = [name for name, keys in shown.items() if keys] or [""]
+    widths = [len(shown.get(name, [])) + 1 for name in columns]
     figure = Figure(figsize=(16, 9.4), dpi=DPI, facecolor="white")
-    grid = figure.add_gridspec(2, len(families), width_ratios=widths, left=0.05, right=0.825, top=0.81, bottom=0.195,
+    grid = figure.add_gridspec(2, len(columns), width_ratios=widths, left=0.05, right=0.825, top=0.81, bottom=0.195,
                                hspace=0.08, wspace=0.045)  # fmt: skip
     for row, metric in enumerate(ROWS):
         part = table.filter(pl.col("metric") == metric)
         bottom = _bottom(part)
-        for column, family in enumerate(families):
-            axes, last = figure.add_subplot(grid[row, column]), column == len(families) - 1
+        for column, family in enumerate(columns):
+            axes, last = figure.add_subplot(grid[row, column]), column == len(columns) - 1
             _frame(axes, bottom, first=column == 0, label=f"{ROWS[metric]} correlation")
             band = _band(axes, part, labelled=last)
             _baselines(axes, part, bottom, band, labelled=last)
             names = shown.get(family, [])
-            _bars(axes, part.filter(pl.col("model") == family), names, drawn(family))
+            _bars(axes, part.filter(pl.col("model") == family), names, FAMILIES[family].drawn if family else [])
             if row == 0 and family:
                 axes.set_title(FAMILIES[family].title, fontsize=14, color=INK, fontweight="bold", pad=8)
             axes.set_xticks(range(len(names)), names if row else [""] * len(names), fontsize=10.5, rotation=32,
                             ha="right", rotation_mode="anchor")  # fmt: skip
             axes.set_xlim(-0.6, max(len(names), 1) - 0.4)
-    _title(figure, table, size, note)
+    _title(figure, table, size, what, note)
     _legend(figure)
-    told = _footnote(models, wanted, outdated, table, ceiling)
+    told = _footnote(table, models, wanted, families, outdated=outdated, ceiling=ceiling)
     figure.text(0.05, 0.052, told, fontsize=10.5, color=INK, va="center", wrap=True)
     return figure
 
 
-def drawn(family: str) -> list[str]:
-    """Aggregations of a family that are not provably another one of them."""
-    aliases = ALIASES if family in FAMILIES and FAMILIES[family].aliases else {}
-    return [name for name in AGGREGATIONS if name not in aliases]
-
-
-def _title(figure: Any, table: pl.DataFrame, size: str, note: str) -> None:
+def _title(figure: Any, table: pl.DataFrame, size: str, what: str, note: str) -> None:
     tested = table.filter((pl.col("split") == "test") & (pl.col("kind") != "repeat"))["genotypes"]
     count = f"{int(tested.max()):,} genotypes" if len(tested) else "no genotypes yet"  # type: ignore[arg-type]
-    title = "How well is the growth of mutants predicted that were not trained on?"
+    title = f"How well is the {what} of mutants predicted that were not trained on?"
     figure.text(0.05, 0.955, title, fontsize=19, fontweight="bold", color=INK)
     about = f"{SPLIT} Size {size}, bars: the test set ({count}), whiskers: 95 % bootstrap interval"
     figure.text(0.05, 0.921, f"{about}{'; ' + note if note else ''}", fontsize=12.5, color=INK)
@@ -169,7 +167,7 @@ def _apart(values: list[float], gap: float, top: float) -> list[float]:
 
 
 def _bars(axes: Any, part: pl.DataFrame, shown: list[str], aggregations: list[str]) -> None:
-    width = 0.8 / len(aggregations)
+    width = 0.8 / max(len(aggregations), 1)
     part = part.filter(pl.col("value").is_not_null() & pl.col("representation").is_in(shown))
     for place, aggregation in enumerate(aggregations):
         rows = part.filter(pl.col("aggregation") == aggregation)
@@ -214,10 +212,12 @@ def _legend(figure: Any) -> None:
 
 
 def _footnote(
+    table: pl.DataFrame,
     models: pl.DataFrame,
     wanted: Sequence[str],
+    families: Sequence[Family],
+    *,
     outdated: Collection[tuple[str, str]],
-    table: pl.DataFrame,
     ceiling: Ceiling | None,
 ) -> str:
     """What is not there, in words."""
@@ -234,14 +234,16 @@ def _footnote(
     if undefined.height:
         told += f" No bar where a model predicts a constant ({undefined.height} of {len(trained)} models)."
     told += "\nintact_sum is not drawn where it is provably pert_sum."
-    missing = {(family, key) for family in FAMILIES for key in wanted} - cells
+    missing = {(family.name, key) for family in families for key in wanted} - cells
     gaps = {"Not trained": missing - set(outdated), "Outdated": missing & set(outdated)}
-    return "\n".join([told, *(f"{word}, left out: {_listed(cells, wanted)}." for word, cells in gaps.items() if cells)])
+    return "\n".join(
+        [told, *(f"{word}, left out: {_listed(cells, wanted, families)}." for word, cells in gaps.items() if cells)]
+    )
 
 
-def _listed(cells: Collection[tuple[str, str]], wanted: Sequence[str]) -> str:
+def _listed(cells: Collection[tuple[str, str]], wanted: Sequence[str], families: Sequence[Family]) -> str:
     """`elastic net on one_hot, random_1; random forest on all`."""
-    by_family = {FAMILIES[family].title.lower(): [k for k in wanted if (family, k) in cells] for family in FAMILIES}
+    by_family = {one.title.lower(): [k for k in wanted if (one.name, k) in cells] for one in families}
     return "; ".join(
         f"{title} on {'all' if keys == list(wanted) else ', '.join(keys)}" for title, keys in by_family.items() if keys
     )

@@ -68,7 +68,7 @@ def score(
     """Rows of `Score` for everything in `predictions`, per split and per order (0: all orders).
 
     Args:
-        predictions: columns of `Prediction`, with `kind` and `representation`: all models and baselines of one size.
+        predictions: columns of `Prediction`, with `kind` and `representation`: all models and baselines of one size and target.
         size: partition of the subset.
         yardsticks: what scores of the test set are held against.
         draws: of the bootstrap.
@@ -94,7 +94,8 @@ def score(
     if yardsticks.repeats is not None:
         rows += _repeated(yardsticks.repeats, draws, seed)
     types = polars_schema(Score)
-    table = pl.DataFrame([{**dict.fromkeys(types), **row, "size": size} for row in rows], infer_schema_length=None)
+    about = {"size": size, "target": predictions["target"][0]}
+    table = pl.DataFrame([{**dict.fromkeys(types), **row, **about} for row in rows], infer_schema_length=None)
     return table.select(pl.col(name).cast(dtype) for name, dtype in types.items())
 
 
@@ -114,25 +115,27 @@ def best_baseline(predictions: pl.DataFrame, size: str) -> str:
 def of_test_set(predictions: pl.DataFrame, name: str) -> dict[str, float]:
     """`test_<metric>_<name>` -> score on the test set, all orders together; undefined ones are left out.
 
-    predictions: columns of `Prediction`. name: the column that tells them apart.
+    predictions: columns of `Prediction`. name: the column that tells them apart; of several targets, their name does too.
     """
     found: dict[str, float] = {}
     test = predictions.filter(pl.col("split").cast(pl.String) == "test")
-    for (one,), rows in test.group_by(name, maintain_order=True):
+    several = predictions["target"].n_unique() > 1
+    for (target, one), rows in test.group_by("target", name, maintain_order=True):
         for metric, measure in METRICS.items():
             value = measure(rows["predicted"].to_numpy(), rows["observed"].to_numpy())
-            found |= {} if value is None else {f"test_{metric}_{one}": value}
+            key = f"test_{metric}_{target}_{one}" if several else f"test_{metric}_{one}"
+            found |= {} if value is None else {key: value}
     return found
 
 
 def error(predictions: pl.DataFrame, split: str) -> float:
-    """RMSE of one model in one split, in units of fitness."""
+    """RMSE of one model in one split, in units of the target."""
     rows = predictions.filter(pl.col("split").cast(pl.String) == split)
     return rmse(rows["predicted"].to_numpy(), rows["observed"].to_numpy()) or 0.0
 
 
 def observations_hash(rows: pl.DataFrame) -> str:
-    """SHA-256 of genotypes and their observed fitness, whatever the order of the rows, as 16 hex digits.
+    """SHA-256 of genotypes and their observed values, whatever the order of the rows, as 16 hex digits.
 
     Args:
         rows: has `genotype`, which is unique, and `observed`, both without nulls.

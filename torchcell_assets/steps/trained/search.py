@@ -41,7 +41,7 @@ def choose(
 ) -> Found:
     """The candidate with the best mean over the folds.
 
-    folds, y: fold and observed fitness of each training genotype. held_out: genotypes x candidates, predicted out of fold.
+    folds, y: fold and observed value of each training genotype. held_out: genotypes x candidates, predicted out of fold.
     by: what the grid chooses by, a key of ORDER_OF_METRICS. warning: stands in the table.
     """
 

@@ -1,7 +1,12 @@
 """Real runs of the trained assets on a small made-up data root: what stands on the board, and what a kill leaves of a cell."""
 
+import ast
 import io
+import json
+import os
 import shutil
+import subprocess
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +18,7 @@ from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 from torchcell_assets.config.partitions import cell
 from torchcell_assets.config.resources import DataRoot
 from torchcell_assets.config.study import current
+from torchcell_assets.config.worker_process import WorkerProcess
 from torchcell_assets.schema import MergedFitness
 from torchcell_assets.schema.records import polars_schema
 from torchcell_assets.staleness import outdated
@@ -21,7 +27,16 @@ from torchcell_assets.steps.merged.assets import assets as merged_assets
 from torchcell_assets.steps.merged.phenotypes import FITNESS
 from torchcell_assets.steps.representations import table
 from torchcell_assets.steps.representations.assets import assets as representation_assets
-from torchcell_assets.steps.trained import assets, baselines, families, model_store, scoreboard, scores
+from torchcell_assets.steps.trained import (
+    assets,
+    baselines,
+    families,
+    model_store,
+    pictures,
+    scoreboard,
+    scores,
+    training,
+)
 from torchcell_assets.steps.trained.grids import GRIDS
 from torchcell_assets.storage.atomic import atomic_write
 from torchcell_assets_tests.mirror import QUIET
@@ -51,10 +66,11 @@ class Root:
         made = dg.AssetMaterialization(key.split("/"), partition=partition, tags=tags)
         self.instance.report_runless_asset_event(made)
 
-    def make(self, name: str, partition: str | None = None) -> None:
+    def make(self, name: str, partition: str | None = None, among=None) -> None:
         selection = dg.AssetSelection.assets(name.split("/"))
-        dg.materialize(ALL, selection=selection, instance=self.instance, partition_key=partition, run_config=QUIET,
-                       resources={"root": self.root, "raw": None, "store": None})  # fmt: skip
+        resources = {"root": self.root, "raw": None, "store": None, "worker": WorkerProcess()}
+        dg.materialize(among or ALL, selection=selection, instance=self.instance, partition_key=partition, run_config=QUIET,
+                       resources=resources)  # fmt: skip
 
     def told(self, name: str) -> dict:
         event = self.instance.get_latest_materialization_event(dg.AssetKey(name.split("/")))
@@ -151,10 +167,10 @@ def test_a_board_of_outdated_cells_alone_is_refused_and_the_one_before_stays(roo
 
 
 def test_all_files_of_a_cell_are_replaced_as_one(root, monkeypatch):
-    """Interrupted at the second of six new files: all old ones are back."""
+    """Interrupted at the second of seven new files: all old ones are back."""
     folder = root.trained / "elastic_net" / "1e3" / "one_hot"
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    assert set(before) == {"predictions.parquet", "search.parquet"} | {
+    assert set(before) == {"predictions.parquet", "manifest.json", "search.parquet"} | {
         f"{name}.skops" for name in ("pert_sum", "pert_mean", "intact_sum", "intact_mean")
     }
     moves = []
@@ -162,7 +178,7 @@ def test_all_files_of_a_cell_are_replaced_as_one(root, monkeypatch):
 
     def killed(self: Path, target: Path) -> Path:
         moves.append(target)
-        if len(moves) == 8:  # the six old parts are gone, and one new one has come
+        if len(moves) == 9:  # the seven old parts are gone, and one new one has come
             raise KeyboardInterrupt
         return really(self, target)
 
@@ -171,7 +187,7 @@ def test_all_files_of_a_cell_are_replaced_as_one(root, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         root.make("trained/elastic_net", cell("1e3", "one_hot"))
     monkeypatch.undo()
-    assert len(moves) > 8
+    assert len(moves) > 9
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
@@ -184,7 +200,7 @@ def _other_sample() -> bytes:
 def test_a_figure_that_cannot_be_drawn_fails_no_scoreboard_and_leaves_no_figure_of_another_table(root, monkeypatch):
     root.make("trained/scoreboard")
     before = {suffix: (root.trained / f"scoreboard.{suffix}").read_bytes() for suffix in ("png", "svg")}
-    monkeypatch.setattr(assets.scoreboard_figure, "scoreboard_figure", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(pictures, "scoreboard_figure", lambda *_, **__: 1 / 0)
     root.make("trained/scoreboard")
     why = "The picture 'scoreboard 1e3' could not be drawn (ZeroDivisionError: division by zero); the data are stored."
     assert root.told("trained/scoreboard")["figure_1e3"] == why
@@ -196,7 +212,7 @@ def test_a_figure_that_cannot_be_drawn_fails_no_scoreboard_and_leaves_no_figure_
 
 
 def test_a_figure_that_cannot_be_drawn_fails_no_cell(root, monkeypatch):
-    monkeypatch.setattr(assets.figures, "predicted_vs_observed", lambda *_: 1 / 0)
+    monkeypatch.setattr(pictures.figures, "predicted_vs_observed", lambda *_: 1 / 0)
     root.make("trained/elastic_net", cell("1e3", "one_hot"))
     assert "could not be drawn" in root.told("trained/elastic_net")["predicted_against_observed"]
 
@@ -231,12 +247,12 @@ def test_all_sizes_are_scored_on_the_one_test_set(root):
 
 def test_a_winner_at_the_edge_of_its_grid_is_told_on_the_board(root):
     """Of the models on one_hot; neither the baselines nor other representations."""
-    wanted = list(scoreboard.cells(root.trained, ["elastic_net"], ["1e3"], ["one_hot", "random_10"]))
+    wanted = list(scoreboard.cells(root.trained, [families.family("elastic_net")], ["1e3"], ["one_hot", "random_10"]))
     search = pl.read_parquet(wanted[1].search)
     search.with_columns(at_edge=pl.when(pl.col("chosen")).then(pl.lit("C"))).write_parquet(wanted[1].search)
     test_set = pl.read_parquet(root.root.place("merged", "test_set.parquet"))
     by = scores.Yardsticks(test_set.select("genotype", "query"))
-    edges = scoreboard.collect(wanted, {}, by).board.filter(pl.col("at_edge") == "C")
+    edges = scoreboard.collect(wanted, {}, {"fitness": by}).board.filter(pl.col("at_edge") == "C")
     assert set(edges.select("kind", "model", "representation").cast(pl.String).iter_rows()) == {
         ("model", "elastic_net", "one_hot")
     }
@@ -253,7 +269,7 @@ def test_another_test_set_outdates_cells_and_baselines_alike(root):
 
 def test_the_terminal_shows_the_best_by_cross_validation_and_every_baseline(root):
     root.make("trained/scoreboard")
-    lines = scoreboard.summary(root.trained / "scoreboard.parquet", rows=1)
+    lines = scoreboard.summary(root.trained / "scoreboard.parquet", rows=1, target="fitness")
     assert {len(line) for line in lines} == {len(scoreboard.SUMMARY_COLUMNS)}
     [model] = [line for line in lines if line[1] != "(baseline)"]
     board = pl.read_parquet(root.trained / "scoreboard.parquet").filter(
@@ -273,9 +289,115 @@ def test_the_terminal_shows_the_best_by_cross_validation_and_every_baseline(root
 
 
 def test_cells_are_collected_with_their_baselines_and_none_without(tmp_path):
-    wanted = list(scoreboard.cells(tmp_path, ["elastic_net"], ["1e3", "1e4"], ["one_hot"]))
+    wanted = list(scoreboard.cells(tmp_path, [families.family("elastic_net")], ["1e3", "1e4"], ["one_hot"]))
     assert [one.name for one in wanted] == [
         "baselines/1e3", "elastic_net/1e3/one_hot", "baselines/1e4", "elastic_net/1e4/one_hot",
     ]  # fmt: skip
-    assert families.FAMILIES.keys() >= {"elastic_net"}
     assert replace(wanted[1], representation="x").name == "elastic_net/1e3/x"
+
+
+# ---- the same cell in another process ---------------------------------------------------------------------------------
+def request(root: Root, **change) -> dict:
+    """What the asset of an elastic net asks for."""
+    where = {"root": root.root.folder, "size": "1e3", "representation": "one_hot"}
+    asked = training.request_of(current(), families.family("elastic_net"), SMALL, **where)
+    return {**json.loads(asked.model_dump_json()), **change}
+
+
+WITHOUT_DAGSTER = (
+    "import sys; sys.modules['dagster'] = None; from torchcell_assets.cli.main import main; sys.exit(main(['worker']))"
+)
+
+
+def shell(asked: str, code: str = WITHOUT_DAGSTER) -> subprocess.CompletedProcess:
+    """A worker as a shell starts it: no variable of ours, and no Dagster to import."""
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(("TORCHCELL", "DAGSTER"))}
+    return subprocess.run(
+        [sys.executable, "-c", code], input=asked, capture_output=True, text=True, env=variables, check=False
+    )
+
+
+def test_a_worker_of_a_shell_writes_the_very_files_of_the_asset(root):
+    folder = root.trained / "elastic_net" / "1e3" / "one_hot"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    version = root.told("trained/elastic_net")  # of the other cell, made last
+    shutil.rmtree(folder)
+    done = shell(json.dumps(request(root)))
+    assert done.returncode == 0, done.stderr
+    after = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert after.keys() == before.keys()
+    assert {name for name in after if after[name] != before[name]} <= {
+        name for name in after if name.endswith(".skops")
+    }
+    for name in ("pert_sum", "intact_mean"):  # a skops file holds the time at which it was written
+        assert model_store.read_manifest(folder / f"{name}.skops")["family"] == "elastic_net"
+    said = json.loads(done.stdout)
+    assert said["cell"] == "elastic_net/1e3/one_hot" and said["files"] == 7
+    assert said["rows"] == version["dagster/row_count"]
+    assert not (root.trained / ".checkpoints").exists()
+
+
+def test_a_worker_imports_nothing_heavy_before_it_is_asked():
+    code = "import sys, torchcell_assets.cli.worker, torchcell_assets.cli.main as m; m._parser(); print(sorted(sys.modules))"
+    heavy = {"dagster", "dagster_pipes", "polars", "numpy", "torch", "sklearn"}
+    assert not heavy & set(ast.literal_eval(shell("", code).stdout))
+
+
+def test_what_a_worker_cannot_do_is_one_sentence_and_leaves_the_cell_as_it_was(root):
+    folder = root.trained / "elastic_net" / "1e3" / "one_hot"
+    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    for asked, words in [
+        ("{", "The request cannot be used: the text: invalid JSON"),
+        (request(root, folds=1, colour="red"), "folds: input should be greater than or equal to 2; colour: extra"),
+        (request(root, family="elastic_nett"), "no model family 'elastic_nett': did you mean elastic_net?"),
+        (request(root, targets=["fitnes"]), "There is no target 'fitnes': did you mean fitness?"),
+        (request(root, size="1e4"), "1e4.parquet: materialize merged/subset of size 1e4"),
+        (request(root, size="../1e3"), "size: string should match pattern"),
+        (request(root, representation="nothing"), "There is no gene embedding at"),
+    ]:
+        done = shell(asked if isinstance(asked, str) else json.dumps(asked))
+        assert done.returncode == 1 and words in done.stderr and "Traceback" not in done.stderr, done.stderr
+        assert done.stdout == ""
+    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+
+
+def elsewhere(**change) -> list[dg.AssetsDefinition]:
+    """All assets, with an elastic net that trains in a process of its own."""
+    family = replace(families.family("elastic_net"), environment="deep", **change)
+    with pytest.MonkeyPatch.context() as small:
+        small.setitem(GRIDS, current().grid, SMALL)
+        small.setitem(families.FAMILIES, "elastic_net", family)
+        trained = assets.assets(current().model_copy(update={"families": ("elastic_net",)}))
+    return [*merged_assets(current()), *representation_assets(current()), *trained]
+
+
+def test_a_cell_of_another_process_is_told_as_one_of_this_process_is(root):
+    partition = cell("1e3", "random_10")
+    here = root.told("trained/elastic_net")
+    before = root.instance.get_latest_data_version_record(
+        dg.AssetKey(["trained", "elastic_net"]), partition_key=partition
+    )
+    root.make("trained/elastic_net", partition, elsewhere())
+    there = root.told("trained/elastic_net")
+    after = root.instance.get_latest_data_version_record(
+        dg.AssetKey(["trained", "elastic_net"]), partition_key=partition
+    )
+    tags = [record.asset_materialization.tags["dagster/data_version"] for record in (before, after)]
+    assert tags[0] == tags[1] and before.storage_id < after.storage_id
+    assert there.keys() == here.keys()
+    alike = [name for name in here if name.startswith(("test_", "chosen", "genes_", "dagster/row"))]
+    assert len(alike) > 12 and {name: there[name] for name in alike} == {name: here[name] for name in alike}
+    assert there["predicted_against_observed"].startswith("![") and there["seconds"] > 0
+    assert root.standing("trained/elastic_net", partition) == []
+
+
+def test_why_a_worker_refused_is_what_the_step_fails_with(root):
+    root.root.place("representations", "gene_embedding", "random_10.safetensors").write_text("nothing")
+    with pytest.raises(Exception, match=r"random_10\.safetensors is truncated or no safetensors file"):
+        root.make("trained/elastic_net", cell("1e3", "random_10"), elsewhere())
+
+
+def test_an_interpreter_that_is_none_is_one_sentence(root, monkeypatch):
+    monkeypatch.setenv("TORCHCELL_DEEP_PYTHON", "/nowhere/python")
+    with pytest.raises(Exception, match=r"TORCHCELL_DEEP_PYTHON=/nowhere/python is no program: name the python of"):
+        root.make("trained/elastic_net", cell("1e3", "random_10"), elsewhere())

@@ -18,7 +18,7 @@ def singles_of(subset: pl.DataFrame) -> pl.DataFrame:
 
 def test_every_baseline_predicts_every_genotype_once():
     subset = rows(300, more=200)
-    predictions = fit_baselines(subset, singles_of(subset)).predictions
+    predictions = fit_baselines(subset, singles_of(subset), target="fitness").predictions
     Prediction.validate(predictions)
     assert predictions.height == subset.height * len(BASELINES) > 300 * len(BASELINES)
     assert predictions["model"].unique(maintain_order=True).to_list() == list(BASELINES)
@@ -43,7 +43,7 @@ def test_the_product_uses_measured_singles_and_says_how_many():
 
 def test_additive_ridge_finds_additive_effects_and_log_ridge_multiplicative_ones():
     subset = rows(900, genes=40, noise=0.001)
-    predictions = fit_baselines(subset, singles_of(subset)).predictions.filter(
+    predictions = fit_baselines(subset, singles_of(subset), target="fitness").predictions.filter(
         pl.col("split").cast(pl.String) == "test"
     )
     error = {
@@ -57,7 +57,9 @@ def test_the_test_labels_do_not_reach_the_predictions():
     subset = rows(300)
     inside = pl.col("split").cast(pl.String) == "train"
     other = subset.with_columns(value=pl.when(inside).then("value").otherwise(0.0))
-    one, two = (fit_baselines(s, singles_of(subset)).predictions["predicted"] for s in (subset, other))
+    one, two = (
+        fit_baselines(s, singles_of(subset), target="fitness").predictions["predicted"] for s in (subset, other)
+    )
     assert one.equals(two)
 
 
@@ -103,7 +105,7 @@ def test_query_x_single_multiplies_what_the_query_strain_is_worth_by_the_single_
 def test_the_product_of_the_sample_knows_the_singles_of_its_own_train_alone():
     subset = rows_of(table([A, B, f"{A}+{B}", f"{A}+{C}", D], [0.8, 0.5, 0.4, 0.3, 1.0],
                            split=["train", "validation", "test", "train", "train"]))  # fmt: skip
-    made = fit_baselines(subset, pl.DataFrame({"gene": [A, B, C], "value": [0.8, 0.5, 0.2]}))
+    made = fit_baselines(subset, pl.DataFrame({"gene": [A, B, C], "value": [0.8, 0.5, 0.2]}), target="fitness")
     test = made.predictions.filter(pl.col("split").cast(pl.String) == "test")
     found = dict(test.select("model", "predicted").iter_rows())
     assert found["product_of_singles"] == pytest.approx(0.4)

@@ -9,13 +9,15 @@ from torchcell_assets.errors import TorchcellError
 from torchcell_assets.schema.records import Prediction
 from torchcell_assets.steps.representations.permuted import permuted
 from torchcell_assets.steps.representations.table import GeneEmbedding
-from torchcell_assets.steps.trained import families, features
+from torchcell_assets.steps.trained import design, families, features
 from torchcell_assets.steps.trained.baselines import fit_baselines
 from torchcell_assets.steps.trained.estimators import alpha_max
-from torchcell_assets.steps.trained.families import FAMILIES, fit_aggregations, fit_cell
+from torchcell_assets.steps.trained.families import chosen
+from torchcell_assets.steps.trained.families import family as family_of
 from torchcell_assets.steps.trained.grids import GRIDS, Grid
 from torchcell_assets.steps.trained.predictions import prediction_table, rmse, rows_to_predict, spearman, split_mask
 from torchcell_assets.steps.trained.splits import fold_of
+from torchcell_assets_tests.steps.trained.fits import TARGET, fit_aggregations, fit_cell
 from torchcell_assets_tests.steps.trained.synthetic import (
     gene_names,
     one_hot_embedding,
@@ -27,6 +29,7 @@ from torchcell_assets_tests.steps.trained.synthetic import (
 )
 
 NAMES = gene_names(300)
+FAMILIES = [family.name for family in chosen()]
 SMALL = Grid(
     "small",
     folds=3,
@@ -39,7 +42,7 @@ SMALL = Grid(
 )
 
 
-STEPS = 3 * 1 + 1 + families.SAMPLES
+STEPS = 3 * 1 + 1 + design.SAMPLES
 """Of one aggregation of an elastic net: folds, the fit on all, the smaller samples."""
 
 
@@ -108,10 +111,10 @@ def test_the_published_elastic_net_grid_knows_no_gene_on_one_hot_genes():
     names = gene_names(3000)
     subset, embedding = rows(800, names=names), one_hot_embedding(names)
     fitted = fit_cell(subset, embedding, "elastic_net", "paper", "pert_sum")
-    assert not fitted.pipeline["model"].coef_[:-1].any()  # at most the number of deletions is left
+    assert not fitted.model["model"].coef_[:-1].any()  # at most the number of deletions is left
     assert fitted.search["spearman"].null_count() >= 8
     assert "degenerate" in fitted.search["warning"][0]
-    assert fit_cell(subset, embedding, "elastic_net", "quick", "pert_sum").pipeline["model"].coef_[:-1].any()
+    assert fit_cell(subset, embedding, "elastic_net", "quick", "pert_sum").model["model"].coef_[:-1].any()
 
 
 def test_alpha_max_is_the_smallest_alpha_of_an_empty_net():
@@ -127,7 +130,7 @@ def test_alpha_max_is_the_smallest_alpha_of_an_empty_net():
 
 def test_grids_name_every_family_and_quick_is_quick():
     for grid in GRIDS.values():
-        assert grid.candidates.keys() == FAMILIES.keys()
+        assert grid.candidates.keys() == families.FAMILIES.keys()
     assert [len(GRIDS["quick"].candidates[family]) for family in FAMILIES] == [14, 50, 5]
     assert [len(GRIDS["paper"].candidates[family]) for family in FAMILIES] == [9, 36, 27]
 
@@ -149,8 +152,8 @@ def test_one_hot_knows_nothing_of_genes_it_has_never_seen():
     seen, unseen = screen(500, names=NAMES[:200], seed=4), screen(300, names=NAMES[200:], seed=5)
     parts = [seen.with_columns(split=pl.lit("train")), unseen[:50].with_columns(split=pl.lit("validation"))]
     subset = rows_of(pl.concat([*parts, unseen[50:].with_columns(split=pl.lit("test"))]))
-    baselines = fit_baselines(subset, subset.filter((pl.col("order") == 1) & (pl.col("split") == "train")).select(
-        gene="genes", value="value"))  # fmt: skip
+    alone = subset.filter((pl.col("order") == 1) & (pl.col("split") == "train")).select(gene="genes", value="value")
+    baselines = fit_baselines(subset, alone, target=TARGET)
     per_order = correlation(baselines.predictions.filter(model="mean_per_order"), "test")
     assert per_order is not None
     for family in FAMILIES:
@@ -196,14 +199,8 @@ def test_a_candidate_that_can_learn_wins_over_one_that_cannot_wherever_it_stands
 
 def test_what_cannot_be_trained_is_refused_in_a_sentence():
     embedding = random_embedding(NAMES, 3)
-    subset = rows(100)
-    for wrong, words in [
-        ({"family": "lasso"}, "no model family 'lasso'"),
-        ({"grid": "huge"}, "no grid 'huge'"),
-    ]:
-        arguments = {"rows": subset, "embedding": embedding, "family": "elastic_net", "grid": "quick", **wrong}
-        with pytest.raises(TorchcellError, match=words):
-            fit_cell(**arguments, aggregation="pert_sum")
+    with pytest.raises(TorchcellError, match=r"There is no model family 'elastic_nett': did you mean elastic_net\?\."):
+        family_of("elastic_nett")
     tiny = rows_of(table(NAMES[:4], [1, 1, 1, 1], split=["train", "validation", "test", "test"]))
     with pytest.raises(TorchcellError, match="1 training genotypes are too few"):
         fit_cell(tiny, embedding, "elastic_net", "quick", "pert_sum")
@@ -238,7 +235,7 @@ def refitted(
     X = features.aggregate(
         features.incidence(features.genes_of(subset["genes"].to_list()), embedding.genes), embedding, "pert_mean"
     )
-    return FAMILIES[family].fit(parameters, X[part], subset["value"].to_numpy()[part], 1, 1).predict(X)
+    return family_of(family).trainer.fit_one(parameters, X[part], subset["value"].to_numpy()[part], 1, 1).predict(X)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -247,7 +244,7 @@ def test_the_controls_are_the_chosen_candidate_on_four_fifths_of_train_and_on_pe
     fitted = fit_cell(subset, embedding, family, SMALL, "pert_mean", seed=1)
     Prediction.validate(pl.concat([fitted.predictions, fitted.controls]))
     train, test = split_mask(subset, "train"), split_mask(subset, "test")
-    fifth = fold_of(subset["genes"], families.SAMPLES, 1)
+    fifth = fold_of(subset["genes"], design.SAMPLES, 1)
     samples = fitted.controls.filter(~pl.col("permuted"))
     assert samples["training_sample"].unique().sort().to_list() == [1, 2, 3, 4, 5]
     for number in range(1, 6):
@@ -281,7 +278,7 @@ def test_the_sample_is_predicted_with_its_own_test_genotypes_and_those_of_the_te
     own = dict(every.head(200)["split"].value_counts().iter_rows())
     assert counts["train"] == own["train"] and counts["validation"] == own["validation"]
     assert counts["test_of_size"] == own["test"] < counts["test"] == (every["split"] == "test").sum()
-    both = prediction_table(found, np.zeros(found.height), "m")
+    both = prediction_table(found, np.zeros(found.height), "m", target=TARGET)
     Prediction.validate(both)  # one genotype may stand in both
 
 

@@ -7,18 +7,26 @@ import polars as pl
 import pytest
 
 from torchcell_assets.steps.trained import figures
+from torchcell_assets.steps.trained import scoreboard_figure as boards
 from torchcell_assets.steps.trained.baselines import fit_baselines
 from torchcell_assets.steps.trained.ceilings import Ceiling
-from torchcell_assets.steps.trained.families import fit_aggregations
+from torchcell_assets.steps.trained.families import family
 from torchcell_assets.steps.trained.order_figure import order_figure
-from torchcell_assets.steps.trained.scoreboard_figure import drawn, scoreboard_figure
 from torchcell_assets.steps.trained.scores import Yardsticks, score
 from torchcell_assets.storage.figures import to_png, to_svg
+from torchcell_assets_tests.steps.trained.fits import TARGET, fit_aggregations
 from torchcell_assets_tests.steps.trained.synthetic import gene_names, one_hot_embedding, rows
 from torchcell_assets_tests.steps.trained.test_baselines import singles_of
 from torchcell_assets_tests.steps.trained.test_families import SMALL, described
 
 PACKAGE = "torchcell_assets.steps"
+AXIS = "fitness (wild type = 1)"
+
+
+def scoreboard_figure(table, size, **how):
+    return boards.scoreboard_figure(table, size, "growth", **how)
+
+
 MODULES = [
     *(
         f"{PACKAGE}.representations.{name}"
@@ -26,7 +34,10 @@ MODULES = [
     ),
     f"{PACKAGE}.representations.chromosome_pathway",
     *(f"{PACKAGE}.trained.{name}" for name in ("figures", "scoreboard_figure", "order_figure")),
-    *(f"{PACKAGE}.trained.{name}" for name in ("splits", "features", "grids", "predictions", "estimators", "families")),
+    *(
+        f"{PACKAGE}.trained.{name}"
+        for name in ("splits", "features", "grids", "predictions", "estimators", "families", "trainer", "training")
+    ),
     *(f"{PACKAGE}.trained.{name}" for name in ("baselines", "ceilings", "scores", "scoreboard", "model_store")),
 ]
 
@@ -34,7 +45,7 @@ MODULES = [
 @pytest.fixture(scope="module")
 def predictions() -> dict[str, pl.DataFrame]:
     subset = rows(400, more=900)
-    cells = {"none": fit_baselines(subset, singles_of(subset)).predictions}
+    cells = {"none": fit_baselines(subset, singles_of(subset), target=TARGET).predictions}
     for embedding in (one_hot_embedding(gene_names(300)), described()):
         fitted = fit_aggregations(subset, embedding, "elastic_net", SMALL)
         cells[embedding.key] = pl.concat([part for f in fitted for part in (f.predictions, f.controls)])
@@ -106,7 +117,8 @@ def test_there_is_a_bar_for_every_model_that_is_not_provably_another(board):
     text = board.with_columns(pl.col("kind", "split", "metric").cast(pl.String))
     test = text.filter(kind="model", split="test", metric="spearman", order=0).drop_nulls("value")
     assert sorted(bars(board)) == sorted(test.filter(pl.col("aggregation") != "intact_sum")["value"])
-    assert drawn("support_vector") == ["pert_sum", "pert_mean", "intact_mean"] and len(drawn("random_forest")) == 4
+    assert family("support_vector").drawn == ["pert_sum", "pert_mean", "intact_mean"]
+    assert len(family("random_forest").drawn) == 4
 
 
 def test_permuted_labels_and_edges_of_a_grid_are_marked(board):
@@ -175,16 +187,17 @@ def test_an_empty_board_and_a_constant_model_can_be_drawn(board, predictions):
     for table, draw in itertools.product((only, board.clear()), (scoreboard_figure, order_figure)):
         assert to_png(draw(table, "1e3"))
     mean = predictions["none"].filter(model="mean")
-    assert "Spearman undefined" in texts(figures.predicted_vs_observed(mean))
+    assert "Spearman undefined" in texts(figures.predicted_vs_observed(mean, AXIS))
 
 
 def test_predicted_against_observed_is_coloured_by_order(predictions):
     cell = predictions["one_hot"].filter(aggregation="pert_sum", training_sample=0)
-    figure = figures.predicted_vs_observed(cell)
+    figure = figures.predicted_vs_observed(cell, AXIS)
     said = texts(figure)
     assert "1 deletion (" in said and "3 deletions (" in said and "Elastic net, pert_sum" in said
+    assert "observed fitness (wild type = 1)" in said
     assert b"<svg" in to_svg(figure)
-    assert "cross-validation within train" in texts(figures.predicted_vs_observed(cell, split="train"))
+    assert "cross-validation within train" in texts(figures.predicted_vs_observed(cell, AXIS, split="train"))
 
 
 def test_importing_the_rooms_is_cheap():

@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 
 from torchcell_assets.steps.trained import intervals
-from torchcell_assets.steps.trained.families import fit_cell
 from torchcell_assets.steps.trained.features import aggregate, genes_of, incidence
 from torchcell_assets.steps.trained.splits import fold_of
+from torchcell_assets_tests.steps.trained.fits import fit_cell
 from torchcell_assets_tests.steps.trained.synthetic import gene_names, one_hot_embedding, rows_of, table
 from torchcell_assets_tests.steps.trained.test_families import SMALL
 
@@ -88,7 +88,7 @@ def held_out() -> pl.DataFrame:
     quantiles = intervals.quantiles_by_class(fitted.predictions, FOLDS, SEED)
     others = crosses(4000, genes, seed=2).filter(~pl.col("genes").is_in(known["genes"].implode()))
     genotypes = genes_of(others["genes"].to_list())
-    predicted = fitted.pipeline.predict(aggregate(incidence(genotypes, genes), embedding, "pert_sum"))
+    predicted = fitted.model.predict(aggregate(incidence(genotypes, genes), embedding, "pert_sum"))
     seen = set(intervals.training_genes(fitted.predictions))
     unseen = [not set(genotype) <= seen for genotype in genotypes]
     ends = intervals.limits(quantiles, others["order"].to_list(), unseen)

@@ -12,19 +12,20 @@ import pytest
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.steps.representations import table
 from torchcell_assets.steps.trained import model_store
-from torchcell_assets.steps.trained.families import FAMILIES, alias_of, fit_cell
+from torchcell_assets.steps.trained.cross_validation import alias_of
+from torchcell_assets.steps.trained.linear_model import LinearModel
+from torchcell_assets_tests.steps.trained.fits import config, fit_cell
 from torchcell_assets_tests.steps.trained.synthetic import gene_names, one_hot_embedding, random_embedding, rows
-from torchcell_assets_tests.steps.trained.test_families import SMALL
+from torchcell_assets_tests.steps.trained.test_families import FAMILIES, SMALL
 
 NAMES = gene_names(300)
-CV = {"folds": SMALL.folds, "seed": 0}
-"""The cross-validation of `fit_cell`."""
+HASHES = {"samples": {"fitness": "0123"}}
 
 
 def store(path, family="elastic_net", embedding=None, aggregation="pert_sum"):
     embedding = embedding or random_embedding(NAMES, 6)
     fitted = fit_cell(rows(250), embedding, family, SMALL, aggregation)
-    model = model_store.Model(fitted.pipeline, model_store.manifest_of(fitted, embedding, "1e3", **CV))
+    model = model_store.Model(fitted.model, model_store.manifest_of(fitted, embedding, config(family, SMALL), HASHES))
     model_store.write(path, model)
     return fitted, embedding
 
@@ -78,7 +79,8 @@ def test_an_alias_is_stored_with_the_features_it_reads(tmp_path):
     fitted, embedding = store(tmp_path / "pert.skops")
     alias = alias_of(fitted, "intact_sum")
     path = tmp_path / "intact.skops"
-    model_store.write(path, model_store.Model(alias.pipeline, model_store.manifest_of(alias, embedding, "1e3", **CV)))
+    manifest = model_store.manifest_of(alias, embedding, config("elastic_net", SMALL), HASHES)
+    model_store.write(path, model_store.Model(alias.model, manifest))
     model = model_store.read(path)
     assert (model.manifest["aggregation"], model.manifest["features"]) == ("intact_sum", "pert_sum")
     one, two = (
@@ -245,8 +247,8 @@ def test_the_interval_is_that_of_the_class_of_the_genotype(tmp_path):
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        ({"format": None}, "was written in format 1 and format 2 is read, which knows the training genes: train that cell again"),
-        ({"format": 3}, "was written in format 3 and format 2 is read"),
+        ({"format": None}, "was written in format 1 and format 3 is read, which knows all that a model was trained on: train"),
+        ({"format": 4}, "was written in format 4 and format 3 is read"),
         ({"training_genes": ["YAL001C"]}, "training genes in .* were changed after it was written: train that cell again"),
     ],
 )  # fmt: skip
@@ -262,3 +264,48 @@ def test_a_manifest_of_another_format_is_refused(tmp_path, said, words):
     for reader in (model_store.read, model_store.read_manifest):
         with pytest.raises(model_store.ModelFileError, match=words):
             reader(path)
+
+
+# ---- linear models -------------------------------------------------------------------------------------------------
+def linear(path):
+    fitted, embedding = store(path.with_suffix(".skops"))
+    coefficients = LinearModel(np.linspace(-1, 1, 7), 0.5)
+    manifest = model_store.manifest_of(fitted, embedding, config("elastic_net", SMALL), HASHES)
+    model_store.write(path, model_store.Model(coefficients, manifest))
+    return embedding, manifest
+
+
+def test_a_linear_model_is_a_safetensors_file_that_is_found_by_its_name(tmp_path):
+    path = tmp_path / "model.safetensors"
+    embedding, manifest = linear(path)
+    assert model_store.find(tmp_path, "model").suffix == ".skops"
+    (tmp_path / "model.skops").unlink()
+    assert model_store.find(tmp_path, "model") == path
+    back = model_store.read(path)
+    assert back.suffix == ".safetensors" and {**manifest, "content": back.manifest["content"]} == back.manifest
+    found = model_store.predict(back, embedding, [[NAMES[3]]])
+    expected = embedding.vectors[3].astype(float) @ np.linspace(-1, 1, 7)[:-1] + 1.0 + 0.5
+    assert found["predicted"][0] == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_linear_model_that_was_changed_or_is_none_is_refused(tmp_path):
+    from safetensors.numpy import load_file, save_file
+
+    path = tmp_path / "model.safetensors"
+    linear(path)
+    whole, said = path.read_bytes(), {"manifest": json.dumps(model_store.read_manifest(path))}
+    tensors = load_file(path)
+    for changed, words in [
+        ({**tensors, "weight": tensors["weight"] + 1e-9}, "was changed after it was written: train that cell again"),
+        ({**tensors, "more": tensors["weight"]}, "is damaged or no model file of ours"),
+    ]:
+        save_file(changed, path, metadata=said)
+        with pytest.raises(TorchcellError, match=words):
+            model_store.read(path)
+    for broken in (b"", b"nothing", whole[: len(whole) // 2]):
+        path.write_bytes(broken)
+        with pytest.raises(TorchcellError, match="is damaged or no model file of ours"):
+            model_store.read(path)
+    path.unlink()
+    with pytest.raises(TorchcellError, match="There is no model at"):
+        model_store.read(path)

@@ -49,6 +49,7 @@ def test_without_a_merged_table_nothing_is_said_of_what_was_measured():
 
 
 ROW = {
+    "target": "fitness",
     "model": "elastic_net", "size": "1e3", "representation": "one_hot", "aggregation": "pert_sum", "kind": "model",
     "split": "train", "order": 0,
 }  # fmt: skip
@@ -83,9 +84,15 @@ def board(*rows: dict, rmse: float = 0.1, spearman: float = 0.5) -> pl.DataFrame
     ],
 )
 def test_the_model_that_is_asked_is_the_best_in_cross_validation_of_the_largest_size(rows, best):
-    assert mutants.best_model(board(*rows)) == best
-    assert mutants.best_model(board(*rows[::-1])) == best
+    assert mutants.best_model(board(*rows), "fitness") == best
+    assert mutants.best_model(board(*rows[::-1]), "fitness") == best
 
 
 def test_without_a_model_on_the_board_there_is_none():
-    assert mutants.best_model(board({"kind": "baseline"})) is None
+    assert mutants.best_model(board({"kind": "baseline"}), "fitness") is None
+
+
+def test_where_a_board_has_two_targets_the_best_of_the_one_that_is_asked_is_called_by_both_names():
+    both = board({"rmse": 0.2}, {"target": "interaction", "rmse": 0.1, "model": "x"})
+    assert mutants.best_model(both, "fitness") == "elastic_net/1e3/one_hot/fitness.pert_sum"
+    assert mutants.best_model(both, "interaction") == "x/1e3/one_hot/interaction.pert_sum"

@@ -60,6 +60,7 @@ def test_two_publications_behind_one_value_are_held_against_each_other(stored, m
         "genotype": [*TEST["genotype"], *TEST["genotype"]], "temperature": [26.0] * 60 + [30.0] * 60,
         "x": [0.7] * 60 + [0.1] * 60, "y": [0.8] * 60 + [0.2] * 60,
         "x_publication": BARYSHNIKOVA, "y_publication": COSTANZO, "reference": "wild type",
+        "evidence": "measured",
     })  # fmt: skip
     other = pairs.with_columns(y_publication=pl.lit(BRESLOW))  # one of them is not behind the value
     monkeypatch.setattr(repeats.merged_table, "replicates", lambda path: pl.concat([pairs[::-1], other]))
@@ -67,10 +68,8 @@ def test_two_publications_behind_one_value_are_held_against_each_other(stored, m
     assert set(found["who"]) == {"Baryshnikova 2010 against Costanzo 2016"}
     # those nearest in temperature, each genotype once
     assert found.select("observed", "repeated").unique().rows() == [(0.7, 0.8)] and found.height == 60
-    # a merge key by genes alone has neither temperature nor reference
-    monkeypatch.setattr(
-        repeats.merged_table, "replicates", lambda path: pairs.drop("temperature", "reference").head(60)
-    )
+    # of a temperature that nobody stated it is not known which is nearest
+    monkeypatch.setattr(repeats.merged_table, "replicates", lambda path: pairs.head(60).with_columns(temperature=None))
     assert repeats.repeats(stored, both).filter(pl.col("who").str.contains("against")).height == 60
     # of other references nothing is taken
     monkeypatch.setattr(

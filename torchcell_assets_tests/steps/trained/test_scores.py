@@ -8,7 +8,6 @@ from torchcell_assets.schema.records import Score
 from torchcell_assets.steps.trained import resampling
 from torchcell_assets.steps.trained.baselines import BASELINES, fit_baselines
 from torchcell_assets.steps.trained.ceilings import Ceiling
-from torchcell_assets.steps.trained.families import fit_aggregations
 from torchcell_assets.steps.trained.scores import (
     METRICS,
     ScoreboardMismatch,
@@ -17,6 +16,7 @@ from torchcell_assets.steps.trained.scores import (
     observations_hash,
     score,
 )
+from torchcell_assets_tests.steps.trained.fits import TARGET, fit_aggregations
 from torchcell_assets_tests.steps.trained.synthetic import rows
 from torchcell_assets_tests.steps.trained.test_baselines import singles_of
 from torchcell_assets_tests.steps.trained.test_families import SMALL, described
@@ -28,7 +28,7 @@ DRAWS = 60
 def predictions() -> pl.DataFrame:
     """Baselines and one cell with its controls, on 700 genotypes and a test set of more than 100."""
     subset = rows(700, more=900)
-    made = fit_baselines(subset, singles_of(subset)).predictions
+    made = fit_baselines(subset, singles_of(subset), target=TARGET).predictions
     fitted = fit_aggregations(subset, described(), "elastic_net", SMALL)
     cell = pl.concat([part for f in fitted for part in (f.predictions, f.controls)])
     kind = pl.when("permuted").then(pl.lit("permuted")).otherwise(pl.lit("model"))

@@ -1,0 +1,51 @@
+"""A heavy step in a process of its own, with the environment that it needs, by Dagster Pipes.
+
+Belongs here: the resource by which an asset starts `torchcell-assets worker`. Does not: what the worker does (cli/worker.py),
+what is asked of it (the step).
+"""
+
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from torchcell_assets import environment
+from torchcell_assets.errors import TorchcellError
+
+REQUEST, REFUSED = "request", "refused"
+"""Under which names a request goes to a worker, and the sentence of a refusal comes back."""
+PACKAGE = Path(__file__).parents[2]
+
+
+class WorkFailed(TorchcellError):
+    """A worker refused its request."""
+
+
+class WorkerProcess(dg.ConfigurableResource):
+    """Runs a worker as a subprocess. python: the interpreter that has the extra `deep`; by default `TORCHCELL_DEEP_PYTHON`."""
+
+    python: str = ""
+
+    def run(self, context: dg.AssetExecutionContext, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Start a worker, wait for it, and give what it reports of what it made: name -> value.
+
+        Raises:
+            EnvironmentRefused: the interpreter is none.
+            WorkFailed: the worker refused, with its sentence.
+            DagsterPipesExecutionError: it died.
+        """
+        command = [self.python or str(environment.deep_python()), "-m", "torchcell_assets", "worker"]
+        path = os.pathsep.join(filter(None, [str(PACKAGE), os.environ.get("PYTHONPATH")]))
+        client = dg.PipesSubprocessClient(env={"PYTHONPATH": path})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", dg.PreviewWarning)  # of a function that Pipes itself calls
+            # of the context of an asset, Pipes asks what Dagster has deprecated
+            inner = context.op_execution_context
+            done = client.run(context=inner, command=command, extras={REQUEST: dict(request)})
+        for message in done.get_custom_messages():
+            raise WorkFailed(message[REFUSED])
+        told: Mapping[str, Any] = done.get_materialize_result().metadata or {}
+        return {name: value.value for name, value in told.items()}
