@@ -27,7 +27,6 @@ class Line:
 
 def apart(stored: object, again: object) -> float:
     if stored is None or again is None or isinstance(stored, str | bool | dict) or isinstance(again, str | bool | dict):
-    if stored is None or again is None or isinstance(stored, str | bool) or isinstance(again, str | bool):
         return 0.0 if stored == again else math.inf
     if isinstance(stored, list | tuple) and isinstance(again, list | tuple):
         if len(stored) != len(again):
