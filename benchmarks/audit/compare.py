@@ -26,6 +26,7 @@ class Line:
 
 
 def apart(stored: object, again: object) -> float:
+    """By how much two cells differ: of numbers the difference, of lists the largest one; infinity where they are no numbers."""
     if stored is None or again is None or isinstance(stored, str | bool | dict) or isinstance(again, str | bool | dict):
         return 0.0 if stored == again else math.inf
     if isinstance(stored, list | tuple) and isinstance(again, list | tuple):
