@@ -159,6 +159,7 @@ DEAREST_FIRST = (
 """What takes longest is begun first, so that no worker has to wait long for the last file of the other."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files in the order in which they are handed out; within a file the order stays, as its tests may tell one story.
 
