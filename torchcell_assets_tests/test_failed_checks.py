@@ -34,7 +34,7 @@ class Deployed:
 
     def definitions(self) -> dg.Definitions:
         assets = [self._asset(name) for name in PARENTS]
-        in_sync = [schema_in_sync(asset, definitions.asset_graph) for asset in assets]
+        in_sync = [schema_in_sync(asset, lambda: definitions.defs.resolve_asset_graph()) for asset in assets]
         jobs = [dg.define_asset_job(name, dg.AssetSelection.groups(name)) for name in JOBS]
         executor = dg.in_process_executor
         checks = [self._check(), *in_sync]

@@ -139,7 +139,7 @@ def scoreboard(root: Path) -> Line:
         scored = scores.board(stored.predictions(root, size), test)
         again |= {(*key[:4], size, *key[4:]): _of_all_orders(row) for key, row in scored.items()}
     held = {key: row for key, row in board.items() if key[3] != "repeat"}
-    return rows("trained/scoreboard", held, again, SUMMED, unread={*SCORE, *DRAWN})
+    return rows("trained/scoreboard", held, again, SUMMED, unread={*SCORE, *DRAWN, "target"})
 
 
 def _of_all_orders(row: Record) -> Record:

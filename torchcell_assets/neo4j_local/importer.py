@@ -162,7 +162,7 @@ def _stage(folder: Path, bundles: Sequence[Path]) -> Path:
 
 
 def _parts(folder: Path, name: str) -> list[Path]:
-    return sorted(folder.glob(f"{name}-part*.csv"))
+    return sorted(folder.glob(f"{name}-part*"), key=lambda part: (len(part.name), part.name))
 
 
 def _lines(part: Path) -> list[str]:

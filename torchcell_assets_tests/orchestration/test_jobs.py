@@ -91,8 +91,8 @@ def test_the_nightly_job_makes_what_is_outdated_as_runs_of_their_own(mirror, tmp
     before = mirror.instance.get_runs_count()
     assert jobs.rebuild_outdated(lambda: mirror.definitions).execute_in_process(instance=mirror.instance).success
     assert mirror.outdated() == set()
-    assert mirror.instance.get_runs_count() == before + 1 + 2  # itself, datasets, graph
-    assert all(run.is_success for run in mirror.instance.get_runs(limit=3))
+    assert mirror.instance.get_runs_count() == before + 1 + 3  # itself, datasets, graph, merged
+    assert all(run.is_success for run in mirror.instance.get_runs(limit=4))
 
 
 @pytest.mark.parametrize(("cls", "asked"), [("Gene", {"datasets/genome"}), ("MergedFitness", {"merged/fitness"})])
