@@ -35,11 +35,11 @@ rebuild: $(VENV)/.run ## show what is outdated, ask, and make it again, upstream
 ui: $(VENV)/.run ## the Dagster UI and the local Neo4j with its Browser, on loopback
 	@$(PY) -m torchcell_assets ui
 
-test: $(VENV)/.dev ## the tests of every push, on three workers (a real Neo4j and a real browser among them)
-	@$(PY) -m pytest -n 3 --dist loadgroup --no-loadscope-reorder -m "not slow"
+test: $(VENV)/.dev ## the tests of every push, on two workers (a real Neo4j and a real browser among them)
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-slow: $(VENV)/.dev ## those that take longer: whole files, many kills
-	@$(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m slow
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m slow
 
 test-deep: $(VENV)/.dev ## the tests that need torch, in an environment of its own (5 GB)
 	@test -x $(VENV)-deep/bin/python || $(PYTHON) -m venv --without-pip $(VENV)-deep

@@ -159,16 +159,9 @@ DEAREST_FIRST = (
 """What takes longest is begun first, so that no worker has to wait long for the last file of the other."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files in the order in which they are handed out; within a file the order stays, as its tests may tell one story.
-
-    A file goes to one worker, and all files of the UI to the same, which starts it once.
-    """
+    """Files in the order in which they are handed out; within a file the order stays, as its tests may tell one story."""
     here = Path(__file__).parent
-    for item in items:
-        name = str(item.path.relative_to(here))
-        item.add_marker(pytest.mark.xdist_group("ui" if name.startswith("ui/") else name))
 
     def dearness(item: pytest.Item) -> int:
         name = str(item.path.relative_to(here))
