@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-SAMPLE_UNIT = "    sample_unit = dy.Enum("
+SAMPLE_UNIT = "    sample_unit = dy.String("
 PLATES = '    plates = dy.UInt32(nullable=True, description="number of plates")\n'
 RECORDS = "    records = dy.List("
 NOTE = "    note = dy.String(nullable=True)\n"
