@@ -93,7 +93,7 @@ def test_agrees_with_a_data_root(audit, root, recomputed):
 
 
 def changed(path: Path, column: str, by: float) -> str:
-    """Add a little to the first number of a column that is one; returns by what its row is known: a model, or the first column."""
+    """Add a little to the first number of a column that is one; returns what its row is called."""
     table = pl.read_parquet(path)
     at = table.with_row_index("at").filter(pl.col(column).is_not_null())["at"][0]
     table.with_columns(
