@@ -6,6 +6,7 @@ The example of docs/staleness.md to the letter, in a checkout of its own; its sc
 import colorsys
 import contextlib
 import re
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -20,6 +21,12 @@ NOTE = "    note = dy.String(nullable=True)\n"
 STARTED_BY = (
     """query($filter: RunsFilter!) { runsOrError(filter: $filter) { ... on Runs { results { runId status } } } }"""
 )
+
+
+LAUNCH = """mutation($params: ExecutionParams!) { launchRun(executionParams: $params) {
+  __typename ... on LaunchRunSuccess { run { runId } } } }"""
+TERMINATE = """mutation($run: String!) { terminateRun(runId: $run) { __typename } }"""
+STATUS = """query($run: ID!) { runOrError(runId: $run) { ... on Run { status } } }"""
 
 
 def started_by(ui, parent: str) -> dict[str, str]:
@@ -101,3 +108,34 @@ def test_an_edit_of_what_a_sample_holds_names_the_partitions_that_are_outdated(p
     with edited(ui, {"schema/records.py": (RECORDS, NOTE)}):  # a check reads the code anew: nothing to reload
         assert execute_check(page, ui, "merged/subset", "Failed") == "amber"
         assert row(page) == ["1e3", "MergedFitness: +note"]
+
+
+@pytest.mark.slow
+def test_who_terminates_the_rebuild_terminates_the_run_that_it_waits_for(ui, page):
+    page.goto(f"{ui.address}/runs")
+    edits = {  # another field than that of the test before, which has made `plates`
+        "schema/records.py": (SAMPLE_UNIT, PLATES.replace("plates", "washes")),
+        "steps/graph/schema_config.yaml": ("    sample_unit: str\n", "    washes: long\n"),
+    }
+    selector = {
+        "repositoryLocationName": "torchcell_assets",
+        "repositoryName": "__repository__",
+        "jobName": "rebuild_outdated",
+    }
+
+    def until(done, what: str) -> None:
+        end = time.monotonic() + 240
+        while not done():
+            assert time.monotonic() < end, what
+            time.sleep(0.2)
+
+    with edited(ui, edits):
+        reload(page, ui)
+        parent = ui.ask(LAUNCH, {"params": {"selector": selector, "runConfigData": {}}})["launchRun"]["run"]["runId"]
+        until(lambda: "STARTED" in started_by(ui, parent).values(), "nothing was started")
+        ui.ask(TERMINATE, {"run": parent})
+        ended = {"CANCELED", "FAILURE", "SUCCESS"}
+        until(lambda: ui.ask(STATUS, {"run": parent})["runOrError"]["status"] in ended, "the rebuild goes on")
+        until(lambda: set(started_by(ui, parent).values()) <= ended, "what it started goes on")
+        assert ui.ask(STATUS, {"run": parent})["runOrError"]["status"] == "CANCELED"
+        assert "CANCELED" in started_by(ui, parent).values()
