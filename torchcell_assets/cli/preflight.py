@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from torchcell_assets import environment
 from torchcell_assets.cli.console import say, unbroken
-from torchcell_assets.config import study
+from torchcell_assets.config import layout, study
 
 if TYPE_CHECKING:
     from torchcell_assets.sources import Source, Sources
@@ -96,9 +96,10 @@ def raw_files(wanted: study.Study, *, stored: bool = True) -> "list[Source]":
     from torchcell_assets.steps.datasets import DATASETS, GENOME
     from torchcell_assets.steps.representations.recipes import RECIPES
 
-    tables = study.data_root() / "datasets"
     datasets = [GENOME, *(dataset for dataset in DATASETS if dataset.name in wanted.datasets)]
     if not stored:
-        datasets = [dataset for dataset in datasets if not (tables / f"{dataset.name}.parquet").exists()]
+        datasets = [
+            dataset for dataset in datasets if not layout.dataset_table(study.data_root(), dataset.name).exists()
+        ]
     files = [source for key in wanted.representations for source in RECIPES[key].files]
     return list(dict.fromkeys([source for dataset in datasets for source in dataset.raw_files] + files))

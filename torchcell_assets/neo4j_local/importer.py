@@ -148,7 +148,7 @@ def _stage(folder: Path, bundles: Sequence[Path]) -> Path:
         if len(headers) > 1:
             raise ImportFailed(f"The bundles' headers of {name} differ: materialize the graph assets again.")
         (folder / f"{name}-header.csv").write_text(header := headers.pop())
-        lines = [line for one in holding for part in _parts(one, name) for line in _lines(part)]
+        lines = [line for one in holding for part in parts_of(one, name) for line in _lines(part)]
         nodes = {line.split("\t", 1)[0]: line for line in lines}
         if other := next((line for line in lines if nodes[line.split("\t", 1)[0]] != line), None):
             raise ImportFailed(
@@ -161,7 +161,8 @@ def _stage(folder: Path, bundles: Sequence[Path]) -> Path:
     return folder
 
 
-def _parts(folder: Path, name: str) -> list[Path]:
+def parts_of(folder: Path, name: str) -> list[Path]:
+    """The files of one table of a bundle, in their order; large ones are compressed."""
     return sorted(folder.glob(f"{name}-part*"), key=lambda part: (len(part.name), part.name))
 
 
@@ -182,7 +183,7 @@ def _perturbed(bundles: Sequence[Path]) -> list[str]:
         header = folder / "PERTURBS-header.csv"
         if header.is_file():
             column = header.read_text().rstrip("\n").split("\t").index(":END_ID")
-            for part in _parts(folder, "PERTURBS"):
+            for part in parts_of(folder, "PERTURBS"):
                 read = pl.scan_csv(part, separator="\t", has_header=False, infer_schema=False, quote_char=None)
                 genes |= set(read.select(pl.nth(column).unique()).collect(engine="streaming").to_series())
     return sorted(genes)

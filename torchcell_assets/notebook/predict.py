@@ -10,10 +10,9 @@ from pathlib import Path
 
 import polars as pl
 
+from torchcell_assets.config import layout
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.notebook.tables import NotThere, genome_of, home_of
-
-_MERGED = Path("merged", "fitness.duckdb")
 
 
 class NotGenotypes(TorchcellError):
@@ -62,23 +61,23 @@ def predict(
     if len(parts) != 4:
         raise NotThere(f"{model!r} names no model: give family/size/representation/aggregation.")
     resolved = _resolved(home, genotypes)
-    fitted = model_store.read(model_store.find(home.joinpath("trained", *parts[:3]), parts[3]))
-    embedding = table.read(home / "representations" / "gene_embedding" / f"{parts[2]}.safetensors")
+    fitted = model_store.read(model_store.find(layout.trained_folder(home).joinpath(*parts[:3]), parts[3]))
+    embedding = table.read(layout.embedding_file(home, parts[2]))
     predicted = model_store.predict(fitted, embedding, resolved)
     calls = viability.read(_viability_tables(home))
-    known = mutants.with_what_is_known(predicted, resolved, calls, home / _MERGED)
+    known = mutants.with_what_is_known(predicted, resolved, calls, layout.merged_file(home))
     return known.with_columns(model=pl.lit(model))
 
 
 def _default_model(home: Path) -> str:
     from torchcell_assets.steps.trained import mutants, scoreboard, targets
 
-    board = home / "trained" / "scoreboard.parquet"
+    board = layout.scoreboard_table(home)
     target = next(iter(targets.TARGETS))
     best = mutants.best_model(scoreboard.read_board(board), target) if board.is_file() else None
     if best is None:
         raise NotThere(
-            f"No model stands on a scoreboard in {home / 'trained'}: run `make run`, or name a trained one: "
+            f"No model stands on a scoreboard in {layout.trained_folder(home)}: run `make run`, or name a trained one: "
             "family/size/representation/aggregation."
         )
     return best
@@ -90,9 +89,7 @@ def _viability_tables(home: Path) -> dict[str, Path]:
     from torchcell_assets.steps.datasets import DATASETS
 
     named = {
-        dataset.name: home / "datasets" / f"{dataset.name}.parquet"
-        for dataset in DATASETS
-        if dataset.record is Viability
+        dataset.name: layout.dataset_table(home, dataset.name) for dataset in DATASETS if dataset.record is Viability
     }
     return {name: path for name, path in named.items() if path.is_file()}
 
@@ -105,7 +102,8 @@ def _resolved(home: Path, genotypes: Sequence[Sequence[str]]) -> list[list[str]]
     genes, names = genome_of(home)
     given = {name.strip().upper() for genotype in genotypes for name in genotype}
     others = {name for name in given if re.fullmatch(GENE_NAME, name)} - set(genes["gene"])
-    kept = measured.genes_among(home / _MERGED, others) if (home / _MERGED).is_file() else set()
+    merged = layout.merged_file(home)
+    kept = measured.genes_among(merged, others) if merged.is_file() else set()
 
     def resolve(name: str) -> str:
         key = name.strip().upper()

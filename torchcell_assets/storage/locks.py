@@ -35,9 +35,9 @@ def exclusive_lock(folder: Path, *, waits: Callable[[], None] = lambda: None) ->
     For what is more than one file: a folder that is replaced, and a server that has to agree with it.
     waits: called once if another process is in there.
     """
-    with contextlib.ExitStack() as entered:
-        with one_sentence(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "write.lock").open("a").close()
-        entered.enter_context(locked(folder / "write.lock", waits=waits))
+    lock = folder / "write.lock"
+    with one_sentence(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.open("a").close()
+    with locked(lock, waits=waits):
         yield

@@ -16,6 +16,7 @@ from typing import Any
 
 import polars as pl
 
+from torchcell_assets.neo4j_local.importer import parts_of
 from torchcell_assets.schema.fingerprint import digest
 from torchcell_assets.steps.datasets.dataset import Dataset
 from torchcell_assets.steps.graph import checksums
@@ -203,11 +204,6 @@ def read_manifest(folder: Path) -> Manifest:
         return Manifest(**json.loads((folder / "manifest.json").read_text()))
     except (OSError, ValueError, TypeError) as error:
         raise BundleError(f"{folder} is no bundle: {error}; materialize its graph asset again.") from error
-
-
-def parts_of(folder: Path, name: str) -> list[Path]:
-    """The files of one table of a bundle, in their order; large ones are compressed."""
-    return sorted(folder.glob(f"{name}-part*"), key=lambda part: (len(part.name), part.name))
 
 
 def read_table(folder: Path, name: str, part: int | None = None) -> pl.DataFrame:

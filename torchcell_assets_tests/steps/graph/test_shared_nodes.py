@@ -9,6 +9,7 @@ import pytest
 
 from torchcell_assets.config.study import QUERIES
 from torchcell_assets.neo4j_local import importer
+from torchcell_assets.neo4j_local.importer import parts_of
 from torchcell_assets.schema import Fitness
 from torchcell_assets.sources import Sources
 from torchcell_assets.steps.datasets import DATASETS
@@ -110,7 +111,7 @@ def test_a_load_that_would_change_a_node_that_is_there_is_refused_and_who_stands
 def test_bundles_that_disagree_on_a_shared_node_are_not_imported(tmp_path):
     one = write_bundle(tmp_path / "a", fitness_rows(), Fitness)
     other = write_another(tmp_path / "b", as_another(fitness_rows(), "other"), "other")
-    (part,) = bundle.parts_of(other, "Environment")
+    (part,) = parts_of(other, "Environment")
     part.write_text(part.read_text().replace("SGA plate", "YPD plate"))
     with pytest.raises(importer.ImportFailed, match="say different things of the environment 'environment:"):
         importer._stage(tmp_path / "staged", [one, other])
@@ -164,7 +165,7 @@ def test_a_load_holds_one_batch_of_the_bundle_at_a_time(empty_graph, tmp_path, m
     load.load(empty_graph, DATABASE, folder, tick=lambda done, total: told.append((done, total)))
     assert told[-1] == (5, 5)
     assert read.records(empty_graph, DATABASE, manifest.build, Fitness).equals(fitness_rows())
-    first, second, _ = bundle.parts_of(folder, "PERTURBS")
+    first, second, _ = parts_of(folder, "PERTURBS")
     kept = first.read_bytes()
     first.write_bytes(second.read_bytes())
     second.write_bytes(kept)
