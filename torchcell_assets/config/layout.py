@@ -70,6 +70,16 @@ def embedding_file(root: Path, representation: str) -> Path:
     return root / "representations" / "gene_embedding" / f"{representation}.safetensors"
 
 
+def vectors_folder(root: Path) -> Path:
+    """Vectors by sequence, of all models."""
+    return root / "representations" / "vectors"
+
+
+def weights_folder(root: Path) -> Path:
+    """Weights of models that were fetched, or converted."""
+    return root / "weights"
+
+
 def trained_folder(root: Path) -> Path:
     """Models, predictions and scores."""
     return root / "trained"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from torchcell_assets.sources import Source
+from torchcell_assets.steps.representations.language_models.registry import MODELS
 
 BIOCHEMICAL_PATHWAYS = Source(
     name="sgd/biochemical_pathways.tab",
@@ -32,7 +33,8 @@ class Recipe:
     key: name of the representation, such as `random_100`.
     family: module of this folder that makes it.
     dimension: length of a vector; None where the genes or a raw file decide it.
-    parameters: JSON-able; what the family needs to know (for a language model: revision, pooling, weights' sha256).
+    parameters: JSON-able; what the family needs to know (of a language model: what it is, its weights and their sha256, how it
+        reads, pools and treats long sequences; `without`: the judgement of genes that are left out by rule).
     logic: raise it when the code of the family changes the numbers.
     description: one sentence for people; no part of the fingerprint.
     files: raw files that the family reads; another sha256 of one of them is another recipe.
@@ -73,6 +75,23 @@ def _random(dimension: int) -> Recipe:
     )
 
 
+def _of_model(name: str, key: str = "", **parameters: Any) -> Recipe:
+    """All vectors of a language model, or, under another key, those of some genes."""
+    model = MODELS[name]
+    without = f", without {parameters['without'].lower()} genes" if "without" in parameters else ""
+    return Recipe(
+        key=key or name,
+        family="language_model",
+        dimension=model.dimension,
+        parameters={**model.describe(), **parameters},
+        description=f"{model.title}{without}.",
+        files=(model.weights,) if isinstance(model.weights, Source) else (),
+    )
+
+
+DUBIOUS = "Dubious"
+"""SGD's judgement of ORFs that are hardly genes: a key may leave them out by rule."""
+
 RECIPES: dict[str, Recipe] = {
     recipe.key: recipe
     for recipe in (
@@ -95,6 +114,9 @@ RECIPES: dict[str, Recipe] = {
             description="Chromosome (one-hot) and membership in SGD's biochemical pathways.",
             files=(BIOCHEMICAL_PATHWAYS,),
         ),
+        *(_of_model(name) for name in MODELS),
+        _of_model("esm2_650M", "esm2_650M_no_dubious", without=DUBIOUS),
+        _of_model("prot_t5", "prot_t5_no_dubious", without=DUBIOUS),
         *(_random(dimension) for dimension in (1, 10, 100, 1000)),
     )
 }
