@@ -38,6 +38,8 @@ def _gene_embedding(study: Study) -> dg.AssetsDefinition:
         recipe = RECIPES[context.partition_key]
         genes = pl.read_parquet(layout.dataset_table(root.folder, "genome"))
         sources = raw.sources()
+        for source in recipe.files:
+            context.log.info(f"{source.name}: licence {source.licence}. To be cited: {source.citation}.")
         embedding = table.build(recipe, genes, {source.name: sources.path(source) for source in recipe.files})
         path = layout.embedding_file(root.folder, recipe.key)
         told = {

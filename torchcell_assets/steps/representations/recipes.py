@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from torchcell_assets.sources import Source
+from torchcell_assets.steps.representations.raw_files import STRING_PHYSICAL, UNIREP_WEIGHTS
 
 BIOCHEMICAL_PATHWAYS = Source(
     name="sgd/biochemical_pathways.tab",
@@ -73,6 +74,17 @@ def _random(dimension: int) -> Recipe:
     )
 
 
+def _unirep(width: int) -> Recipe:
+    return Recipe(
+        key=f"unirep_{width}",
+        family="unirep",
+        dimension=width,
+        parameters={"width": width, "layer": "last", "pooling": "mean over start and residues", "long": "full length"},
+        description=f"UniRep protein language model, mean of its {width} hidden states.",
+        files=(UNIREP_WEIGHTS[width],),
+    )
+
+
 RECIPES: dict[str, Recipe] = {
     recipe.key: recipe
     for recipe in (
@@ -95,6 +107,37 @@ RECIPES: dict[str, Recipe] = {
             description="Chromosome (one-hot) and membership in SGD's biochemical pathways.",
             files=(BIOCHEMICAL_PATHWAYS,),
         ),
+        Recipe(
+            key="chromosome_pathway_normalized",
+            family="chromosome_pathway_normalized",
+            parameters={
+                "numbers": ["length", "molecular_weight", "isoelectric_point", "start", "end"],
+                "scale": "min-max over the genes",
+                "isoelectric_point": "Bjellqvist 1993, 1994",
+            },
+            description="Length, weight, isoelectric point and position (0 to 1), chromosome and pathways.",
+            files=(BIOCHEMICAL_PATHWAYS,),
+        ),
+        Recipe(
+            key="amino_acid_composition",
+            family="amino_acid_composition",
+            dimension=21,
+            parameters={"frequencies": "of the twenty amino acids", "length": "log10(residues) / 10"},
+            description="Relative frequency of the 20 amino acids in the protein, and its length.",
+        ),
+        Recipe(
+            key="network_proximity",
+            family="network_proximity",
+            dimension=64,
+            parameters={
+                "weight": "combined score",
+                "regularisation": "mean degree",
+                "genes": "largest component",
+            },
+            description="Place in the network of physical interactions (STRING v12): its 64 leading eigenvectors.",
+            files=(STRING_PHYSICAL,),
+        ),
+        *(_unirep(width) for width in (64, 256, 1900)),
         *(_random(dimension) for dimension in (1, 10, 100, 1000)),
     )
 }
