@@ -70,7 +70,7 @@ graph-back: $(VENV)/.run ## the graph before the last rebuild serves again
 lock: $(UV) ## resolve the dependencies again and write requirements*.lock
 	$(UV) lock --upgrade
 	$(UV) export -q --frozen --format requirements-txt --no-emit-project --no-header --no-dev -o requirements.lock
-	$(UV) export -q --frozen --format requirements-txt --no-emit-project --no-header --group dev --extra k8s --extra postgres -o requirements-dev.lock
+	$(UV) export -q --frozen --format requirements-txt --no-emit-project --no-header --group dev --extra k8s --extra postgres --extra unirep -o requirements-dev.lock
 	$(UV) export -q --frozen --format requirements-txt --no-emit-project --no-header --no-dev --extra k8s --extra postgres -o requirements-cluster.lock
 	$(UV) export -q --frozen --format requirements-txt --no-emit-project --no-header --no-dev --extra deep -o requirements-deep.lock
 

@@ -16,7 +16,9 @@ DATA, MIRROR, STUDY, CACHE = (f"{PREFIX}{name}" for name in ("DATA", "MIRROR", "
 AUTOMATION, GRAPH_PREVIOUS, EXECUTOR, DEEP_PYTHON = (
     f"{PREFIX}{name}" for name in ("AUTOMATION", "GRAPH_PREVIOUS", "EXECUTOR", "DEEP_PYTHON")
 )
-VARIABLES = (DATA, MIRROR, STUDY, CACHE, AUTOMATION, GRAPH_PREVIOUS, EXECUTOR, DEEP_PYTHON)
+WEIGHTS, DEVICE = (f"{PREFIX}{name}" for name in ("WEIGHTS", "DEVICE"))
+VARIABLES = (DATA, MIRROR, STUDY, CACHE, AUTOMATION, GRAPH_PREVIOUS, EXECUTOR, DEEP_PYTHON, WEIGHTS, DEVICE)
+DEVICES = ("auto", "cuda", "mps", "cpu")
 EXECUTORS = ("in_process", "multiprocess", "k8s")
 
 _SERVED: list[str] = []
@@ -68,10 +70,35 @@ def mirror() -> Path | None:
     Raises:
         EnvironmentRefused: what it names is no folder.
     """
-    folder = path(MIRROR)
+    return _folder(MIRROR)
+
+
+def weights() -> Path | None:
+    """The folder of weights of models that a person has put together; None where `TORCHCELL_WEIGHTS` is not set.
+
+    Raises:
+        EnvironmentRefused: what it names is no folder.
+    """
+    return _folder(WEIGHTS)
+
+
+def _folder(name: str) -> Path | None:
+    folder = path(name)
     if folder is not None and not folder.is_dir():
-        raise EnvironmentRefused(f"{MIRROR}={os.environ[MIRROR]} is no folder: make it, or unset {MIRROR}.")
+        raise EnvironmentRefused(f"{name}={os.environ[name]} is no folder: make it, or unset {name}.")
     return folder
+
+
+def device() -> str:
+    """On what models compute: `TORCHCELL_DEVICE`, by default the first of cuda, mps and cpu that is there.
+
+    Raises:
+        EnvironmentRefused: it names none of DEVICES.
+    """
+    said = os.environ.get(DEVICE) or DEVICES[0]
+    if said not in DEVICES:
+        raise EnvironmentRefused(f"{DEVICE}={said}: {no_such('device', said, DEVICES)}.")
+    return said
 
 
 def automation() -> bool:
@@ -138,7 +165,7 @@ def check() -> list[str]:
     """
     problems = [
         problem
-        for read in (data_root, mirror, automation, graph_previous, executor, deep_python)
+        for read in (data_root, mirror, automation, graph_previous, executor, deep_python, weights, device)
         if (problem := _refusal(read))
     ]
     if problems:
@@ -149,7 +176,7 @@ def check() -> list[str]:
 
 def settle() -> None:
     """Write the paths out, so that a child process in another folder means the same ones."""
-    for name in (DATA, MIRROR, CACHE, DEEP_PYTHON):
+    for name in (DATA, MIRROR, CACHE, DEEP_PYTHON, WEIGHTS):
         if found := path(name):
             os.environ[name] = str(found)
 

@@ -11,17 +11,22 @@ from torchcell_assets.config.partitions import cell, partitions
 from torchcell_assets.config.study import current
 from torchcell_assets.definitions import defs
 from torchcell_assets.schema import Fitness, Interaction, Viability
-from torchcell_assets.steps.datasets import GENOME
+from torchcell_assets.steps.datasets import GENOME, REFERENCE
 from torchcell_assets.steps.datasets.assets import of_the_study
 
 GRAPH = defs.resolve_asset_graph()
 OF = partitions(current())
 FAMILIES = ("elastic_net", "support_vector", "random_forest")
-STORED = (GENOME, *of_the_study(current()))
+RECORDS = of_the_study(current())
+STORED = (*REFERENCE, *RECORDS)
 FITNESS = {f"graph/{one.name}" for one in STORED if one.record is Fitness}
 INTERACTIONS = {f"graph/{one.name}" for one in STORED if one.record is Interaction}
 VIABILITY = {f"datasets/{one.name}" for one in STORED if one.record is Viability}
-OF_A_DATASET = {f"{step}/{one.name}": one for step in ("datasets", "graph") for one in STORED}
+IN_GRAPH = (GENOME, *RECORDS)
+OF_A_DATASET = {
+    **{f"datasets/{one.name}": one for one in STORED},
+    **{f"graph/{one.name}": one for one in IN_GRAPH},
+}
 """Assets that follow from the list of datasets, whatever it holds."""
 
 
@@ -31,7 +36,7 @@ def key(name: str) -> dg.AssetKey:
 
 PARENTS = {
     **{f"datasets/{one.name}": set() for one in STORED},
-    **{f"graph/{one.name}": {f"datasets/{one.name}"} for one in STORED},
+    **{f"graph/{one.name}": {f"datasets/{one.name}"} for one in IN_GRAPH},
     "merged/fitness": FITNESS,
     "merged/interaction": INTERACTIONS,
     "merged/subset": {"merged/fitness", *VIABILITY},

@@ -47,6 +47,7 @@ SCOREBOARD = {("trained/scoreboard", None)}
 # class -> (what an edit of it outdates, what follows once that was rebuilt and its last assets have other data)
 TOUCHED: dict[str, tuple[set[Cell], set[Cell]]] = {
     "Gene": (GENOME | EMBEDDINGS, CELLS),
+    "Chromosome": ({("datasets/chromosomes", None)}, set()),
     "Perturbation": (
         FITNESS_RECORDS | INTERACTION_RECORDS | VIABILITY_RECORDS | MERGED | MERGED_INTERACTION | SAMPLES,
         SCOREBOARD,
@@ -77,6 +78,13 @@ EDITS: dict[str, dict[str, tuple[str, str, str]]] = {
         "rule": ("start = dy.UInt32(min=1", "start = dy.UInt32(min=2", "start: min 1 -> 2"),
         "rename": ("    sgd_id = dy", "    sgd = dy", "+sgd, -sgd_id"),
         "docstring": ('"""One protein-coding gene', '"""A protein-coding gene', ""),
+    },
+    "Chromosome": {
+        "add": ("    length = dy", NEW_FIELD + "    length = dy", "+note"),
+        "type": ("length = dy.UInt32(", "length = dy.UInt64(", "length: type UInt32 -> UInt64"),
+        "rule": ("length = dy.UInt32(min=1", "length = dy.UInt32(min=2", "length: min 1 -> 2"),
+        "rename": ("    circular = dy", "    closed = dy", "-circular, +closed"),
+        "docstring": ('"""One chromosome', '"""A chromosome', ""),
     },
     "Perturbation": {
         "add": ("    marker = dy", NEW_FIELD + "    marker = dy", "+perturbations.note"),

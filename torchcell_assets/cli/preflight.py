@@ -93,10 +93,10 @@ def _reason(source: "Source", why: str) -> str:
 
 def raw_files(wanted: study.Study, *, stored: bool = True) -> "list[Source]":
     """Every raw file that a study reads, each once; without `stored` those of datasets that have no table yet."""
-    from torchcell_assets.steps.datasets import DATASETS, GENOME
+    from torchcell_assets.steps.datasets import DATASETS, REFERENCE
     from torchcell_assets.steps.representations.recipes import RECIPES
 
-    datasets = [GENOME, *(dataset for dataset in DATASETS if dataset.name in wanted.datasets)]
+    datasets = [*REFERENCE, *(dataset for dataset in DATASETS if dataset.name in wanted.datasets)]
     if not stored:
         datasets = [
             dataset for dataset in datasets if not layout.dataset_table(study.data_root(), dataset.name).exists()

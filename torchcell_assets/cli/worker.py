@@ -1,6 +1,7 @@
-"""`torchcell-assets worker`: train one cell in a process of its own.
+"""`torchcell-assets worker`: train one cell, or compute the vectors of one representation, in a process of its own.
 
-Belongs here: reading a request, saying what came of it. Does not: the training (steps/trained/training.py).
+Belongs here: reading a request, saying what came of it. Does not: the training (steps/trained/training.py), the vectors
+(steps/representations/vectors.py).
 
 It needs the data root that the request names and nothing else: no database, no Dagster instance, no study. Dagster starts it by
 Pipes, which hands the request over and takes the report; a shell, Slurm and Kubernetes give it a file and read a line of JSON.
@@ -20,12 +21,14 @@ from torchcell_assets.errors import TorchcellError
 
 PIPES = "DAGSTER_PIPES_CONTEXT"
 """The variable by which Dagster hands a process its request."""
+EVERY = 60.0
+"""Seconds between two lines of progress in the log of a run."""
 REQUEST, REFUSED = "request", "refused"
 """Under which names Dagster hands the request over, and is told why it was refused."""
 
 
 def work(request: str) -> int:
-    """Train the cell that a request names.
+    """Do what a request asks for: `"work": "embed"` computes vectors, and without it a cell is trained.
 
     Args:
         request: path of a JSON file, or `-` for standard input; not read under Dagster, which hands the request over itself.
@@ -35,7 +38,7 @@ def work(request: str) -> int:
     if os.environ.get(PIPES):
         return _under_dagster()
     try:
-        print(json.dumps(_train(_read(request), _progress), sort_keys=True), flush=True)
+        print(json.dumps(_done(_read(request), _progress), sort_keys=True), flush=True)
     except TorchcellError as error:
         say(str(error), "bold red")
         return 1
@@ -47,12 +50,18 @@ def _under_dagster() -> int:
     from dagster_pipes import open_dagster_pipes
 
     with open_dagster_pipes() as pipes:
+        last = -EVERY
 
         def progress(done: int, total: int, text: str) -> None:
+            nonlocal last
             pipes.log.debug(f"{done} of {total}: {text}")
+            _progress(done, total, text)
+            if not done or done == total or time.monotonic() - last >= EVERY:
+                last = time.monotonic()
+                pipes.log.info(f"{done:,} of {total:,}: {text}")
 
         try:
-            said = _train(json.dumps(pipes.get_extra(REQUEST)), progress)
+            said = _done(json.dumps(pipes.get_extra(REQUEST)), progress)
         except TorchcellError as error:
             pipes.report_custom_message({REFUSED: str(error)})
         else:
@@ -67,6 +76,19 @@ def _read(request: str) -> str:
         return sys.stdin.read() if request == "-" else Path(request).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise RequestError(f"The request {request} cannot be read: {error}.") from error
+
+
+def _done(text: str, tick: Callable[[int, int, str], None]) -> Mapping[str, Any]:
+    """Do what a request asks for, and say what was done. What is no JSON is refused by whoever would train."""
+    try:
+        asked = json.loads(text)
+    except ValueError:
+        asked = None
+    if isinstance(asked, dict) and asked.get("work") == "embed":
+        from torchcell_assets.steps.representations import vectors
+
+        return vectors.work(text, tick)
+    return _train(text, tick)
 
 
 def _train(text: str, tick: Callable[[int, int, str], None]) -> Mapping[str, Any]:

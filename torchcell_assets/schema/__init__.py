@@ -7,6 +7,7 @@
 from torchcell_assets.schema.genotype import with_genotype
 from torchcell_assets.schema.records import (
     RECORD_CLASSES,
+    Chromosome,
     Embedding,
     Fitness,
     Gene,
@@ -23,6 +24,7 @@ from torchcell_assets.schema.records import (
 
 __all__ = [
     "RECORD_CLASSES",
+    "Chromosome",
     "Embedding",
     "Fitness",
     "Gene",

@@ -221,6 +221,20 @@ class Gene(dy.Schema):
         return cls.cds.col.str.len_bytes() == 3 * (cls.protein.col.str.len_bytes() + 1)
 
 
+class Chromosome(dy.Schema):
+    """One chromosome of the reference strain S288C, or its mitochondrial DNA."""
+
+    chromosome = dy.String(primary_key=True, min_length=1, description="I to XVI, or mito")
+    sequence = dy.String(regex=r"^[ACGT]+$", description="its bases on the strand called +")
+    length = dy.UInt32(min=1, description="bases")
+    circular = dy.Bool(description="it has no ends")
+    sha256 = dy.String(regex=r"^[0-9a-f]{64}$", description="of the sequence, as ASCII text")
+
+    @dy.rule()
+    def length_is_that_of_sequence(cls) -> pl.Expr:
+        return cls.length.col == cls.sequence.col.str.len_bytes()
+
+
 class Merged(dy.Schema):
     """One genotype under one condition, pooled over independent measurements; each class says what its `value` is.
 
@@ -383,7 +397,7 @@ class Score(dy.Schema):
 RECORD_CLASSES: dict[str, type[dy.Schema]] = {
     cls.__name__: cls
     for cls in (
-        *(Gene, Perturbation, Fitness, Interaction, Viability, Profile),
+        *(Gene, Chromosome, Perturbation, Fitness, Interaction, Viability, Profile),
         *(MergedFitness, MergedInteraction, Embedding, Prediction, Score),
     )
 }

@@ -2,8 +2,8 @@
 
 Belongs here: that one act. Does not: looking for snapshots (snapshots.py), loading a model.
 
-The pickle has a pinned sha256, and torch reads it with `weights_only`: it builds tensors, and refuses whatever else a pickle can ask
-for. Afterwards nothing of this product reads it again.
+The pickle has a pinned sha256, and torch reads it with `weights_only`: it builds tensors, and refuses whatever else a pickle
+can ask for. Afterwards nothing of this product reads it again.
 """
 
 import json
@@ -66,7 +66,9 @@ def _tensors(path: Path) -> dict[str, Any]:
     try:
         found = torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
     except Exception as error:  # pickle, zipfile and torch each raise their own
-        raise SourceUnavailable(f"{path} holds more than tensors, or is damaged, and is not converted: {error}.") from error
+        raise SourceUnavailable(
+            f"{path} holds more than tensors, or is damaged, and is not converted: {error}."
+        ) from error
     if not all(isinstance(one, torch.Tensor) for one in found.values()):
         raise SourceUnavailable(f"{path} holds more than tensors, and is not converted.")
     return found

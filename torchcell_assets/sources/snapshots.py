@@ -1,13 +1,13 @@
 """Weights of a model by name: in a folder of snapshots, or from the Hugging Face hub at a pinned revision.
 
-Belongs here: what a snapshot is, where it is looked for, and whether its files are the right ones. Does not: which models there are
-(beside what uses them, in the steps), loading them; single raw files (files.py).
+Belongs here: what a snapshot is, where it is looked for, and whether its files are the right ones. Does not: which models there
+are (beside what uses them, in the steps), loading them; single raw files (files.py).
 
 In order: the cache of the data root, the folder that `TORCHCELL_WEIGHTS` names, the cache of Hugging Face, the hub. Each of these
 folders has the layout of `huggingface_hub` (`models--ORG--NAME/snapshots/REVISION/`); the second may hold `ORG/NAME/` as well.
-A file without a pinned sha256 is pinned when it is first used: what has other bytes afterwards is refused. Nothing but safetensors,
-JSON and text is read, and no code of a snapshot is ever run. Weights that are published as a pickle alone are converted once, by a
-command that a person gives (converted.py), and read from where it has put them.
+A file without a pinned sha256 is pinned when it is first used: what has other bytes afterwards is refused. Nothing but
+safetensors, JSON and text is read, and no code of a snapshot is ever run. Weights that are published as a pickle alone are
+converted once, by a command that a person gives (converted.py), and read from where it has put them.
 """
 
 import json
@@ -140,7 +140,11 @@ class Snapshots:
 
     def _first_used(self, snapshot: Snapshot) -> dict[str, str]:
         place = self.cache / PINS
-        return json.loads(place.read_text()).get(f"{snapshot.repository}@{snapshot.revision}", {}) if place.exists() else {}
+        return (
+            json.loads(place.read_text()).get(f"{snapshot.repository}@{snapshot.revision}", {})
+            if place.exists()
+            else {}
+        )
 
     def _pin(self, snapshot: Snapshot, digests: Mapping[str, str]) -> None:
         place = self.cache / PINS
@@ -151,7 +155,9 @@ class Snapshots:
                 temporary.write_text(json.dumps(pins, indent=1, sort_keys=True))
 
     def _fetched(self, snapshot: Snapshot) -> Path:
-        offline = self.offline or any(os.environ.get(name, "").upper() in ("1", "ON", "YES", "TRUE") for name in OFFLINE)
+        offline = self.offline or any(
+            os.environ.get(name, "").upper() in ("1", "ON", "YES", "TRUE") for name in OFFLINE
+        )
         if offline:
             raise self._absent(snapshot, "the hub is not asked, because this runs offline")
         if snapshot.url:
@@ -182,9 +188,7 @@ class Snapshots:
     def _downloaded(self, snapshot: Snapshot, url: str) -> Path:
         """The only file of a snapshot that is published outside the hub, in the cache."""
         place, (name,) = self.cache / snapshot.repository, snapshot.files
-        file = Source(
-            name, (str(snapshot.files[name]),), None, url, snapshot.licence, snapshot.citation, snapshot.doi
-        )
+        file = Source(name, (str(snapshot.files[name]),), None, url, snapshot.licence, snapshot.citation, snapshot.doi)
         Sources(cache=place).path(file)
         return place
 

@@ -30,6 +30,7 @@ class Source:
     landing: of a file without `url`, the page from which a person downloads it: its publisher gives it to people, not to
         programs.
     package, member: a file that ships inside an installed package, and its path there; such a file has no `url`.
+    extra: the optional dependency of ours that brings that package, where the default installation does not.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Source:
     package: str | None = None
     member: str | None = None
     landing: str | None = None
+    extra: str | None = None
 
     @classmethod
     def by_hand(cls, name: str, sha256: str, *, citation: str, doi: str, landing: str) -> "Source":

@@ -40,7 +40,7 @@ ELSEWHERE = (
     "offline",
 )
 """Modules of the steps that decide no stored number: pictures, checks, the server and the way into it."""
-DECLARED = ("assets", "checks", "GRIDS", "RECIPES", "DATASETS", "GENOME")
+DECLARED = ("assets", "checks", "GRIDS", "RECIPES", "DATASETS", "GENOME", "CHROMOSOMES", "REFERENCE")
 """Definitions that are not followed: lists of assets and datasets, and what assets declare in `uses` or as recipes."""
 RECORD = Path(__file__).with_suffix(".json")
 COMMAND = f"python -m {PACKAGE}_tests.staleness.code_of_assets"
@@ -158,7 +158,7 @@ class Computed:
 def assets() -> dict[str, Computed]:
     """Every asset by name. Datasets are all there are, also those that no study here names; recipes stand by themselves."""
     from torchcell_assets.definitions import defs
-    from torchcell_assets.steps.datasets import DATASETS, GENOME
+    from torchcell_assets.steps.datasets import DATASETS, GENOME, REFERENCE
     from torchcell_assets.steps.representations.recipes import RECIPES
 
     found = {}
@@ -174,7 +174,7 @@ def assets() -> dict[str, Computed]:
             storing = computed.starts
         else:
             found[f"{step}/{name}"] = computed
-    for dataset in (GENOME, *DATASETS):
+    for dataset in (*REFERENCE, *DATASETS):
         found[f"datasets/{dataset.name}"] = Computed(dataset.logic, (*storing, _start(dataset.parse)))
     whole = found.pop("representations/gene_embedding")
     for key, recipe in RECIPES.items():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from torchcell_assets.steps.datasets import DATASETS, GENOME
+from torchcell_assets.steps.datasets import DATASETS, REFERENCE
 from torchcell_assets_tests.mirror import deployed
 from torchcell_assets_tests.staleness import code_of_assets
 from torchcell_assets_tests.staleness.code_of_assets import (
@@ -40,7 +40,7 @@ def test_every_deployed_asset_and_every_dataset_is_recorded():
         step = key.split("/")[0]
         alike = [key, "graph/<dataset>"] if step == "graph" else [key]
         assert any(found.split(" [")[0] in alike for found in known), key
-    assert {f"datasets/{dataset.name}" for dataset in (GENOME, *DATASETS)} <= known
+    assert {f"datasets/{dataset.name}" for dataset in (*REFERENCE, *DATASETS)} <= known
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from torchcell_assets.config.study import load
 from torchcell_assets.schema import RECORD_CLASSES, Perturbation
 from torchcell_assets.sources import Source
 from torchcell_assets.staleness.provenance import USES_METADATA
-from torchcell_assets.steps.datasets import DATASETS, GENOME, Dataset
+from torchcell_assets.steps.datasets import DATASETS, REFERENCE, Dataset
 from torchcell_assets.steps.merged import between_publications, pooling
 from torchcell_assets.steps.representations.recipes import RECIPES
 from torchcell_assets_tests.mirror import deployed
@@ -90,7 +90,7 @@ def test_the_merged_table_declares_what_selects_and_what_pools():
     assert uses["policy pooling"] == [*pooling.POOLINGS, {"own variance from": between_publications.ENOUGH}]
 
 
-@pytest.mark.parametrize("dataset", [GENOME, *DATASETS], ids=lambda dataset: dataset.name)
+@pytest.mark.parametrize("dataset", [*REFERENCE, *DATASETS], ids=lambda dataset: dataset.name)
 def test_a_dataset_declares_every_source_and_record_class_that_its_module_names(dataset):
     module = inspect.getmodule(dataset.parse)
     tree = ast.parse(inspect.getsource(module))
@@ -109,7 +109,7 @@ def test_a_dataset_declares_every_source_and_record_class_that_its_module_names(
 
 def test_what_a_dataset_declares_is_what_its_asset_uses():
     specs = deployed()
-    for dataset in (GENOME, *DATASETS):
+    for dataset in (*REFERENCE, *DATASETS):
         spec = specs.get(f"datasets/{dataset.name}")
         if spec is not None:  # of another study otherwise
             expected = {f"class {dataset.record.__name__}", *(f"source {source.name}" for source in dataset.raw_files)}
@@ -123,6 +123,7 @@ CONSTANTS = {
     ("datasets.publications.sga", "PIXELS_PER_FITNESS"): ("pixels_per_fitness", SGA),
     ("datasets.crosses.strain_codes", "MARKER_GENE"): ("marker_gene", SGA),
     ("datasets.publications.sga", "COLONIES"): ("colonies", SGA),
+    ("datasets.chromosomes", "CIRCULAR"): ("circular", {"datasets/chromosomes"}),
     ("datasets.genome", "YEAST_MITOCHONDRIAL_CODE"): ("mitochondrial_code", {"datasets/genome"}),
     ("merged.subsets", "TEST_SHARE"): ("split", {"merged/subset", "merged/test_set", "trained/baselines"}),
     ("merged.subsets", "VALIDATION_SHARE"): ("split", {"merged/subset", "merged/test_set", "trained/baselines"}),

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from torchcell_assets.sources import Source, Sources
-from torchcell_assets.steps.datasets import DATASETS, GENOME
+from torchcell_assets.steps.datasets import DATASETS, REFERENCE
 from torchcell_assets.steps.datasets.crosses.strain_table import COSTANZO_2016_SINGLES
 from torchcell_assets.steps.representations.recipes import RECIPES
 
-READ_BY = [*(dataset.raw_files for dataset in (GENOME, *DATASETS)), *(recipe.files for recipe in RECIPES.values())]
+READ_BY = [*(dataset.raw_files for dataset in (*REFERENCE, *DATASETS)), *(recipe.files for recipe in RECIPES.values())]
 SOURCES = list(dict.fromkeys(source for files in READ_BY for source in files))
 PACKAGED = [source for source in SOURCES if source.package]
 

@@ -1,4 +1,4 @@
-"""One asset per dataset of the study, and the genome: raw file -> Parquet of validated records, with a quarantine."""
+"""One asset per dataset of the study, two of the genome: raw file -> Parquet of validated records, with a quarantine."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from torchcell_assets.config import layout
 from torchcell_assets.config.resources import DataRoot, RawFiles
 from torchcell_assets.config.study import Study
 from torchcell_assets.staleness import Policy, step
-from torchcell_assets.steps.datasets import DATASETS, GENOME, figures
+from torchcell_assets.steps.datasets import CHROMOSOMES, DATASETS, GENOME, REFERENCE, figures
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
 from torchcell_assets.steps.datasets.retired_names import Found
 from torchcell_assets.storage.figures import picture
@@ -43,7 +43,7 @@ def _asset(study: Study, dataset: Dataset) -> dg.AssetsDefinition:
         parsed = dataset.read(raw.sources().path)
         names = Found()
         if isinstance(parsed, Parsed):
-            order = None if dataset is GENOME else ["row", "id"]
+            order = None if dataset.is_reference else ["row", "id"]
             return publish(
                 path,
                 dataset.record,
@@ -85,7 +85,9 @@ def _names(found: Found) -> dict[str, Any]:
 def _plot(dataset: Dataset, path: Path) -> dict[str, Any]:
     def draw() -> "Figure":
         table = pl.scan_parquet(path)
-        return figures.gene_lengths(table) if dataset is GENOME else figures.value_histogram(table, dataset.name)
+        of_reference = {GENOME.name: figures.gene_lengths, CHROMOSOMES.name: figures.chromosome_lengths}
+        reference = of_reference.get(dataset.name)
+        return reference(table) if reference else figures.value_histogram(table, dataset.name)
 
     return {"plot": picture(dataset.name, draw)}
 
@@ -96,5 +98,5 @@ def of_the_study(study: Study) -> tuple[Dataset, ...]:
 
 
 def assets(study: Study) -> list[dg.AssetsDefinition]:
-    """The genome and every dataset of a study."""
-    return [_asset(study, dataset) for dataset in (GENOME, *of_the_study(study))]
+    """The reference genome and every dataset of a study."""
+    return [_asset(study, dataset) for dataset in (*REFERENCE, *of_the_study(study))]

@@ -10,7 +10,7 @@ from torchcell_assets.config.resources import DataRoot
 from torchcell_assets.config.study import Study
 from torchcell_assets.schema.records import Quantity
 from torchcell_assets.staleness.checks import raw_files_as_pinned
-from torchcell_assets.steps.datasets import GENOME, independence, quarantine
+from torchcell_assets.steps.datasets import REFERENCE, independence, quarantine
 from torchcell_assets.steps.datasets.assets import of_the_study
 from torchcell_assets.steps.datasets.crosses import tau
 from torchcell_assets.steps.datasets.dataset import Dataset
@@ -115,7 +115,7 @@ MIN_PEARSON = 0.95
 
 def checks(study: Study) -> list[dg.AssetChecksDefinition]:
     """The checks of the datasets of a study."""
-    stored = (GENOME, *of_the_study(study))
+    stored = (*REFERENCE, *of_the_study(study))
     return [
         *(_check(study, dataset) for dataset in stored),
         *(raw_files_as_pinned(layout.key(study, "datasets", one.name), one.sources) for one in stored),

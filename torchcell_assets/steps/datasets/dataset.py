@@ -12,7 +12,7 @@ from typing import Any
 import dataframely as dy
 import polars as pl
 
-from torchcell_assets.schema.records import Gene
+from torchcell_assets.schema.records import Record
 from torchcell_assets.sources import Source
 from torchcell_assets.steps.datasets import plausibility, retired_names
 from torchcell_assets.steps.datasets.registered import Registered
@@ -71,14 +71,19 @@ class Dataset:
     tags: dict[str, str] = field(default_factory=dict)
 
     @property
+    def is_reference(self) -> bool:
+        """Whether its rows are parts of the reference genome, and no records of an experiment."""
+        return not issubclass(self.record, Record)
+
+    @property
     def raw_files(self) -> tuple[Source, ...]:
         """`sources`, and what retired names are looked up in."""
-        return self.sources if self.record is Gene else tuple(dict.fromkeys([*self.sources, *retired_names.SOURCES]))
+        return self.sources if self.is_reference else tuple(dict.fromkeys([*self.sources, *retired_names.SOURCES]))
 
     @property
     def stored_by(self) -> dict[str, Any]:
         """`policies`, the registered rows that the records name, and the rule by which retired names are resolved."""
-        if self.record is Gene:
+        if self.is_reference:
             return dict(self.policies)
         rows = self.registered.rows(self.name)
         return {**self.policies, "registered": rows, "retired_names": retired_names.RULE}
@@ -98,7 +103,7 @@ class Dataset:
                 a word that is not registered (see registered.py).
         """
         parsed = self.parse(*(path_of(source) for source in self.sources))
-        if self.record is Gene:
+        if self.is_reference:
             return parsed
         retired = RetiredNames.read(*map(path_of, retired_names.SOURCES))
         if isinstance(parsed, Parsed):

@@ -40,6 +40,23 @@ def value_histogram(records: pl.LazyFrame, title: str) -> "Figure":
     return figure
 
 
+def chromosome_lengths(chromosomes: pl.LazyFrame) -> "Figure":
+    """How long each chromosome is, and the share of G and C in it."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 3), layout="constrained")
+    axes = figure.subplots()
+    told = chromosomes.select(
+        "chromosome", "length", gc=pl.col("sequence").str.count_matches("[GC]") / pl.col("length")
+    ).sort("length", descending=True)
+    listed = told.collect()
+    bars = axes.bar(listed["chromosome"].to_list(), (listed["length"] / 1e3).to_list(), color="#4477aa")
+    axes.bar_label(bars, labels=[f"{gc:.0%}" for gc in listed["gc"]], fontsize=7)
+    axes.set_xlabel("chromosome (share of G and C)")
+    axes.set_ylabel("thousand bases")
+    return figure
+
+
 def gene_lengths(genes: pl.LazyFrame) -> "Figure":
     """Genes by chromosome and SGD's judgement, whatever judgements there are."""
     from matplotlib.figure import Figure

@@ -14,6 +14,7 @@ from typing import Any
 
 from torchcell_assets.sources import Source
 from torchcell_assets.steps.representations.language_models.registry import MODELS
+from torchcell_assets.steps.representations.raw_files import STRING_PHYSICAL
 
 BIOCHEMICAL_PATHWAYS = Source(
     name="sgd/biochemical_pathways.tab",
@@ -113,6 +114,36 @@ RECIPES: dict[str, Recipe] = {
             parameters={"chromosome": "one-hot", "pathway": "member 1, else 0"},
             description="Chromosome (one-hot) and membership in SGD's biochemical pathways.",
             files=(BIOCHEMICAL_PATHWAYS,),
+        ),
+        Recipe(
+            key="chromosome_pathway_normalized",
+            family="chromosome_pathway_normalized",
+            parameters={
+                "numbers": ["length", "molecular_weight", "isoelectric_point", "start", "end"],
+                "scale": "min-max over the genes",
+                "isoelectric_point": "Bjellqvist 1993, 1994",
+            },
+            description="Length, weight, isoelectric point and position (0 to 1), chromosome and pathways.",
+            files=(BIOCHEMICAL_PATHWAYS,),
+        ),
+        Recipe(
+            key="amino_acid_composition",
+            family="amino_acid_composition",
+            dimension=21,
+            parameters={"frequencies": "of the twenty amino acids", "length": "log10(residues) / 10"},
+            description="Relative frequency of the 20 amino acids in the protein, and its length.",
+        ),
+        Recipe(
+            key="network_proximity",
+            family="network_proximity",
+            dimension=64,
+            parameters={
+                "weight": "combined score",
+                "regularisation": "mean degree",
+                "genes": "largest component",
+            },
+            description="Place in the network of physical interactions (STRING v12): its 64 leading eigenvectors.",
+            files=(STRING_PHYSICAL,),
         ),
         *(_of_model(name) for name in MODELS),
         _of_model("esm2_650M", "esm2_650M_no_dubious", without=DUBIOUS),

@@ -3,10 +3,10 @@
 Belongs here: files of vectors, under the SHA-256 of their sequences. Does not: which sequence a gene has, what a vector means.
 
 A cache is a folder, named by a hash of all that decides a vector but the sequence (weights, tokens, layer, pooling, type of
-numbers). It holds shards: safetensors files with (n, dimension) float32 `vectors`, and the digests of their sequences in the header.
-A shard is written under a temporary name and renamed, and never touched again: any number of processes and machines add to one
-folder without a lock, also over a network file system, on which LMDB and SQLite may not be shared. What two of them computed at
-once is there twice, and the first by name is taken.
+numbers). It holds shards: safetensors files with (n, dimension) float32 `vectors`, and the digests of their sequences in the
+header. A shard is written under a temporary name and renamed, and never touched again: any number of processes and machines add
+to one folder without a lock, also over a network file system, on which LMDB and SQLite may not be shared. What two of them
+computed at once is there twice, and the first by name is taken.
 """
 
 import hashlib
@@ -101,7 +101,9 @@ class SequenceCache:
                 with safe_open(path, framework="numpy") as shard:
                     held.append((path, json.loads((shard.metadata() or {})["digests"])))
             except (SafetensorError, OSError, KeyError, ValueError) as error:
-                raise CacheError(f"{path} is damaged ({error}): delete it, and what it held is computed again.") from error
+                raise CacheError(
+                    f"{path} is damaged ({error}): delete it, and what it held is computed again."
+                ) from error
         return held
 
     def _values(self, path: Path, expected: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The sequence of every gene, as a language model reads it: its protein, its coding sequence, or DNA about it.
 
-Belongs here: which of them a name means. Does not: how they are cut (windows.py, proteins.py), tokens (language_models/alphabets.py).
+Belongs here: which of them a name means. Does not: how they are cut (windows.py, proteins.py), tokens
+(language_models/alphabets.py).
 """
 
 from collections.abc import Callable

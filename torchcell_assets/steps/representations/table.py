@@ -84,6 +84,7 @@ def build(recipe: Recipe, genes: pl.DataFrame, files: dict[str, Path] | None = N
         "dimension": int(vectors.shape[1]),
         "dtype": "float32",
         "files": {source.name: hashlib.sha256(files[source.name].read_bytes()).hexdigest() for source in recipe.files},
+        "licences": {source.name: source.licence for source in recipe.files},
     }
     if hasattr(family, "notes"):
         manifest["notes"] = family.notes(genes, recipe, files)

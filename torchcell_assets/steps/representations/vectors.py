@@ -5,7 +5,6 @@ Belongs here: the request, the sequences that are missing, the weights, what it 
 weights, and torch for all but UniRep.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,8 +31,11 @@ PROBE = 8
 DEVICES = ("cuda", "mps", "cpu")
 
 Tick = Callable[[int, int, str], None]
-Compute = Callable[[Sequence[str], Callable[[Sequence[int], np.ndarray], None], Callable[[int, int], None]], None]
-"""Compute sequences, tell of the finished ones by their numbers, and of progress in tokens."""
+Store = Callable[[Sequence[int], np.ndarray], None]
+"""Told of finished vectors, by the numbers of their sequences."""
+Told = Callable[[int, int], None]
+"""Told of progress: tokens done and in all."""
+Compute = Callable[[Sequence[str], Store, Told], None]
 
 
 class VectorsRefused(TorchcellError):
@@ -68,7 +70,9 @@ class Request(BaseModel):
             told = [f"{'.'.join(map(str, one['loc'])) or 'the text'}: {one['msg']}" for one in error.errors()]
             raise VectorsRefused(f"The request cannot be used: {'; '.join(told)}.") from error
         if request.shard[0] >= request.shard[1]:
-            raise VectorsRefused(f"There is no shard {request.shard[0]} of {request.shard[1]}: they are counted from 0.")
+            raise VectorsRefused(
+                f"There is no shard {request.shard[0]} of {request.shard[1]}: they are counted from 0."
+            )
         return request
 
     @property
@@ -139,9 +143,7 @@ def _missing(read: Sequence[str], cache: SequenceCache, shard: tuple[int, int]) 
     return [one for one in read if digest(one) not in known and int(digest(one)[:8], 16) % of == at]
 
 
-def _compute(
-    wanted: Sequence[str], cache: SequenceCache, ready: Ready, tick: Callable[[int, int], None] = lambda done, total: None
-) -> None:
+def _compute(wanted: Sequence[str], cache: SequenceCache, ready: Ready, tick: Told = lambda done, total: None) -> None:
     def store(numbers: Sequence[int], vectors: np.ndarray) -> None:
         cache.add([digest(wanted[number]) for number in numbers], vectors)
 
@@ -196,9 +198,9 @@ def _unirep(path: Path) -> Compute:
     from torchcell_assets.steps.representations import unirep
 
     weights = unirep.read(path)
-    at_once = max(16, 32_768 // weights.width) * 4 * (os.cpu_count() or 1)
+    at_once = unirep.at_once(weights)
 
-    def compute(wanted: Sequence[str], store, tick) -> None:
+    def compute(wanted: Sequence[str], store: Store, tick: Told) -> None:
         order = sorted(range(len(wanted)), key=lambda at: -len(wanted[at]))
         done, total = 0, sum(map(len, wanted))
         for start in range(0, len(order), at_once):
@@ -236,8 +238,8 @@ def _torch(request: Request, model: LanguageModel, folder: Path) -> tuple[str, s
             loaded[wanted] = load(wanted)
         return loaded[wanted]
 
-    def compute(wanted: Sequence[str], store, tick) -> None:
-        computing.compute(wanted, alphabet, shape, once, dtype, store, tick=tick)
+    def compute(wanted: Sequence[str], store: Store, tick: Told) -> None:
+        computing.compute(wanted, alphabet, shape, load=once, dtype=dtype, store=store, tick=tick)
 
     return device, computing.NAMES[dtype], compute
 

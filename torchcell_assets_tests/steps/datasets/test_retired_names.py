@@ -8,7 +8,7 @@ import pytest
 from torchcell_assets.config.study import load
 from torchcell_assets.schema import MergedFitness, Perturbation, with_genotype
 from torchcell_assets.schema.records import polars_schema
-from torchcell_assets.steps.datasets import DATASETS, GENOME
+from torchcell_assets.steps.datasets import DATASETS, REFERENCE
 from torchcell_assets.steps.datasets.publications import (
     fitness_baryshnikova2010,
     fitness_costanzo2016,
@@ -198,4 +198,4 @@ def test_two_alleles_of_one_gene_by_two_names_are_of_order_one():
 @pytest.mark.parametrize("dataset", DATASETS, ids=lambda dataset: dataset.name)
 def test_every_dataset_depends_on_the_table_of_names_and_the_genome_does_not(dataset):
     assert {*SOURCES, *dataset.sources} == set(dataset.raw_files)
-    assert GENOME.raw_files == GENOME.sources
+    assert all(one.raw_files == one.sources for one in REFERENCE)

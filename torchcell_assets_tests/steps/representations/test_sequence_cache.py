@@ -29,7 +29,9 @@ def test_another_model_has_another_folder_and_the_same_one_the_same(tmp_path):
     assert cache(tmp_path).folder != cache(tmp_path, DECIDES | {"weights": "v"}).folder
 
 
-@pytest.mark.parametrize("wrong", [np.full((1, 3), np.nan), np.full((1, 3), np.inf), np.zeros((1, 4)), np.zeros((2, 3))])
+@pytest.mark.parametrize(
+    "wrong", [np.full((1, 3), np.nan), np.full((1, 3), np.inf), np.zeros((1, 4)), np.zeros((2, 3))]
+)
 def test_what_is_no_vector_of_the_model_is_not_stored(tmp_path, wrong):
     with pytest.raises(CacheError):
         cache(tmp_path).add([digest("MK")], wrong)

@@ -1,6 +1,7 @@
 """How letters become tokens: the vocabularies of the models, as tables.
 
-Belongs here: which letters are which token, what stands before and after a sequence. Does not: where a sequence is cut (packing.py).
+Belongs here: which letters are which token, what stands before and after a sequence. Does not: where a sequence is cut
+(packing.py).
 
 A table of 256 entries gives the tokens of a proteome in 0.07 CPU-s, for which the tokenizers of transformers take 12.7. Where a
 snapshot brings its own vocabulary, that decides: `of_snapshot` refuses a table that says otherwise.
@@ -145,7 +146,9 @@ def of_snapshot(name: str, folder: Path) -> Alphabet:
     alphabet, place = ALPHABETS[name], folder / VOCABULARY
     if not place.is_file():
         if alphabet is NEIGHBOURS:
-            raise VocabularyRefused(f"There is no {place}: SpeciesLM reads behind the token of a species, which stands there.")
+            raise VocabularyRefused(
+                f"There is no {place}: SpeciesLM reads behind the token of a species, which stands there."
+            )
         return alphabet
     found = _numbered(place.read_text().splitlines())
     other = [word for word, token in alphabet.words.items() if found.get(word, token) != token]

@@ -4,10 +4,11 @@ Belongs here: the kernel on each device. Does not: the layers around it (esm.py,
 torch is imported when this is: a worker does it, the code location never.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
+from torch.nn import functional
 
 from torchcell_assets.steps.representations.language_models.packing import Row
 
@@ -38,7 +39,9 @@ class Placed:
         return torch.stack([hidden[start:stop].float().mean(0) for start, stop in self.row.inner.tolist()])
 
 
-def within_pieces(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, placed: Placed, scale: float) -> torch.Tensor:
+def within_pieces(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, placed: Placed, scale: float
+) -> torch.Tensor:
     """Softmax attention of every piece to itself. query, key, value: (n, heads, width); gives the like."""
     if query.is_cuda:
         from torch.nn.attention.varlen import varlen_attn
@@ -47,9 +50,9 @@ def within_pieces(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, p
         return varlen_attn(query, key, value, placed.bounds, placed.bounds, longest, longest, scale=scale)
     mixed = torch.empty_like(query)
     ends = placed.bounds.tolist()
-    for start, stop in zip(ends, ends[1:], strict=False):
+    for start, stop in itertools.pairwise(ends):
         own = [part[start:stop].transpose(0, 1)[None] for part in (query, key, value)]
-        mixed[start:stop] = F.scaled_dot_product_attention(*own, scale=scale)[0].transpose(0, 1)
+        mixed[start:stop] = functional.scaled_dot_product_attention(*own, scale=scale)[0].transpose(0, 1)
     return mixed
 
 

@@ -2,9 +2,9 @@
 
 Belongs here: that translation. Does not: reading the published pickle (sources/converted.py), the forward pass (esm.py).
 
-CaLM is an ESM of codons. Its rotary positions turn neighbouring numbers of a query (2i, 2i + 1), those of EsmModel turn numbers half
-a vector apart; so rows of query and key are put into another order, which changes no product of the two. A port that leaves them as
-they are computes another model.
+CaLM is an ESM of codons. Its rotary positions turn neighbouring numbers of a query (2i, 2i + 1), those of EsmModel turn numbers
+half a vector apart; so rows of query and key are put into another order, which changes no product of the two. A port that
+leaves them as they are computes another model.
 """
 
 import re

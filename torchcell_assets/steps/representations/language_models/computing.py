@@ -1,10 +1,10 @@
 """Vectors of sequences: what the cache does not hold is computed, and stored as it comes.
 
-Belongs here: which sequences are computed, in which rows, by which type of numbers, and what is done where memory ends or a number
-is none. Does not: the forward passes (esm.py, t5.py ...), where vectors are kept (sequence_cache.py), what a gene is.
+Belongs here: which sequences are computed, in which rows, by which type of numbers, and what is done where memory ends or a
+number is none. Does not: the forward passes (esm.py, t5.py ...), where vectors are kept (sequence_cache.py), what a gene is.
 
-On a GPU pieces share rows without padding, in half precision; elsewhere every piece is a row of its own, in float32, which on a CPU
-is the fastest way (measured: 1.7 times a padded batch of like lengths).
+On a GPU pieces share rows without padding, in half precision; elsewhere every piece is a row of its own, in float32, which on a
+CPU is the fastest way (measured: 1.7 times a padded batch of like lengths).
 """
 
 import time
@@ -91,10 +91,10 @@ def compute(
     sequences: Sequence[str],
     alphabet: Alphabet,
     shape: Shape,
+    *,
     load: Load,
     dtype: torch.dtype,
     store: Store,
-    *,
     tick: Tick = lambda done, total: None,
     row: int = ROW,
 ) -> None:
@@ -102,7 +102,8 @@ def compute(
 
     Args:
         sequences: no two are the same.
-        alphabet, shape: how they are read.
+        alphabet: how they are read.
+        shape: how they are cut.
         load: gives the encoder with weights of a type.
         dtype: of the weights. A row that comes out with a number that is none is computed again in bfloat16, whose range is that
             of float32.
@@ -112,11 +113,10 @@ def compute(
 
     """
     encoders = {dtype: load(dtype)}
-    device = encoders[dtype].device
     work = Work.of(sequences, alphabet, shape)
     total = sum(piece.length for piece in work.pieces)
     done, saved = 0, time.monotonic()
-    for pieces, placed in _rows(work, alphabet, device, row, lambda placed: encoders[dtype].hidden(placed)):
+    for pieces, placed in _rows(work, alphabet, encoders[dtype], row):
         means = placed[0].means(placed[1])
         if not torch.isfinite(means).all() and dtype == torch.float16:
             if torch.bfloat16 not in encoders:
@@ -133,10 +133,10 @@ def compute(
 
 
 def _rows(
-    work: Work, alphabet: Alphabet, device: torch.device, row: int, forward: Callable[[Placed], torch.Tensor]
+    work: Work, alphabet: Alphabet, encoder: Encoder, row: int
 ) -> Iterator[tuple[list[packing.Piece], tuple[Placed, torch.Tensor]]]:
     """Every piece once, in rows: its pieces, and the row with the hidden states of its tokens."""
-    left = list(work.pieces)
+    left, device = list(work.pieces), encoder.device
     ends = len(alphabet.head) + len(alphabet.tail)
     while left:
         lengths = [piece.length + ends for piece in left]
@@ -146,7 +146,7 @@ def _rows(
             pieces = [left[at] for at in members]
             try:
                 placed = _placed(work, alphabet, device, pieces, row)
-                hidden = forward(placed)
+                hidden = encoder.hidden(placed)
             except torch.cuda.OutOfMemoryError:
                 if row <= SMALLEST_ROW:
                     raise
@@ -158,9 +158,7 @@ def _rows(
         left = [left[at] for at in sorted(todo)]
 
 
-def _placed(
-    work: Work, alphabet: Alphabet, device: torch.device, pieces: Sequence[packing.Piece], row: int
-) -> Placed:
+def _placed(work: Work, alphabet: Alphabet, device: torch.device, pieces: Sequence[packing.Piece], row: int) -> Placed:
     parts = [work.tokens[piece.sequence][piece.start : piece.stop] for piece in pieces]
     wanted = sum(map(len, parts)) + len(parts) * (len(alphabet.head) + len(alphabet.tail))
     # on a GPU all rows have one length, whole blocks: what is compiled is compiled once

@@ -2,15 +2,15 @@
 
 Belongs here: the encoder of these two, over rows of packed pieces. Does not: loading (loading.py), attention (attention.py).
 
-transformers' own forward pass pads; this one computes the same numbers without. The residual stream stays float32 whatever the type
-of the weights is: in half precision that brings pooled vectors eight times nearer to those of float32 at the same speed. Rotary
-angles are float32 too.
+transformers' own forward pass pads; this one computes the same numbers without. The residual stream stays float32 whatever the
+type of the weights is: in half precision that brings pooled vectors eight times nearer to those of float32 at the same speed.
+Rotary angles are float32 too.
 """
 
 from typing import Any
 
 import torch
-import torch.nn.functional as F
+from torch.nn import functional
 
 from torchcell_assets.steps.representations.language_models.attention import Placed, compiled, within_pieces
 
@@ -60,32 +60,35 @@ class EsmEncoder:
             table = self.module.embeddings.position_embeddings
             stream = stream + table.weight[placed.positions + table.padding_idx + 1].float()
         for before, after in self.layers:
-            query, key, value = self.before(stream, *before, angles, self.heads, self.eps)
+            query, key, value = self.before(stream, before, angles, self.heads, self.eps)
             mixed = within_pieces(query, key, value, placed, 1.0)
-            stream = self.after(stream, mixed, *after, self.eps)
+            stream = self.after(stream, mixed, after, self.eps)
         last = self.module.encoder.emb_layer_norm_after
-        return F.layer_norm(stream, (stream.shape[1],), last.weight.float(), last.bias.float(), self.eps)
+        return functional.layer_norm(stream, (stream.shape[1],), last.weight.float(), last.bias.float(), self.eps)
 
 
 def _frequencies(module: Any) -> torch.Tensor:
     """(width / 2), float32: by how much each pair of numbers turns from one token to the next.
 
-    They are computed anew: transformers keeps them in a buffer, which `.half()` rounds, and at residue 1,000 that is an error of up
-    to 0.4 rad (3.7 in bfloat16).
+    They are computed anew: transformers keeps them in a buffer, which `.half()` rounds, and at residue 1,000 that is an error
+    of up to 0.4 rad (3.7 in bfloat16).
     """
     config = module.config
     width = config.hidden_size // config.num_attention_heads
     base = getattr(config, "rope_theta", None) or 10_000.0
-    powers = torch.arange(0, width, 2, dtype=torch.float32, device=module.embeddings.word_embeddings.weight.device) / width
+    powers = (
+        torch.arange(0, width, 2, dtype=torch.float32, device=module.embeddings.word_embeddings.weight.device) / width
+    )
     frequencies = 1.0 / base**powers
     assert frequencies.dtype == torch.float32
     return frequencies
 
 
-def _before(stream, norm, shift, weight, bias, angles, heads: int, eps: float):
+def _before(stream, weights, angles, heads: int, eps: float):
     """Queries, keys and values, (n, heads, width) each."""
-    seen = F.layer_norm(stream, (stream.shape[1],), norm.float(), shift.float(), eps).to(weight.dtype)
-    query, key, value = F.linear(seen, weight, bias).view(stream.shape[0], 3, heads, -1).unbind(1)
+    norm, shift, weight, bias = weights
+    seen = functional.layer_norm(stream, (stream.shape[1],), norm.float(), shift.float(), eps).to(weight.dtype)
+    query, key, value = functional.linear(seen, weight, bias).view(stream.shape[0], 3, heads, -1).unbind(1)
     if angles is not None:
         query, key = _turned(query, *angles), _turned(key, *angles)
     return query.contiguous(), key.contiguous(), value.contiguous()
@@ -99,8 +102,11 @@ def _turned(vectors, cosine, sine):
     return turned.to(vectors.dtype)
 
 
-def _after(stream, mixed, out, out_bias, norm, shift, into, into_bias, back, back_bias, eps: float):
+def _after(stream, mixed, weights, eps: float):
     """The stream after what attention has mixed and the two dense layers."""
-    stream = stream + F.linear(mixed.reshape(stream.shape[0], -1), out, out_bias).float()
-    seen = F.layer_norm(stream, (stream.shape[1],), norm.float(), shift.float(), eps).to(into.dtype)
-    return stream + F.linear(F.gelu(F.linear(seen, into, into_bias)), back, back_bias).float()
+    out, out_bias, norm, shift, into, into_bias, back, back_bias = weights
+    stream = stream + functional.linear(mixed.reshape(stream.shape[0], -1), out, out_bias).float()
+    seen = functional.layer_norm(stream, (stream.shape[1],), norm.float(), shift.float(), eps).to(into.dtype)
+    return (
+        stream + functional.linear(functional.gelu(functional.linear(seen, into, into_bias)), back, back_bias).float()
+    )

@@ -34,9 +34,7 @@ class Encoder(Protocol):
         ...
 
 
-def encoder(
-    architecture: str, folder: Path, *, device: str, dtype: torch.dtype, layers: int | None = None
-) -> Encoder:
+def encoder(architecture: str, folder: Path, *, device: str, dtype: torch.dtype, layers: int | None = None) -> Encoder:
     """Load an encoder.
 
     Args:
@@ -44,7 +42,8 @@ def encoder(
         folder: of a snapshot: config.json and safetensors.
         device: as torch names it.
         dtype: of the weights.
-        layers: hidden states from this layer on are averaged, 0 being the embeddings; by default the last alone, as `esm` and `t5`
+        layers: hidden states from this layer on are averaged, 0 being the embeddings; by default the last alone, as `esm` and
+        `t5`
             always give it.
 
     Raises:

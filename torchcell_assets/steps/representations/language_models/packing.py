@@ -90,13 +90,19 @@ class Row:
 
 
 def row(
-    parts: Sequence[np.ndarray], head: Sequence[int], tail: Sequence[int], *, length: int | None = None, padding: int = 0
+    parts: Sequence[np.ndarray],
+    head: Sequence[int],
+    tail: Sequence[int],
+    *,
+    length: int | None = None,
+    padding: int = 0,
 ) -> Row:
     """One row of these pieces.
 
     Args:
         parts: tokens of each piece, without special ones.
-        head, tail: special tokens before and after every piece.
+        head: special tokens before every piece.
+        tail: those after it.
         length: tokens of the row; by default as many as it needs.
         padding: the token that fills the rest.
 
@@ -110,6 +116,8 @@ def row(
     for part, start, end in zip(parts, starts, ends, strict=True):
         tokens[start:end] = np.concatenate([head, part, tail])
         positions[start:end] -= start
-    positions[int(ends[-1]) :] = 0  # padding is one token, over and over: models with a table of positions have room for it
+    positions[int(ends[-1]) :] = (
+        0  # padding is one token, over and over: models with a table of positions have room for it
+    )
     inner = np.stack([starts + len(head), ends - len(tail)], axis=1)
     return Row(tokens, positions, np.append(starts, ends[-1]).astype(np.int32), inner)

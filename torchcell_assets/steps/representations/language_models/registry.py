@@ -106,7 +106,13 @@ def pins() -> Mapping[str, Snapshot]:
 def _esm2(size: str, layers: int, hidden: int) -> LanguageModel:
     name = f"esm2_{size}"
     return LanguageModel(
-        name, "esm", "protein", "esm", pins()[name], Width(layers, hidden, hidden, 4 * hidden), f"ESM2, {size} parameters"
+        name,
+        "esm",
+        "protein",
+        "esm",
+        pins()[name],
+        Width(layers, hidden, hidden, 4 * hidden),
+        f"ESM2, {size} parameters",
     )
 
 
@@ -146,7 +152,13 @@ MODELS: dict[str, LanguageModel] = {
         _esm2("650M", 33, 1280),
         _esm2("3B", 36, 2560),
         LanguageModel(
-            "prot_t5", "t5", "protein", "prot_t5", pins()["prot_t5"], Width(24, 1024, 4096, 16_384), "ProtT5-XL, encoder"
+            "prot_t5",
+            "t5",
+            "protein",
+            "prot_t5",
+            pins()["prot_t5"],
+            Width(24, 1024, 4096, 16_384),
+            "ProtT5-XL, encoder",
         ),
         LanguageModel(
             "esmc_600M",

@@ -2,15 +2,16 @@
 
 Belongs here: that encoder, over rows of packed pieces. Does not: loading (loading.py).
 
-T5 knows positions by a bias on every pair of tokens, which depends on their distance up to 128: a table of 257 numbers a head. On a
-GPU FlexAttention looks the bias up while it attends; elsewhere it is added to the scores of some queries at a time.
+T5 knows positions by a bias on every pair of tokens, which depends on their distance up to 128: a table of 257 numbers a head.
+On a GPU FlexAttention looks the bias up while it attends; elsewhere it is added to the scores of some queries at a time.
 """
 
+import itertools
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+from torch.nn import functional
 
 from torchcell_assets.steps.representations.language_models.attention import BLOCK, Placed, compiled
 
@@ -55,7 +56,7 @@ class T5Encoder:
         attend = self._flexible(placed) if self.flex else self._written_out(placed)
         stream = self.embeddings[placed.tokens].float()
         for before, after in self.layers:
-            stream = self.after(stream, attend(*self.before(stream, *before, self.heads, self.eps)), *after, self.eps)
+            stream = self.after(stream, attend(*self.before(stream, before, self.heads, self.eps)), after, self.eps)
         return _normed(stream, self.module.encoder.final_layer_norm.weight, self.eps)
 
     def _written_out(self, placed: Placed):
@@ -64,7 +65,7 @@ class T5Encoder:
 
         def attend(query, key, value):
             mixed = torch.empty_like(query)
-            for start, stop in zip(ends, ends[1:], strict=False):
+            for start, stop in itertools.pairwise(ends):
                 keys, values = key[:, start:stop], value[:, start:stop]
                 for first in range(start, stop, QUERIES):
                     last = min(first + QUERIES, stop)
@@ -118,7 +119,9 @@ class T5Encoder:
         seen = (first[:, None] <= last[None]) & (last[:, None] >= first[None])
         whole = seen & (first == last)[:, None] & (first == last)[None]
         (partial, of_partial), (full, of_full) = _listed(seen & ~whole), _listed(whole)
-        placed_there = [torch.from_numpy(one)[None, None].to(self.device) for one in (partial, of_partial, full, of_full)]
+        placed_there = [
+            torch.from_numpy(one)[None, None].to(self.device) for one in (partial, of_partial, full, of_full)
+        ]
         return BlockMask.from_kv_blocks(
             *placed_there, BLOCK_SIZE=BLOCK, mask_mod=self.of_one_piece, seq_lengths=(length, length)
         )
@@ -129,18 +132,20 @@ def _listed(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return seen.sum(1).astype(np.int32), np.argsort(~seen, axis=1, kind="stable").astype(np.int32)
 
 
-def _before(stream, norm, weight, heads: int, eps: float):
+def _before(stream, weights, heads: int, eps: float):
     """Queries, keys and values, (heads, n, width) each."""
+    norm, weight = weights
     seen = _normed(stream, norm, eps).to(weight.dtype)
-    parts = F.linear(seen, weight).view(stream.shape[0], 3, heads, -1).permute(1, 2, 0, 3)
+    parts = functional.linear(seen, weight).view(stream.shape[0], 3, heads, -1).permute(1, 2, 0, 3)
     return tuple(part.contiguous() for part in parts.unbind(0))
 
 
-def _after(stream, mixed, out, norm, into, back, eps: float):
+def _after(stream, mixed, weights, eps: float):
     """The stream after what attention has mixed, (heads, n, width), and the two dense layers."""
-    stream = stream + F.linear(mixed.transpose(0, 1).reshape(stream.shape[0], -1), out).float()
+    out, norm, into, back = weights
+    stream = stream + functional.linear(mixed.transpose(0, 1).reshape(stream.shape[0], -1), out).float()
     seen = _normed(stream, norm, eps).to(into.dtype)
-    return stream + F.linear(F.relu(F.linear(seen, into)), back).float()
+    return stream + functional.linear(functional.relu(functional.linear(seen, into)), back).float()
 
 
 def _normed(stream, weight, eps: float):

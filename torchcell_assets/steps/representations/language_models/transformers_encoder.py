@@ -41,8 +41,9 @@ class TransformersEncoder:
         return torch.stack([states[0].float() for states in made.hidden_states[self.layers :]]).mean(0)
 
 
-def _attention(module, query, key, value, attention_mask, scaling=None, *, placed: Placed, **_):
-    """transformers' interface of an attention: (1, heads, n, width) in, (1, n, heads, width) out."""
+def _attention(*given, scaling=None, placed: Placed, **_):
+    """The interface that transformers has for an attention: (1, heads, n, width) in, (1, n, heads, width) out."""
+    _, query, key, value, _ = given  # the module before them, and a mask, which nothing here needs
     own = [part[0].transpose(0, 1).contiguous() for part in (query, key, value)]
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     return within_pieces(*own, placed, scale)[None], None

@@ -104,7 +104,9 @@ def test_bfloat16_points_the_same_way(name, snapshots):
     cosines = (exact * rounded).sum(1) / np.linalg.norm(exact, axis=1) / np.linalg.norm(rounded, axis=1)
     assert cosines.min() > 0.999
     whole = packed(name, snapshots / name, sequences), packed(name, snapshots / name, sequences, dtype=torch.bfloat16)
-    assert ((whole[0] * whole[1]).sum(1) / np.linalg.norm(whole[0], axis=1) / np.linalg.norm(whole[1], axis=1)).min() > 0.9999
+    assert (
+        (whole[0] * whole[1]).sum(1) / np.linalg.norm(whole[0], axis=1) / np.linalg.norm(whole[1], axis=1)
+    ).min() > 0.9999
 
 
 @pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
@@ -115,7 +117,9 @@ def test_flexible_attention_gives_what_the_written_out_bias_gives(snapshots):
         parts = [alphabet.tokens(text("t5", length)) for length in lengths]
         placed = Placed.on(CPU, packing.row(parts, (), (1,), length=640, padding=0))
         written = placed.means(T5Encoder(module).hidden(placed))
-        torch.testing.assert_close(placed.means(T5Encoder(module, flex=True).hidden(placed)), written, atol=1e-5, rtol=0)
+        torch.testing.assert_close(
+            placed.means(T5Encoder(module, flex=True).hidden(placed)), written, atol=1e-5, rtol=0
+        )
 
 
 def test_a_model_of_another_kind_is_not_taken_for_t5(snapshots):
@@ -134,15 +138,17 @@ def test_a_tensor_that_is_missing_is_refused_and_never_random(name, snapshots, t
     whole = load_file(snapshots / name / "model.safetensors")
     gone = sorted(one for one in whole if re.search(r"layer.*weight|block.*weight", one))[3]
     (tmp_path / "config.json").write_text((snapshots / name / "config.json").read_text())
-    save_file({one: tensor for one, tensor in whole.items() if one != gone}, tmp_path / "model.safetensors", {"format": "pt"})
-    with pytest.raises(loading.WeightsRefused, match="would be random numbers"):
+    save_file(
+        {one: tensor for one, tensor in whole.items() if one != gone}, tmp_path / "model.safetensors", {"format": "pt"}
+    )
+    with pytest.raises(loading.WeightsRefused, match=r"would be random numbers"):
         loading.encoder(tiny.ARCHITECTURE[name], tmp_path, device="cpu", dtype=FLOAT)
 
 
 def test_a_truncated_file_is_refused_in_a_sentence(snapshots, tmp_path):
     (tmp_path / "config.json").write_text((snapshots / "esm2" / "config.json").read_text())
     (tmp_path / "model.safetensors").write_bytes((snapshots / "esm2" / "model.safetensors").read_bytes()[:-100])
-    with pytest.raises(loading.WeightsRefused, match="cannot be loaded.*fetched again"):
+    with pytest.raises(loading.WeightsRefused, match=r"cannot be loaded.*fetched again"):
         loading.encoder("esm", tmp_path, device="cpu", dtype=FLOAT)
 
 
@@ -191,7 +197,9 @@ def calm_state(width=48, dense=96, layers=2, heads=4):
             state |= {f"layers.{at}.{name}.weight": made(*shape), f"layers.{at}.{name}.bias": made(shape[0])}
         for name in ("self_attn_layer_norm", "final_layer_norm"):
             state |= {f"layers.{at}.{name}.weight": 1 + made(width), f"layers.{at}.{name}.bias": made(width)}
-        state[f"layers.{at}.self_attn.rope.freqs"] = 1.0 / 10_000 ** (torch.arange(0, width // heads, 2) / (width // heads))
+        state[f"layers.{at}.self_attn.rope.freqs"] = 1.0 / 10_000 ** (
+            torch.arange(0, width // heads, 2) / (width // heads)
+        )
     return state
 
 
@@ -237,14 +245,15 @@ def test_calm_read_as_esm_is_calm(tmp_path):
 
 
 # ---- from sequences to vectors --------------------------------------------------------------------------------------------
-def computed(name, folder, sequences, shape=computing.Shape(), **told):
+def computed(name, folder, sequences, shape=None, **told):
     found = {}
 
     def store(numbers, vectors):
         found.update(zip(numbers, vectors, strict=True))
 
     load = functools.partial(loaded, name, folder)
-    computing.compute(sequences, ALPHABETS[tiny.ALPHABET[name]], shape, load, FLOAT, store, **told)
+    shape = shape or computing.Shape()
+    computing.compute(sequences, ALPHABETS[tiny.ALPHABET[name]], shape, load=load, dtype=FLOAT, store=store, **told)
     return np.stack([found[at] for at in range(len(sequences))])
 
 
@@ -283,22 +292,23 @@ def test_numbers_that_overflow_in_half_precision_are_computed_again_in_bfloat16(
         return Overflows() if dtype == torch.float16 else loaded("esm2", snapshots / "esm2", dtype)
 
     found = {}
-    computing.compute(
-        ["MKTAYIAK", "MW"], ALPHABETS["esm"], computing.Shape(), load, torch.float16, lambda n, v: found.update(zip(n, v))
-    )
+    store = lambda numbers, vectors: found.update(zip(numbers, vectors, strict=True))  # noqa: E731
+    read = (["MKTAYIAK", "MW"], ALPHABETS["esm"], computing.Shape())
+    computing.compute(*read, load=load, dtype=torch.float16, store=store)
     assert asked == [torch.float16, torch.bfloat16]
     assert all(np.isfinite(one).all() for one in found.values()) and len(found) == 2
 
 
 def test_memory_that_is_not_enough_halves_the_row_and_loses_nothing(snapshots, monkeypatch):
+    rows = []
+
     class Small:
         """On a device that says it is a GPU, with memory for 4,096 tokens."""
 
         device = type("Device", (), {"type": "cuda"})()
-        rows = []
 
         def hidden(self, placed):
-            Small.rows.append(len(placed.tokens))
+            rows.append(len(placed.tokens))
             if len(placed.tokens) > 4096:
                 raise torch.cuda.OutOfMemoryError("as a GPU says it")
             return loaded("esm2", snapshots / "esm2").hidden(placed)
@@ -307,9 +317,8 @@ def test_memory_that_is_not_enough_halves_the_row_and_loses_nothing(snapshots, m
     monkeypatch.setattr(Placed, "on", classmethod(lambda cls, device, row, on=Placed.on: on(CPU, row)))
     sequences = [text("esm2", 200, seed=at) for at in range(40)]
     found = {}
-    load = lambda dtype: Small()  # noqa: E731
-    computing.compute(
-        sequences, ALPHABETS["esm"], computing.Shape(), load, FLOAT, lambda n, v: found.update(zip(n, v)), row=16_384
-    )
-    assert Small.rows[:3] == [16_384, 8_192, 4_096] and sorted(found) == list(range(40))
+    store = lambda numbers, vectors: found.update(zip(numbers, vectors, strict=True))  # noqa: E731
+    read = (sequences, ALPHABETS["esm"], computing.Shape())
+    computing.compute(*read, load=lambda dtype: Small(), dtype=FLOAT, store=store, row=16_384)
+    assert rows[:3] == [16_384, 8_192, 4_096] and sorted(found) == list(range(40))
     np.testing.assert_allclose(found[7], one_by_one("esm2", snapshots / "esm2", [sequences[7]])[0], atol=1e-5)

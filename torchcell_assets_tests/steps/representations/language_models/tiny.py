@@ -62,7 +62,9 @@ def esmc(folder: Path) -> None:
 
 
 def bert(folder: Path) -> None:
-    config = hf.BertConfig(vocab_size=4200, max_position_embeddings=1026, **{**SMALL, "num_hidden_layers": 5}, **NO_DROPOUT)
+    config = hf.BertConfig(
+        vocab_size=4200, max_position_embeddings=1026, **{**SMALL, "num_hidden_layers": 5}, **NO_DROPOUT
+    )
     hf.BertForMaskedLM(config).save_pretrained(folder)
 
 
