@@ -5,6 +5,7 @@ there are (beside what reads them, in the steps), what is in them; knows no step
 """
 
 from torchcell_assets.sources.files import Sources
+from torchcell_assets.sources.snapshots import Snapshot, Snapshots
 from torchcell_assets.sources.source import Source, SourceUnavailable
 
-__all__ = ["Source", "SourceUnavailable", "Sources"]
+__all__ = ["Snapshot", "Snapshots", "Source", "SourceUnavailable", "Sources"]

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 import transformers as hf
 
+from torchcell_assets.steps.representations.language_models import calm as registered
+
 NO_DROPOUT = {"attention_probs_dropout_prob": 0.0, "hidden_dropout_prob": 0.0}
 SMALL = {"hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 256}
 
@@ -41,6 +43,11 @@ def nucleotide_transformer(folder: Path) -> None:
         **NO_DROPOUT,
     )
     hf.EsmForMaskedLM(config).save_pretrained(folder)
+
+
+def calm(folder: Path) -> None:
+    """As it is after its conversion."""
+    hf.EsmModel(hf.EsmConfig(**{**registered.CONFIG, **SMALL}), add_pooling_layer=False).save_pretrained(folder)
 
 
 def prot_t5(folder: Path) -> None:
