@@ -44,8 +44,7 @@ test-slow: $(VENV)/.dev ## those that take longer: whole files, many kills
 test-deep: $(VENV)/.dev ## the tests that need torch, in an environment of its own (5 GB)
 	@test -x $(VENV)-deep/bin/python || $(PYTHON) -m venv --without-pip $(VENV)-deep
 	@$(UV) pip install -q --python $(VENV)-deep/bin/python --require-hashes -r requirements-deep.lock -r requirements-dev.lock
-	@PYTHONPATH="$(CURDIR)" $(VENV)-deep/bin/python -m pytest torchcell_assets_tests/notebook/test_torch_dataset.py \
-		torchcell_assets_tests/steps/trained/test_torch_linear.py
+	@PYTHONPATH="$(CURDIR)" $(VENV)-deep/bin/python -m pytest $$(find torchcell_assets_tests -name 'test_torch_*.py')
 
 test-all: test test-slow test-deep ## all of them
 

