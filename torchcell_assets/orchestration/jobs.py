@@ -14,7 +14,7 @@ import dagster as dg
 
 from torchcell_assets.config import layout
 from torchcell_assets.config.study import Study
-from torchcell_assets.orchestration import engine, graph_server
+from torchcell_assets.orchestration import graph_server, waves
 from torchcell_assets.orchestration.execution import executor_of
 from torchcell_assets.staleness import Standing, cell_name
 from torchcell_assets.steps.graph.assets import POOL
@@ -88,7 +88,7 @@ def rebuild_outdated(location: Callable[[], dg.Definitions]) -> dg.JobDefinition
 
             serve = lambda: graph_server.serve_graph(servers)  # noqa: E731
             executor = servers.enter_context(executor_of(context.instance, location(), context.run))
-            done = engine.rebuild(context.instance, location(), executor=executor, before=before, serve=serve)
+            done = waves.rebuild(context.instance, location(), executor=executor, before=before, serve=serve)
         told = [f"{cell_name(*cell)}: {why}" for cell, why in done.failed.items()]
         told += [str(verdict) for verdict in done.checks if verdict.error]
         context.add_output_metadata({"made": len(done.made), "failed": len(done.failed), "left": len(done.left)})

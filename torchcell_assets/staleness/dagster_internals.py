@@ -22,7 +22,6 @@ from dagster._core.definitions.data_version import (
 )
 from dagster._core.definitions.events import AssetKeyPartitionKey
 from dagster._core.errors import DagsterAssetCheckFailedError
-from dagster._core.execution.execute_in_process_result import ExecuteInProcessResult
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
 from dagster._core.storage.event_log.base import AssetEntry
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
@@ -47,7 +46,6 @@ __all__ = [
     "AssetKeyPartitionKey",
     "BaseAssetGraph",
     "DagsterAssetCheckFailedError",
-    "ExecuteInProcessResult",
     "SqlEventLogStorage",
     "SqlEventLogStorageTable",
     "WorkspaceProcessContext",

@@ -18,7 +18,7 @@ from torchcell_assets.steps.datasets import GENOME
 from torchcell_assets.steps.datasets.assets import of_the_study
 from torchcell_assets.steps.datasets.dataset import Dataset
 from torchcell_assets.steps.graph import bundle, deletion, load, offline, ownership, tables, writer
-from torchcell_assets.steps.graph.checks import materialized_build
+from torchcell_assets.steps.graph.checks import materialized
 from torchcell_assets.storage.locks import exclusive_lock
 from torchcell_assets.storage.publish import as_they_are, column_lineage, column_schema, result
 
@@ -157,8 +157,9 @@ def current_bundles(instance: dg.DagsterInstance, study: Study, root: DataRoot, 
     besides: a dataset that is left out.
     """
     names = [name for name in (GENOME.name, *(dataset.name for dataset in of_the_study(study))) if name != besides]
-    builds = {name: materialized_build(instance, layout.key(study, "graph", name)) for name in names}
-    folders = {name: layout.bundles(root.folder, name) / build for name, build in builds.items() if build}
+    made = materialized(instance, [layout.key(study, "graph", name) for name in names])
+    builds = {layout.name_of(key): built.build for key, built in made.items()}
+    folders = {name: layout.bundles(root.folder, name) / builds[name] for name in names if name in builds}
     for name, folder in folders.items():
         if not (folder / "manifest.json").is_file():
             raise tables.BundleError(
