@@ -13,11 +13,11 @@ from typing import Any
 import dagster as dg
 
 from torchcell_assets.config import layout
+from torchcell_assets.config.step_resources import NEO4J_WRITE
 from torchcell_assets.config.study import Study
 from torchcell_assets.orchestration import graph_server, waves
 from torchcell_assets.orchestration.execution import executor_of
 from torchcell_assets.staleness import Standing, cell_name
-from torchcell_assets.steps.graph.assets import POOL
 
 FLOW = ("datasets", "graph", "merged", "representations", "baselines", "trained", "figure")
 """The jobs that make everything, upstream first."""
@@ -109,7 +109,7 @@ def rebuild_outdated(location: Callable[[], dg.Definitions]) -> dg.JobDefinition
 def _rebuild_graph(study: Study) -> dg.JobDefinition:
     @dg.op(
         name="import_bundles",
-        pool=POOL,
+        pool=NEO4J_WRITE,
         description="Imports all current bundles into a new graph, verifies it, and lets it serve.",
     )
     def op(context: dg.OpExecutionContext) -> None:

@@ -12,6 +12,7 @@ from torchcell_assets import definitions
 from torchcell_assets.definitions import defs
 from torchcell_assets.neo4j_local import local_server
 from torchcell_assets.orchestration import engine, graph_server, jobs, plan, waves
+from torchcell_assets.orchestration.execution import Executed, InProcess
 from torchcell_assets.staleness import State, survey
 from torchcell_assets_tests import main_job
 from torchcell_assets_tests.mirror import Mirror, edited_classes, with_classes
@@ -72,6 +73,25 @@ def test_a_failure_stops_what_stands_behind_it_and_nothing_else(mirror, tmp_path
     behind = {("graph/fitness_sga", None), ("merged/fitness", None)}
     assert {(s.key.to_user_string(), s.partition) for s in outcome.left} == behind
     assert mirror.outdated() == behind | {("datasets/fitness_sga", None)}
+
+
+class Dies(InProcess):
+    """Runs that end before they have made anything, as those of a machine that is switched off."""
+
+    runs = 0
+
+    def make(self, batch) -> Executed:
+        type(self).runs += 1
+        return Executed()
+
+
+def test_a_run_that_dies_before_it_makes_anything_is_not_tried_for_ever(mirror, tmp_path):
+    edit(mirror, "Gene", tmp_path)
+    executor = Dies(mirror.instance, mirror.definitions.resolve_implicit_global_asset_job_def())
+    outcome = waves.rebuild(mirror.instance, mirror.definitions, executor=executor)
+    assert outcome.made == [] and Dies.runs > 0
+    assert set(outcome.failed.values()) == {"was not reached"}
+    assert ("datasets/genome", None) in {(key.to_user_string(), partition) for key, partition in outcome.failed}
 
 
 def test_the_plan_says_what_why_in_which_order_and_what_may_follow(mirror, tmp_path):

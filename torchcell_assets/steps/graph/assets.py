@@ -11,6 +11,7 @@ import polars as pl
 
 from torchcell_assets.config import layout
 from torchcell_assets.config.resources import DataRoot, GraphStore
+from torchcell_assets.config.step_resources import NEO4J_WRITE
 from torchcell_assets.config.study import Study
 from torchcell_assets.schema import Gene
 from torchcell_assets.staleness import Members, Policy, step
@@ -25,7 +26,6 @@ from torchcell_assets.storage.publish import as_they_are, column_lineage, column
 if TYPE_CHECKING:
     from neo4j import Driver
 
-POOL = "neo4j_write"
 WRITER = Policy("bundle_writer", bundle.WRITER_VERSION)
 """Another way of writing bundles gives builds other names: what was loaded by the old one is outdated."""
 
@@ -46,7 +46,7 @@ def _genome(study: Study) -> dg.AssetsDefinition:
         deps=[layout.key(study, "datasets", GENOME.name)],
         rebuilds=True,
         kinds={"neo4j"},
-        pool=POOL,
+        pool=NEO4J_WRITE,
         description="The genes of the reference genome as (:Gene) nodes, replaced in one transaction.\n\nDatasets that left "
         "the study leave the graph with it.",
     )
@@ -77,7 +77,7 @@ def _records(study: Study, dataset: Dataset) -> dg.AssetsDefinition:
         deps=[layout.key(study, "datasets", dataset.name)],
         rebuilds=True,
         kinds={"neo4j"},
-        pool=POOL,
+        pool=NEO4J_WRITE,
         tags={"record": dataset.record.__name__.lower()},
         description=f"The records of `datasets/{dataset.name}` as experiments in Neo4j: one build, verified and made "
         "current.\n\nEach is a node with the labels Experiment and "
