@@ -22,6 +22,7 @@ def requested(instance: dg.DagsterInstance, key: dg.AssetKey) -> list[dg.RunRequ
     return build_run_requests_with_backfill_policies(cells, GRAPH, instance)
 
 
+@pytest.mark.filterwarnings("ignore:Non-compliant tag keys")  # Dagster's own, of two dimensions
 @pytest.mark.parametrize("key", PARTITIONED, ids=dg.AssetKey.to_user_string)
 def test_a_backfill_asks_for_one_run_a_cell(key):
     with dg.DagsterInstance.ephemeral() as instance:
