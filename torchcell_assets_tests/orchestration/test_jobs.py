@@ -94,6 +94,20 @@ def test_a_run_that_dies_before_it_makes_anything_is_not_tried_for_ever(mirror, 
     assert ("datasets/genome", None) in {(key.to_user_string(), partition) for key, partition in outcome.failed}
 
 
+class EndsEarly(InProcess):
+    """Runs that end after their first asset, as a blocking check that fails ends them at a terminal."""
+
+    def make(self, batch) -> Executed:
+        return super().make(batch[:1])
+
+
+def test_what_a_run_has_not_reached_is_made_in_another_and_has_not_failed(mirror, tmp_path):
+    edit(mirror, "Fitness", tmp_path)
+    executor = EndsEarly(mirror.instance, mirror.definitions.resolve_implicit_global_asset_job_def())
+    outcome = waves.rebuild(mirror.instance, mirror.definitions, executor=executor)
+    assert (made(outcome), outcome.failed, mirror.outdated()) == (FITNESS_RECORDS | MERGED, {}, set())
+
+
 def test_the_plan_says_what_why_in_which_order_and_what_may_follow(mirror, tmp_path):
     edit(mirror, "Gene", tmp_path)
     planned = plan.plan(survey(mirror.instance, mirror.graph), mirror.graph)
