@@ -19,6 +19,7 @@ from torchcell_assets.config.worker_process import WorkerProcess
 from torchcell_assets.orchestration import jobs
 from torchcell_assets.staleness.checks import files_in_sync, schema_in_sync
 from torchcell_assets.staleness.dagster_internals import BaseAssetGraph
+from torchcell_assets.steps.datasets.assets import raw_files
 from torchcell_assets.steps.vocabulary import KNOWN
 
 
@@ -39,7 +40,7 @@ def build_defs(
     root = DataRoot()
     rebuild = jobs.rebuild_outdated(lambda: made)
     made = dg.Definitions(
-        assets=assets,
+        assets=[*assets, raw_files(study)],
         asset_checks=[*checks, *(check(asset, graph) for asset in assets for check in (schema_in_sync, files_in_sync))],
         jobs=[*jobs.jobs(study), rebuild],
         schedules=jobs.schedules(rebuild, automation),

@@ -15,10 +15,12 @@ from typing import Any
 
 import dagster as dg
 
+from torchcell_assets.config import layout
 from torchcell_assets.definitions import defs
 from torchcell_assets.schema import records
 from torchcell_assets.schema.fingerprint import describe
 from torchcell_assets.staleness import State, survey
+from torchcell_assets.staleness.inputs import partition_of
 from torchcell_assets.staleness.provenance import RECIPES_METADATA, USES_METADATA, recipe_note, recorded
 from torchcell_assets.staleness.step import code_version
 
@@ -50,6 +52,8 @@ def deployed() -> dict[str, Spec]:
     graph = defs.resolve_asset_graph()
     specs = {}
     for node in graph.asset_nodes:
+        if layout.is_raw(node.key):
+            continue
         recipes = node.metadata.get(RECIPES_METADATA)
         spec = Spec(
             node.key.to_user_string(),
@@ -126,14 +130,18 @@ class Mirror:
     def deploy(self, specs: Mapping[str, Spec]) -> "Mirror":
         """Other code from now on."""
         self.specs = dict(specs)
-        self.definitions = dg.Definitions(assets=[self._asset(spec) for spec in specs.values()])
+        raw = sorted({parent for spec in specs.values() for parent in spec.parents} - specs.keys())
+        outside = [
+            dg.AssetSpec(key.split("/"), group_name=layout.RAW) for key in raw
+        ]  # never seen, as in an old data root
+        self.definitions = dg.Definitions(assets=[*(self._asset(spec) for spec in specs.values()), *outside])
         self.graph = self.definitions.resolve_asset_graph()
         return self
 
     def _asset(self, spec: Spec) -> dg.AssetsDefinition:
         def body() -> dg.MaterializeResult:
             context = dg.AssetExecutionContext.get()
-            partition = str(context.partition_key) if context.has_partition_key else None
+            partition = partition_of(context)
             if {spec.key, (spec.key, partition)} & self.broken:
                 raise RuntimeError("boom")
             data = self.data.get((spec.key, partition), self.data.get(spec.key, "A"))

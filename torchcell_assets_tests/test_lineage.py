@@ -1,5 +1,6 @@
 """The graph of assets, by name: who depends on whom, by which partitions, and what every asset says of itself."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from torchcell_assets.config.layout import STEPS
 from torchcell_assets.config.partitions import cell, partitions
+from torchcell_assets.config.step_resources import REQUESTS
 from torchcell_assets.config.study import current
 from torchcell_assets.definitions import defs
 from torchcell_assets.schema import Fitness, Interaction, Viability
@@ -23,6 +26,9 @@ FITNESS = {f"graph/{one.name}" for one in STORED if one.record is Fitness}
 INTERACTIONS = {f"graph/{one.name}" for one in STORED if one.record is Interaction}
 VIABILITY = {f"datasets/{one.name}" for one in STORED if one.record is Viability}
 IN_GRAPH = (GENOME, *RECORDS)
+RAW = {node.key for node in GRAPH.asset_nodes if node.group_name == "raw"}
+"""The world outside: no step."""
+MADE = [node for node in GRAPH.asset_nodes if node.key not in RAW]
 OF_A_DATASET = {
     **{f"datasets/{one.name}": one for one in STORED},
     **{f"graph/{one.name}": one for one in IN_GRAPH},
@@ -34,8 +40,12 @@ def key(name: str) -> dg.AssetKey:
     return dg.AssetKey(name.split("/"))
 
 
+def raw(file: str) -> str:
+    return f"raw/{re.sub('[^A-Za-z0-9]+', '_', file)}"
+
+
 PARENTS = {
-    **{f"datasets/{one.name}": set() for one in STORED},
+    **{f"datasets/{one.name}": {raw(source.name) for source in one.raw_files} for one in STORED},
     **{f"graph/{one.name}": {f"datasets/{one.name}"} for one in IN_GRAPH},
     "merged/fitness": FITNESS,
     "merged/interaction": INTERACTIONS,
@@ -96,18 +106,19 @@ def test_partitions_are_the_dimensions_of_the_plan():
 
 
 def test_folder_group_and_key_prefix_agree():
+    assert {node.group_name for node in MADE} == set(STEPS)
     for node in GRAPH.asset_nodes:
         assert node.group_name == node.key.path[0]
         assert len(node.key.path) == 2
 
 
 def test_every_asset_says_what_it_is():
-    for node in GRAPH.asset_nodes:
+    for node in MADE:
         assert node.description and node.code_version and node.owners and node.kinds, node.key
 
 
 def test_every_asset_points_at_its_code():
-    for node in GRAPH.asset_nodes:
+    for node in MADE:
         references = node.metadata["dagster/code_references"].code_references
         assert Path(references[0].file_path).parts[-3:] == ("steps", node.key.path[0], "assets.py")
         assert all(Path(one.file_path).is_file() for one in references)
@@ -117,8 +128,31 @@ def test_every_asset_points_at_its_code():
 
 def test_every_asset_has_the_check_that_shows_staleness():
     assert {check.asset_key for check in GRAPH.asset_check_keys if check.name == "schema_in_sync"} == {
-        node.key for node in GRAPH.asset_nodes
+        node.key for node in MADE
     }
+
+
+def test_raw_files_are_external_assets_that_say_what_they_are_and_are_not_made_here():
+    assert {key(raw(source.name)) for one in STORED for source in one.raw_files} == RAW
+    for one in map(GRAPH.get, RAW):
+        assert one.is_external and one.is_observable and not one.is_materializable
+        assert {"file", "sha256", "licence", "citation", "publication"} <= one.metadata.keys()
+        assert {child.path[0] for child in one.child_keys} == {"datasets"}
+    assert not {job.name for job in defs.resolve_all_job_defs() if RAW & job.asset_layer.selected_asset_keys} - {
+        "__ASSET_JOB"
+    }
+
+
+@pytest.mark.parametrize(("step", "pool"), [("graph", "neo4j_write"), ("trained", "training")])
+def test_heavy_steps_say_what_they_ask_of_a_machine(step, pool):
+    made = [asset for asset in defs.assets if {key.path[0] for key in asset.keys} == {step}]
+    pooled = [asset for asset in made if asset.op.pool == pool]
+    assert {asset.key.path[1] for asset in made} - {asset.key.path[1] for asset in pooled} <= {"scoreboard"}
+    for asset in pooled:
+        assert (
+            "requests" in asset.op.tags["dagster-k8s/config"]
+            and f'"memory": "{REQUESTS[pool].memory_gb}G"' in (asset.op.tags["dagster-k8s/config"])
+        )
 
 
 def test_every_asset_that_reads_raw_files_has_the_check_of_them():
@@ -151,7 +185,7 @@ def test_specs_change_only_in_a_reviewed_commit(snapshot):
             "partitions": None if node.partitions_def is None else node.partitions_def.get_num_partitions(),
             "description": (node.description or "").splitlines()[0],
         }
-        for node in GRAPH.asset_nodes
+        for node in MADE
         if node.key.to_user_string() not in OF_A_DATASET
     }
     assert dict(sorted(specs.items())) == snapshot

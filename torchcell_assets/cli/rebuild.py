@@ -1,6 +1,6 @@
 """`make rebuild`: what is outdated, the question before it is made again, what came of it.
 
-Belongs here: tables and the question. Does not: the plan and its execution (orchestration/engine.py).
+Belongs here: tables and the question. Does not: the plan and its execution (orchestration/waves.py).
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from rich.text import Text
 from torchcell_assets.cli.console import few, output, say
 
 if TYPE_CHECKING:
-    from torchcell_assets.orchestration.engine import Rebuilt
+    from torchcell_assets.orchestration.engine import Outcome
     from torchcell_assets.orchestration.plan import Planned
 
 
@@ -26,7 +26,7 @@ def rebuild(yes: bool) -> int:
     import dagster as dg
 
     from torchcell_assets.definitions import defs
-    from torchcell_assets.orchestration import engine, graph_server, run_liveness
+    from torchcell_assets.orchestration import graph_server, run_liveness, waves
     from torchcell_assets.orchestration.execution import InProcess
     from torchcell_assets.orchestration.plan import plan as planned
     from torchcell_assets.staleness import survey
@@ -44,7 +44,7 @@ def rebuild(yes: bool) -> int:
         out.print(_plan(plan))
         if not yes and not Confirm.ask("Make it again?", console=out, default=False):
             return 1
-        outcome = engine.rebuild(
+        outcome = waves.rebuild(
             instance,
             defs,
             executor=InProcess(instance, defs.resolve_implicit_global_asset_job_def(), tags),
@@ -74,7 +74,7 @@ def _plan(plan: "Iterable[Planned]") -> Table:
     return table
 
 
-def _tell(outcome: "Rebuilt") -> None:
+def _tell(outcome: "Outcome") -> None:
     """What failed, and what was left because of that."""
     from torchcell_assets.staleness import cell_name
 

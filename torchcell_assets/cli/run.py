@@ -1,6 +1,6 @@
 """The main job, behind `make run`: what a person reads of it, and the scoreboard at its end.
 
-Belongs here: bars, sentences, the table. Does not: what is made and in which order (orchestration/main_job.py).
+Belongs here: bars, sentences, the table. Does not: what is made and in which order (orchestration/waves.py).
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from torchcell_assets.sources.progress import text_column
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from torchcell_assets.orchestration.main_job import Job
+    from torchcell_assets.orchestration.engine import Progress
     from torchcell_assets.staleness.verdicts import Verdict
 
 
@@ -29,8 +29,7 @@ def run() -> int:
     import dagster as dg
 
     from torchcell_assets.definitions import defs
-    from torchcell_assets.orchestration import jobs, run_liveness
-    from torchcell_assets.orchestration.main_job import Wave, execute_wave
+    from torchcell_assets.orchestration import jobs, run_liveness, waves
 
     current = study.current()
     preflight.require_raw_files(current)
@@ -44,12 +43,14 @@ def run() -> int:
         _bars() as moves,
     ):
         run_liveness.close(instance)
-        wave = Wave(instance, defs, current, servers, tags, fails=_failed, moves=moves)
-        failed = execute_wave(wave, jobs.FLOW)
+        outcome = waves.main_job(
+            instance, defs, current, jobs.FLOW, servers=servers, tags=tags, moves=moves, fails=_failed
+        )
+    failed = [verdict for verdict in outcome.checks if verdict.error]
     seconds = time.monotonic() - started
-    say(f"{wave.made} made in {seconds:.0f} s." if wave.made else _nothing_made(failed, seconds))
-    for verdict in dict.fromkeys(wave.left.values()):
-        cells = ", ".join(item.cell for item, because in wave.left.items() if because == verdict)
+    say(f"{len(outcome.made)} made in {seconds:.0f} s." if outcome.made else _nothing_made(failed, seconds))
+    for verdict in filter(None, dict.fromkeys(outcome.left.values())):
+        cells = ", ".join(item.cell for item, because in outcome.left.items() if because == verdict)
         say(
             f"Not made, because {verdict.key.asset_key.to_user_string()} failed {verdict.key.name}: {cells}.",
             "bold red",
@@ -63,9 +64,10 @@ def _failed(verdict: "Verdict") -> None:
 
 
 @contextlib.contextmanager
-def _bars() -> "Iterator[Callable[[Job], None]]":
+def _bars() -> "Iterator[Callable[[Progress], None]]":
     """One bar a job while the block runs; what it gives is called whenever a job gets further."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TimeElapsedColumn
+    from rich.progress import Progress as Bars
 
     columns = (
         text_column("{task.description:<16}"),
@@ -75,15 +77,16 @@ def _bars() -> "Iterator[Callable[[Job], None]]":
         text_column("{task.fields[now]}"),
     )
     with contextlib.ExitStack() as shown:
-        bar: dict[str, tuple[Progress, TaskID]] = {}
+        bar: dict[str, tuple[Bars, TaskID]] = {}
 
-        def moves(job: "Job") -> None:
-            if job.name not in bar:
-                progress = shown.enter_context(Progress(*columns, console=console))
-                bar[job.name] = progress, progress.add_task(job.name, total=job.total, now=job.now)
-            progress, task = bar[job.name]
-            progress.update(task, completed=job.done, total=job.total, now=job.now)
-            if job.done == job.total:  # one living thing at a time: between two jobs a server may start
+        def moves(progress: "Progress") -> None:
+            now = (progress.batch[0].partition or "") if progress.batch else ""
+            if progress.stage not in bar:
+                bars = shown.enter_context(Bars(*columns, console=console))
+                bar[progress.stage] = bars, bars.add_task(progress.stage, total=progress.total, now=now)
+            bars, task = bar[progress.stage]
+            bars.update(task, completed=progress.done, total=progress.total, now=now)
+            if progress.done == progress.total:  # one living thing at a time: between two jobs a server may start
                 shown.close()
 
         yield moves

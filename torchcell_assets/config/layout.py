@@ -6,16 +6,21 @@ A key is the step and the name of an asset, behind the prefix of the study where
 `datasets/genome`, or `starter/datasets/genome`. A path is that of the key without the prefix, under the data root of the study.
 """
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import dagster as dg
 
     from torchcell_assets.config.study import Study
 
 STEPS = ("datasets", "graph", "merged", "representations", "trained")
 """In the order of the flow."""
+RAW = "raw"
+"""Group of the raw files: no step, but the world outside. Nothing here makes them; they are observed."""
 
 
 def key(study: "Study", step: str, name: str) -> "dg.AssetKey":
@@ -25,8 +30,23 @@ def key(study: "Study", step: str, name: str) -> "dg.AssetKey":
     return dg.AssetKey([*study.prefix, step, name])
 
 
+def raw_key(prefix: "Sequence[str]", name: str) -> "dg.AssetKey":
+    """The key of a raw file: `raw/costanzo2016_strain_ids_xlsx` of the source `costanzo2016/strain_ids.xlsx`.
+
+    prefix: of the study, as in `key`.
+    """
+    import dagster as dg
+
+    return dg.AssetKey([*prefix, RAW, re.sub(r"\W+", "_", name)])
+
+
+def is_raw(asset: "dg.AssetKey") -> bool:
+    """Whether an asset is a raw file."""
+    return len(asset.path) > 1 and step_of(asset) == RAW
+
+
 def step_of(asset: "dg.AssetKey") -> str:
-    """The step to which an asset belongs."""
+    """The step to which an asset belongs; `raw` of a raw file."""
     return asset.path[-2]
 
 

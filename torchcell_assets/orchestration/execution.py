@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Protocol
 import dagster as dg
 
 from torchcell_assets.config import layout
+from torchcell_assets.errors import TorchcellError, chain
 from torchcell_assets.orchestration.graph_server import serve_graph
 from torchcell_assets.staleness import Standing
 from torchcell_assets.staleness.checks import NO_NETWORK, WHOLE_ASSET
 from torchcell_assets.staleness.dagster_internals import (
     BaseAssetGraph,
+    DagsterAssetCheckFailedError,
     make_new_run_id,
     opened_workspace,
     partition_tags,
@@ -29,7 +31,7 @@ from torchcell_assets.staleness.dagster_internals import (
 from torchcell_assets.staleness.history import WAS_OUTDATED
 
 if TYPE_CHECKING:
-    from torchcell_assets.staleness.dagster_internals import ExecuteInProcessResult, WorkspaceProcessContext
+    from torchcell_assets.staleness.dagster_internals import WorkspaceProcessContext
 
 PARENT = "dagster/parent_run_id"
 """Tag of a submitted run: the run that has submitted it, which its page then names."""
@@ -47,9 +49,17 @@ class Executed:
 
     def why(self, key: dg.AssetKey | dg.AssetCheckKey) -> str:
         """Why an asset was not made, or a check not executed."""
-        asset = key.asset_key if isinstance(key, dg.AssetCheckKey) else key
-        step = asset.to_python_identifier() + (f"_{key.name}" if isinstance(key, dg.AssetCheckKey) else "")
-        return self.failures.get(step, "was not reached")
+        return self.failures.get(_step(key), "was not reached")
+
+    def fails(self, key: dg.AssetKey | dg.AssetCheckKey) -> bool:
+        """Whether it was tried and failed."""
+        return _step(key) in self.failures
+
+
+def _step(key: dg.AssetKey | dg.AssetCheckKey) -> str:
+    """The key of the step that makes an asset, or executes a check."""
+    asset = key.asset_key if isinstance(key, dg.AssetCheckKey) else key
+    return asset.to_python_identifier() + (f"_{key.name}" if isinstance(key, dg.AssetCheckKey) else "")
 
 
 class Executor(Protocol):
@@ -71,29 +81,51 @@ def checks_of(graph: BaseAssetGraph, keys: Collection[dg.AssetKey]) -> set[dg.As
 
 @dataclass(frozen=True)
 class InProcess:
-    """In this process, one run after the other, without Dagster's own lines. tags: of every run."""
+    """In this process, one run after the other, without Dagster's own lines.
+
+    tags: of every run. raises: an asset that fails ends all, and is not told in what `make` returns.
+    """
 
     instance: dg.DagsterInstance
     job: dg.JobDefinition
     tags: Mapping[str, str] = field(default_factory=dict)
+    raises: bool = False
 
     def make(self, batch: Sequence[Standing]) -> Executed:
-        """One run; an asset that fails is told in what it returns."""
+        """One run.
+
+        Where it `raises`, a refusal inside it comes out as itself, any other error as it is. A blocking check that fails ends the
+        run, and is no error.
+        """
         run = make_new_run_id()
-        self.execute(batch, run, raise_on_error=False)
+        try:
+            self._execute(batch, run)
+        except dg.DagsterExecutionInterruptedError:  # what Dagster makes of a SIGTERM
+            if self.raises:
+                raise KeyboardInterrupt from None
+            raise
+        except Exception as error:
+            behind = list(chain(error))
+            refused = next((one for one in behind if isinstance(one, TorchcellError)), None)
+            if refused is not None:
+                raise refused from None
+            if not any(isinstance(one, DagsterAssetCheckFailedError) for one in behind):
+                made = executed(self.instance, run).made
+                cells = [one.cell for one in batch if one.key not in made] or [one.cell for one in batch]
+                error.add_note(f"It happened while {', '.join(cells)} was made or checked.")
+                raise
         return executed(self.instance, run)
 
-    def execute(self, batch: Sequence[Standing], run: str, *, raise_on_error: bool) -> "ExecuteInProcessResult":
-        """One run of this id. raise_on_error: the error of a step is raised as Dagster raises it."""
+    def _execute(self, batch: Sequence[Standing], run: str) -> None:
         keys = {standing.key for standing in batch}
         checks = checks_of(self.job.asset_layer.asset_graph, keys)
-        return self.job.get_subset(asset_selection=keys, asset_check_selection=checks).execute_in_process(
+        self.job.get_subset(asset_selection=keys, asset_check_selection=checks).execute_in_process(
             instance=self.instance,
             partition_key=batch[0].partition,
             tags={**self.tags, **NO_NETWORK, WAS_OUTDATED: "true"},
             run_config=_QUIET,
             run_id=run,
-            raise_on_error=raise_on_error,
+            raise_on_error=self.raises,
         )
 
     def check(self, checks: Collection[dg.AssetCheckKey]) -> Executed:

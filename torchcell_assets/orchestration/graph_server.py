@@ -6,7 +6,7 @@ Belongs here: what the survey cannot see in files. Does not: the server itself (
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -14,6 +14,7 @@ from torchcell_assets.config import layout
 from torchcell_assets.config.study import Study
 from torchcell_assets.staleness import Elsewhere, State
 from torchcell_assets.staleness.dagster_internals import BaseAssetGraph
+from torchcell_assets.steps.graph.checks import materialized
 
 if TYPE_CHECKING:
     from torchcell_assets.steps.graph.bundle import Manifest
@@ -50,7 +51,7 @@ def graph_elsewhere(
     from torchcell_assets.neo4j_local import local_server
     from torchcell_assets.steps.graph import read
 
-    made = _builds(instance, graph)
+    made = materialized(instance, [key for key in graph.materializable_asset_keys if layout.step_of(key) == "graph"])
     store = GraphStore(root=DataRoot())
     if not made or (store.local_home and local_server.connection(store.local_home) is None):
         return {}
@@ -63,20 +64,6 @@ def graph_elsewhere(
         return {}
     found = {key: _not_served(layout.name_of(key), *said, serves, genes) for key, said in made.items()}
     return {key: why for key, why in found.items() if why}
-
-
-def _builds(instance: dg.DagsterInstance, graph: BaseAssetGraph) -> dict[dg.AssetKey, tuple[str, int]]:
-    """Asset of the graph -> the build that its last materialization made, and how many rows that has."""
-    found = {}
-    for record in instance.get_asset_records(
-        [k for k in graph.materializable_asset_keys if layout.step_of(k) == "graph"]
-    ):
-        event = record.asset_entry.last_materialization_record
-        said = event.asset_materialization.metadata if event and event.asset_materialization else {}
-        if "build" in said:
-            rows: Any = said["dagster/row_count"].value
-            found[record.asset_entry.asset_key] = (str(said["build"].value), rows)
-    return found
 
 
 def _not_served(

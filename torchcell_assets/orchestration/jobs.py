@@ -13,11 +13,11 @@ from typing import Any
 import dagster as dg
 
 from torchcell_assets.config import layout
+from torchcell_assets.config.step_resources import NEO4J_WRITE
 from torchcell_assets.config.study import Study
-from torchcell_assets.orchestration import engine, graph_server
+from torchcell_assets.orchestration import graph_server, waves
 from torchcell_assets.orchestration.execution import executor_of
 from torchcell_assets.staleness import Standing, cell_name
-from torchcell_assets.steps.graph.assets import POOL
 
 FLOW = ("datasets", "graph", "merged", "representations", "baselines", "trained", "figure")
 """The jobs that make everything, upstream first."""
@@ -88,7 +88,7 @@ def rebuild_outdated(location: Callable[[], dg.Definitions]) -> dg.JobDefinition
 
             serve = lambda: graph_server.serve_graph(servers)  # noqa: E731
             executor = servers.enter_context(executor_of(context.instance, location(), context.run))
-            done = engine.rebuild(context.instance, location(), executor=executor, before=before, serve=serve)
+            done = waves.rebuild(context.instance, location(), executor=executor, before=before, serve=serve)
         told = [f"{cell_name(*cell)}: {why}" for cell, why in done.failed.items()]
         told += [str(verdict) for verdict in done.checks if verdict.error]
         context.add_output_metadata({"made": len(done.made), "failed": len(done.failed), "left": len(done.left)})
@@ -109,7 +109,7 @@ def rebuild_outdated(location: Callable[[], dg.Definitions]) -> dg.JobDefinition
 def _rebuild_graph(study: Study) -> dg.JobDefinition:
     @dg.op(
         name="import_bundles",
-        pool=POOL,
+        pool=NEO4J_WRITE,
         description="Imports all current bundles into a new graph, verifies it, and lets it serve.",
     )
     def op(context: dg.OpExecutionContext) -> None:

@@ -10,6 +10,7 @@ download or a member of a zip is written, into the cache, under a temporary name
 checked, so that a good file in the cache is never replaced by a bad one.
 """
 
+import errno
 import hashlib
 import urllib.request
 from collections.abc import Iterable
@@ -25,6 +26,8 @@ from torchcell_assets.storage.hashing import known_sha256
 from torchcell_assets.storage.locks import exclusive_lock
 
 MIRROR_VARIABLE = "TORCHCELL_MIRROR"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_BUSY = (408, 425, 429)  # answers that say: later
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class Sources:
             return found
         if source.url is None:
             raise SourceUnavailable(self._sentence(source, problems))
+        may_pass = False
         if self.offline:
             problems.append(f"{source.url} is not asked, because this runs offline")
         else:
@@ -65,8 +69,9 @@ class Sources:
                 OSError,
                 ValueError,
             ) as error:  # requests' errors are OSErrors, pooch's wrong sha256 is a ValueError
+                may_pass = _may_pass(error)
                 problems.append(_reason(source.url, self.cache / source.name, error))
-        raise SourceUnavailable(self._sentence(source, problems))
+        raise SourceUnavailable(self._sentence(source, problems), may_pass=may_pass)
 
     def verify(self, source: Source) -> None:
         """Raise SourceUnavailable unless the file is here, without network, and has an accepted sha256."""
@@ -74,10 +79,10 @@ class Sources:
         if not found:
             raise SourceUnavailable(self._sentence(source, problems))
 
-    def changed_at_url(self, source: Source) -> str:
-        """What the URL of a source gives now, if that is another file than the pinned one, and else "".
+    def digest_at_url(self, source: Source) -> str:
+        """The sha256 of what the URL of a source gives now.
 
-        Read to its end and kept nowhere. Raises SourceUnavailable where the URL cannot be asked, or the source has none.
+        It is read to its end and kept nowhere. Raises SourceUnavailable where the URL cannot be asked, or the source has none.
         """
         if source.url is None:
             where = f"ships in the package {source.package}" if source.package else f"is found at {source.landing}"
@@ -91,7 +96,7 @@ class Sources:
                     raise OSError("it broke off")
         except (OSError, ValueError) as error:
             raise SourceUnavailable(f"{unreachable(source.url, error)}.") from error
-        return "" if digest in source.sha256 else f"{source.url} gives another file now (sha256 {digest})"
+        return digest
 
     def probe(self, sources: Iterable[Source], timeout: float = 5.0) -> list[tuple[Source, str]]:
         """Which sources cannot be had.
@@ -264,10 +269,23 @@ def _package_file(package: str, member: str) -> Path | None:
         return None
 
 
+def _may_pass(error: Exception) -> bool:
+    """Whether a download failed on the way, or because the server could not just then: no wrong file, no address that is gone."""
+    response = getattr(error, "response", None)
+    if response is not None:
+        return response.status_code >= 500 or response.status_code in _BUSY
+    return isinstance(error, OSError) and not _is_of_the_disk(error)
+
+
+def _is_of_the_disk(error: Exception) -> bool:
+    if not isinstance(error, OSError):
+        return False
+    named = PermissionError | NotADirectoryError | FileExistsError | FileNotFoundError
+    return isinstance(error, named) or error.filename is not None or error.errno in _FULL
+
+
 def _reason(url: str, place: Path, error: Exception) -> str:
-    if isinstance(error, PermissionError | NotADirectoryError | FileExistsError | FileNotFoundError) or (
-        isinstance(error, OSError) and error.filename is not None
-    ):
+    if _is_of_the_disk(error):
         return (
             f"{place} cannot be written ({getattr(error, 'strerror', None) or error}), so that nothing was downloaded"
         )

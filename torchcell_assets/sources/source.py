@@ -10,7 +10,11 @@ from torchcell_assets.errors import TorchcellError
 
 
 class SourceUnavailable(TorchcellError):
-    """A raw file cannot be had, or is not the file that it should be."""
+    """A raw file cannot be had, or is not the file that it should be. may_pass: its server could not give it just then."""
+
+    def __init__(self, why: str, *, may_pass: bool = False) -> None:
+        super().__init__(why)
+        self.may_pass = may_pass
 
 
 class WrongEntry(TorchcellError):
@@ -44,6 +48,10 @@ class Source:
     member: str | None = None
     landing: str | None = None
     extra: str | None = None
+
+    def version(self, digest: str) -> str:
+        """What a file with this digest is: every accepted copy of the pinned file is that file, and any other its own."""
+        return self.sha256[0] if digest in self.sha256 else digest
 
     @classmethod
     def by_hand(cls, name: str, sha256: str, *, citation: str, doi: str, landing: str) -> "Source":

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import dagster as dg
 
@@ -13,6 +14,7 @@ from torchcell_assets.staleness import reasons
 from torchcell_assets.staleness.dagster_internals import BaseAssetGraph
 from torchcell_assets.staleness.history import History
 from torchcell_assets.staleness.outdated import outdated
+from torchcell_assets.staleness.raw_files import seen
 from torchcell_assets.staleness.upstream import partitions_of
 from torchcell_assets.storage import files
 
@@ -96,10 +98,14 @@ def _told_of_files(found: Sequence[tuple[str | None, str]]) -> str:
     return f"{found[0][1]}.{rest} Materialize it again."
 
 
-def raw_files_as_pinned(key: dg.AssetKey, sources: Sequence[Source]) -> dg.AssetChecksDefinition:
+def raw_files_as_pinned(
+    key: dg.AssetKey, sources: Sequence[Source], *, in_lineage: bool = False
+) -> dg.AssetChecksDefinition:
     """A warning where a raw file of an asset is lost or damaged here, or where its URL gives another file by now.
 
     Nothing is taken over: what is stored stays, until a person has looked at the new file and pinned its sha256.
+
+    in_lineage: the files are assets, of which what their URLs give is recorded as an observation.
     """
 
     @dg.asset_check(
@@ -111,8 +117,11 @@ def raw_files_as_pinned(key: dg.AssetKey, sources: Sequence[Source]) -> dg.Asset
     def check(context: dg.AssetCheckExecutionContext, raw: RawFiles) -> dg.AssetCheckResult:
         asks = not _makes(context, key) and not NO_NETWORK.keys() & context.run.tags.keys()
         looked = [_look(raw.sources(), source, asks) for source in sources]
-        wrong = [sentence for sentences, _ in looked for sentence in sentences]
-        table = "\n".join(["file | here | at its URL", "--- | --- | ---", *(row for _, row in looked)])
+        for source, digest in ((source, one.digest) for source, one in zip(sources, looked, strict=True)):
+            if digest and in_lineage:
+                seen(context.op_execution_context, key.path[:-2], source, digest)
+        wrong = [sentence for one in looked for sentence in one.wrong]
+        table = "\n".join(["file | here | at its URL", "--- | --- | ---", *(one.row for one in looked)])
         return dg.AssetCheckResult(
             passed=not wrong,
             severity=dg.AssetCheckSeverity.WARN,
@@ -129,28 +138,37 @@ def _makes(context: dg.AssetCheckExecutionContext, key: dg.AssetKey) -> bool:
     return last is not None and last.run_id == context.run.run_id
 
 
-def _look(here: Sources, source: Source, asks: bool) -> tuple[list[str], str]:
-    """What is wrong with a raw file, in sentences, and its row of the table. asks: its URL too."""
-    wrong, stored, published = [], "as pinned", "as pinned"
+@dataclass(frozen=True)
+class _Looked:
+    """What is wrong with a raw file, in sentences; its row of the table; the sha256 at its URL, where that was asked."""
+
+    wrong: list[str]
+    row: str
+    digest: str = ""
+
+
+def _look(here: Sources, source: Source, asks: bool) -> _Looked:
+    """Look at a raw file. asks: at its URL too."""
+    wrong, stored, published, digest = [], "as pinned", "as pinned", ""
     try:
         here.verify(source)
     except SourceUnavailable as error:
         stored = "lost or damaged"
         wrong.append(str(error))
     if not asks:
-        return wrong, f"{source.name} | {stored} | not asked in this run: the job `verify` does"
+        return _Looked(wrong, f"{source.name} | {stored} | not asked in this run: the job `verify` does")
     try:
-        changed = here.changed_at_url(source)
+        digest = here.digest_at_url(source)
     except SourceUnavailable as error:  # no network is no change
         published = f"not known: {error}"
     else:
-        if changed:
+        if digest not in source.sha256:
             published = "another file"
             wrong.append(
-                f"{changed}. What is stored stays as it is: look at the new file, and write its sha256 into "
-                "the `Source` of that name to take it over."
+                f"{source.url} gives another file now (sha256 {digest}). What is stored stays as it is: look at the new file, "
+                "and write its sha256 into the `Source` of that name to take it over."
             )
-    return wrong, f"{source.name} | {stored} | {published}"
+    return _Looked(wrong, f"{source.name} | {stored} | {published}", digest)
 
 
 def _told(count: int) -> str:

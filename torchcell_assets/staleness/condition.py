@@ -64,6 +64,7 @@ REBUILD = (
     # Upstream first: not before the inputs are made again, and not from an input that is not there.
     & ~AC.any_deps_in_progress()
     & ~AC.any_deps_match(IsOutdated())
-    & ~AC.any_deps_missing()
+    # A raw file is seen once it is read: before, nothing is known of it, and it is not missing.
+    & ~AC.any_deps_match(AC.missing()).allow(dg.AssetSelection.all())  # of what is made here
 ).with_label("rebuild_when_outdated")
 """Asks for what was made and is gone, changed or outdated, never for what was never made: new cells are started by people."""

@@ -1,7 +1,7 @@
 """What Dagster does not promise: every private name of it that this project uses, imported here and nowhere else.
 
-Belongs here: imports, and the two acts that have no public name: opening the workspace in which a run stands, submitting a run to
-it. A new version of Dagster that moves one of them breaks this module, in one place.
+Belongs here: imports, and the acts that have no public name: opening the workspace in which a run stands, submitting a run to it,
+looking at an input anew. A new version of Dagster that moves one of them breaks this module, in one place.
 """
 
 import asyncio
@@ -22,7 +22,6 @@ from dagster._core.definitions.data_version import (
 )
 from dagster._core.definitions.events import AssetKeyPartitionKey
 from dagster._core.errors import DagsterAssetCheckFailedError
-from dagster._core.execution.execute_in_process_result import ExecuteInProcessResult
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
 from dagster._core.storage.event_log.base import AssetEntry
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
@@ -47,10 +46,10 @@ __all__ = [
     "AssetKeyPartitionKey",
     "BaseAssetGraph",
     "DagsterAssetCheckFailedError",
-    "ExecuteInProcessResult",
     "SqlEventLogStorage",
     "SqlEventLogStorageTable",
     "WorkspaceProcessContext",
+    "forget_input",
     "make_new_run_id",
     "opened_workspace",
     "partition_tags",
@@ -88,6 +87,11 @@ def submit_run(instance: dg.DagsterInstance, workspace: "WorkspaceProcessContext
     logger = logging.getLogger(__name__)
     made = asyncio.run(submit_asset_run(None, request, 0, instance, workspace, asked, {}, {}, logger))
     return made.run_id
+
+
+def forget_input(context: dg.OpExecutionContext, key: dg.AssetKey) -> None:
+    """Let the result of a step remember an input as it is when the step ends: Dagster looks at all of them before it begins."""
+    context.get_step_execution_context().wipe_input_asset_version_info(key)
 
 
 def partition_tags(partition: str | None) -> dict[str, Any]:

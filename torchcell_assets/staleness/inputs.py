@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 
 from torchcell_assets.errors import TorchcellError
-from torchcell_assets.staleness.upstream import upstream_of
+from torchcell_assets.staleness.upstream import made_before, upstream_of
 from torchcell_assets.storage import files
 
 
@@ -32,9 +32,9 @@ def require_inputs(context: dg.AssetExecutionContext, data_root: Path) -> None:
         InputMissing: with the name of every input that is not there.
     """
     graph = context.job_def.asset_layer.asset_graph
-    partition = context.partition_key if context.has_partition_key else None
+    partition = partition_of(context)
     never, gone, many = [], [], []
-    for parent in sorted(graph.get(context.asset_key).parent_keys):
+    for parent in made_before(graph, context.asset_key):
         consumed = upstream_of(graph, context.asset_key, parent)(partition)
         if len(consumed) != 1:
             many.append(parent)
@@ -49,6 +49,29 @@ def require_inputs(context: dg.AssetExecutionContext, data_root: Path) -> None:
     told = [*_told(never, "has not been made", "have not been made"), *_told(gone, "is gone", "are gone")]
     if told:
         raise InputMissing(f"{'; '.join(told)}.")
+
+
+class ManyCells(TorchcellError):
+    """A run was asked to make several partitions of an asset at once."""
+
+
+def partition_of(context: dg.AssetExecutionContext) -> str | None:
+    """The partition that a run makes; None of an asset without.
+
+    Raises:
+        ManyCells: they are several. Dagster would give all of them one data version.
+    """
+    if context.has_partition_key:
+        return context.partition_key
+    if not context.has_partition_key_range:
+        return None
+    asked = context.partition_key_range
+    if asked.start == asked.end:
+        return context.partition_key
+    raise ManyCells(
+        f"A run makes one partition of {context.asset_key.to_user_string()}, and was asked for {asked.start} to {asked.end}: "
+        "launch one run a partition, without `Pass partition ranges to single run`."
+    )
 
 
 def _latest(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | None) -> dg.AssetMaterialization | None:

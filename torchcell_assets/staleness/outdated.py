@@ -8,6 +8,9 @@ An asset or partition is outdated when its code version differs from the deploye
 the data version of an input is another than the one it was made from, when a dependency was added or removed, or when the recipe
 of its partition is another. What is stored is compared with what is deployed: no memory of earlier questions.
 
+A raw file is no such input: its pinned sha256 is part of the code version, and what a publisher gives today outdates nothing
+until a person has pinned it.
+
 Causes are direct ones. What follows an outdated asset is in sync until that is made again with other data.
 
 Dagster's own judgement is not asked: it calls every partitioned asset fresh at asset level, looks at no edge onto 100 or more
@@ -22,12 +25,13 @@ from typing import Any
 
 import dagster as dg
 
+from torchcell_assets.config import layout
 from torchcell_assets.config.resources import DataRoot
 from torchcell_assets.staleness import provenance, reasons
 from torchcell_assets.staleness.dagster_internals import BaseAssetGraph
 from torchcell_assets.staleness.history import Attempt, History
 from torchcell_assets.staleness.provenance import Remembered
-from torchcell_assets.staleness.upstream import Upstream, partitions_of, upstream_of
+from torchcell_assets.staleness.upstream import Upstream, made_before, partitions_of, upstream_of
 from torchcell_assets.storage import files
 
 Wanted = Mapping[dg.AssetKey, Sequence[str | None]]
@@ -119,7 +123,7 @@ def survey(
     """
     keys = [key for key in graph.toposorted_asset_keys if graph.get(key).is_materializable]
     asked = [key for key in keys if wanted is None or key in wanted]
-    parents = {parent for key in asked for parent in graph.get(key).parent_keys}
+    parents = {parent for key in asked for parent in made_before(graph, key)}
     history = History(instance, graph, {*asked, *parents})
     stored = {key: history.stored(key) for key in asked}
     versions = {parent.to_user_string(): history.data_versions(parent) for parent in parents}
@@ -161,7 +165,7 @@ class _Judge:
             node.code_version,
             _value(node.metadata.get(provenance.USES_METADATA)),
             _value(node.metadata.get(provenance.RECIPES_METADATA)),
-            {parent.to_user_string(): upstream_of(graph, key, parent) for parent in sorted(node.parent_keys)},
+            {parent.to_user_string(): upstream_of(graph, key, parent) for parent in made_before(graph, key)},
             versions,
             root,
             elsewhere,
@@ -218,7 +222,8 @@ class _Judge:
             if reason:
                 yield reason
         for gone in sorted(read.keys() - self.upstream.keys()):
-            yield f"no longer depends on {gone}"
+            if not layout.is_raw(dg.AssetKey.from_user_string(gone)):
+                yield f"no longer depends on {gone}"
 
     def _moved(
         self, parent: str, consumed: Sequence[str | None], read: str | None, many: Mapping[str, str] | None

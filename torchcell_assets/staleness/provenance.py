@@ -28,8 +28,8 @@ from torchcell_assets.staleness.dagster_internals import (
     DEFAULT_DATA_VERSION,
     INPUT_DATA_VERSION_TAG_PREFIX,
 )
-from torchcell_assets.staleness.inputs import require_inputs
-from torchcell_assets.staleness.upstream import upstream_of
+from torchcell_assets.staleness.inputs import partition_of, require_inputs
+from torchcell_assets.staleness.upstream import made_before, upstream_of
 from torchcell_assets.storage import files
 
 USES_METADATA = "torchcell/uses"
@@ -53,7 +53,7 @@ FILES_METADATA = files.METADATA
 """Metadata of a materialization: the files that it made (files.py), relative to the data root."""
 
 RETRIES, RETRY_SECONDS = 2, 20.0
-"""Of a step whose refusal may pass: further tries, and the time before each."""
+"""Of a step whose refusal may pass: further tries unless it says otherwise, and the time before each."""
 
 NOTES = (USES_METADATA, INPUTS_METADATA, SECONDS_METADATA, RECIPE_METADATA, FILES_METADATA)
 
@@ -61,8 +61,11 @@ _INPUT = len(INPUT_DATA_VERSION_TAG_PREFIX) + 1
 _NOTHING = {"", DEFAULT_DATA_VERSION.value, sha256(b"").hexdigest()}  # what Dagster stores of an input never made
 
 
-def recorded(function: Callable[..., Any], uses: Mapping[str, Any]) -> Callable[..., Any]:
-    """`function`, an asset's body, whose result remembers what it used, what it read, what it made and how long it took."""
+def recorded(function: Callable[..., Any], uses: Mapping[str, Any], retries: int = RETRIES) -> Callable[..., Any]:
+    """`function`, an asset's body, whose result remembers what it used, what it read, what it made and how long it took.
+
+    retries: how often a refusal that may pass is tried again.
+    """
     used = dg.MetadataValue.json(dict(uses))
 
     @functools.wraps(function)
@@ -73,7 +76,7 @@ def recorded(function: Callable[..., Any], uses: Mapping[str, Any]) -> Callable[
         # before the body: if an input moves while it runs, the result counts as made from the older one
         inputs = _many_inputs(context)
         started = time.monotonic()
-        with _tried_again(context):
+        with _tried_again(context, retries):
             made = function(*arguments, **named)
         seconds = round(time.monotonic() - started, 3)
         notes: dict[str, Any] = {USES_METADATA: used, SECONDS_METADATA: seconds}
@@ -91,13 +94,13 @@ def recorded(function: Callable[..., Any], uses: Mapping[str, Any]) -> Callable[
 
 
 @contextlib.contextmanager
-def _tried_again(context: dg.AssetExecutionContext) -> Iterator[None]:
+def _tried_again(context: dg.AssetExecutionContext, retries: int) -> Iterator[None]:
     """A refusal that may pass asks for another try, in a run that the instance has launched; at a terminal a person decides."""
     try:
         yield
     except TorchcellError as error:
         if error.may_pass and _is_launched(context):
-            raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=RETRY_SECONDS) from error
+            raise dg.RetryRequested(max_retries=retries, seconds_to_wait=RETRY_SECONDS) from error
         raise
 
 
@@ -121,9 +124,9 @@ def _left_out(made: dg.MaterializeResult) -> Mapping[str, Sequence[str]]:
 def _many_inputs(context: dg.AssetExecutionContext) -> dict[str, dict[str, str]]:
     """Input -> partition -> data version, where more or less than one partition of the input is read."""
     graph = context.job_def.asset_layer.asset_graph
-    partition = context.partition_key if context.has_partition_key else None
+    partition = partition_of(context)
     found = {}
-    for parent in sorted(graph.get(context.asset_key).parent_keys):
+    for parent in made_before(graph, context.asset_key):
         consumed = upstream_of(graph, context.asset_key, parent)(partition)
         if len(consumed) != 1:
             versions = data_versions(context.instance, parent)

@@ -15,11 +15,12 @@ from typing import Any
 import dagster as dg
 import dataframely as dy
 
+from torchcell_assets.config.step_resources import op_tags as resources_of
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.schema.fingerprint import describe, digest
 from torchcell_assets.sources import Source
 from torchcell_assets.staleness.condition import REBUILD
-from torchcell_assets.staleness.provenance import MEMBERS, USES_METADATA, recorded, without_members
+from torchcell_assets.staleness.provenance import MEMBERS, RETRIES, USES_METADATA, recorded, without_members
 from torchcell_assets.staleness.queries import words
 
 OWNER = "team:torchcell-assets"
@@ -115,6 +116,8 @@ def step(
     tags: Mapping[str, str] | None = None,
     metadata: Mapping[str, Any] | None = None,
     pool: str | None = None,
+    op_tags: Mapping[str, Any] | None = None,
+    retries: int = RETRIES,
     rebuilds: bool = False,
     prefix: Sequence[str] = (),
     code: Sequence[Callable[..., Any]] = (),
@@ -124,10 +127,15 @@ def step(
     uses: what the stored data depend on beside the inputs; a change of any of them makes the asset outdated. Constants that
         decide numbers belong here, as policies. No two may have one name.
     logic: raise it when the code changes what is stored and nothing in `uses` shows it; a test of the recorded code asks.
+    pool: which steps wait for each other; it also says what the step asks of a machine (config/step_resources.py).
+    op_tags: further tags of the step, for whoever executes it.
+    retries: how often a launched run tries again what may pass (`TorchcellError.may_pass`): a server that does not answer.
+        A `RetryPolicy` of Dagster would try every refusal again, the wrong file and the wrong password too.
     prefix: before the key, where several studies share one Dagster instance.
     rebuilds: the automation sensor makes it again once it is outdated; else it turns amber and waits for a person.
     code: functions beside the asset's own that its page points at; the files in `uses` are pointed at anyway.
-    The other arguments are those of `dagster.asset`.
+    The other arguments are those of `dagster.asset`. A backfill policy is none of them: a run makes one cell (see
+    docs/decisions/one_run_a_cell.md).
     """
 
     def declare(function: Callable[..., Any]) -> dg.AssetsDefinition:
@@ -150,7 +158,8 @@ def step(
                 USES_METADATA: dg.MetadataValue.json(described),
             },
             pool=pool,
+            op_tags={**resources_of(pool), **(op_tags or {})},
             automation_condition=REBUILD if rebuilds else None,
-        )(recorded(function, described))
+        )(recorded(function, described, retries))
 
     return declare

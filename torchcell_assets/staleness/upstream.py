@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import dagster as dg
 
+from torchcell_assets.config import layout
 from torchcell_assets.staleness.dagster_internals import BaseAssetGraph
 
 Upstream = Callable[[str | None], Sequence[str | None]]
@@ -20,6 +21,11 @@ def partitions_of(graph: BaseAssetGraph, key: dg.AssetKey) -> Sequence[str | Non
     """The partition keys of an asset; `[None]` for an unpartitioned one."""
     definition = graph.get(key).partitions_def
     return [None] if definition is None else list(definition.get_partition_keys())
+
+
+def made_before(graph: BaseAssetGraph, key: dg.AssetKey) -> list[dg.AssetKey]:
+    """The assets from which one is made and that are made here; no raw files."""
+    return sorted(parent for parent in graph.get(key).parent_keys if not layout.is_raw(parent))
 
 
 def upstream_of(graph: BaseAssetGraph, child: dg.AssetKey, parent: dg.AssetKey) -> Upstream:

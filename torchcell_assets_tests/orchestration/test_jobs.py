@@ -11,7 +11,8 @@ from dagster._core.definitions.automation_condition_sensor_definition import MAX
 from torchcell_assets import definitions
 from torchcell_assets.definitions import defs
 from torchcell_assets.neo4j_local import local_server
-from torchcell_assets.orchestration import engine, graph_server, jobs, plan
+from torchcell_assets.orchestration import engine, graph_server, jobs, plan, waves
+from torchcell_assets.orchestration.execution import Executed, InProcess
 from torchcell_assets.staleness import State, survey
 from torchcell_assets_tests import main_job
 from torchcell_assets_tests.mirror import Mirror, edited_classes, with_classes
@@ -41,23 +42,23 @@ def edit(mirror: Mirror, cls: str, tmp_path) -> None:
     mirror.deploy(with_classes(mirror.specs, edited_classes(tmp_path, cls, *EDITS[cls]["add"][:2])))
 
 
-def made(outcome: engine.Rebuilt) -> set:
+def made(outcome: engine.Outcome) -> set:
     return {(key.to_user_string(), partition) for key, partition in outcome.made}
 
 
 def test_a_rebuild_makes_exactly_what_the_edit_outdated_and_stops_where_the_data_stay(mirror, tmp_path):
     edit(mirror, "Fitness", tmp_path)
     batches = []
-    outcome = engine.rebuild(mirror.instance, mirror.definitions, before=batches.append)
+    outcome = waves.rebuild(mirror.instance, mirror.definitions, before=batches.append)
     assert made(outcome) == FITNESS_RECORDS | MERGED
     assert [batch[0].key.path[0] for batch in batches] == ["datasets", "graph", "merged"]
-    assert (outcome.failed, outcome.left, mirror.outdated()) == ({}, [], set())
+    assert (outcome.failed, outcome.left, mirror.outdated()) == ({}, {}, set())
 
 
 def test_a_rebuild_follows_the_wave_where_the_data_change(mirror, tmp_path):
     edit(mirror, "Fitness", tmp_path)
     mirror.data |= dict.fromkeys(["merged/fitness", "merged/subset", "trained/baselines", *CELLS], "B")
-    outcome = engine.rebuild(mirror.instance, mirror.definitions)
+    outcome = waves.rebuild(mirror.instance, mirror.definitions)
     assert made(outcome) == FITNESS_RECORDS | MERGED | SUBSETS | TEST_SET | KEY_VALUE | BASELINES | CELLS | SCOREBOARD
     assert mirror.outdated() == set()
 
@@ -65,13 +66,46 @@ def test_a_rebuild_follows_the_wave_where_the_data_change(mirror, tmp_path):
 def test_a_failure_stops_what_stands_behind_it_and_nothing_else(mirror, tmp_path):
     edit(mirror, "Fitness", tmp_path)
     mirror.broken = {"datasets/fitness_sga"}
-    outcome = engine.rebuild(mirror.instance, mirror.definitions)
+    outcome = waves.rebuild(mirror.instance, mirror.definitions)
     assert {(key.to_user_string(), why) for (key, _), why in outcome.failed.items()} == {
         ("datasets/fitness_sga", "boom")
     }
     behind = {("graph/fitness_sga", None), ("merged/fitness", None)}
     assert {(s.key.to_user_string(), s.partition) for s in outcome.left} == behind
     assert mirror.outdated() == behind | {("datasets/fitness_sga", None)}
+
+
+class Dies(InProcess):
+    """Runs that end before they have made anything, as those of a machine that is switched off."""
+
+    runs = 0
+
+    def make(self, batch) -> Executed:
+        type(self).runs += 1
+        return Executed()
+
+
+def test_a_run_that_dies_before_it_makes_anything_is_not_tried_for_ever(mirror, tmp_path):
+    edit(mirror, "Gene", tmp_path)
+    executor = Dies(mirror.instance, mirror.definitions.resolve_implicit_global_asset_job_def())
+    outcome = waves.rebuild(mirror.instance, mirror.definitions, executor=executor)
+    assert outcome.made == [] and Dies.runs > 0
+    assert set(outcome.failed.values()) == {"was not reached"}
+    assert ("datasets/genome", None) in {(key.to_user_string(), partition) for key, partition in outcome.failed}
+
+
+class EndsEarly(InProcess):
+    """Runs that end after their first asset, as a blocking check that fails ends them at a terminal."""
+
+    def make(self, batch) -> Executed:
+        return super().make(batch[:1])
+
+
+def test_what_a_run_has_not_reached_is_made_in_another_and_has_not_failed(mirror, tmp_path):
+    edit(mirror, "Fitness", tmp_path)
+    executor = EndsEarly(mirror.instance, mirror.definitions.resolve_implicit_global_asset_job_def())
+    outcome = waves.rebuild(mirror.instance, mirror.definitions, executor=executor)
+    assert (made(outcome), outcome.failed, mirror.outdated()) == (FITNESS_RECORDS | MERGED, {}, set())
 
 
 def test_the_plan_says_what_why_in_which_order_and_what_may_follow(mirror, tmp_path):
@@ -166,7 +200,7 @@ def test_a_failed_run_over_something_in_sync_is_shown_and_not_made_again(mirror)
     mirror.run([("datasets/genome", None)])
     why = mirror.standings(State.FAILED)["datasets/genome", None]
     assert why.startswith("the last attempt failed (run ")
-    assert engine.rebuild(mirror.instance, mirror.definitions).made == []
+    assert waves.rebuild(mirror.instance, mirror.definitions).made == []
 
 
 @pytest.mark.parametrize(("cls", "times"), [("MergedFitness", 1), ("Embedding", 0)])
@@ -175,7 +209,7 @@ def test_a_rebuild_asks_for_the_graph_server_once_before_anything_is_made_and_on
 ):
     edit(mirror, cls, tmp_path)
     happened = []
-    engine.rebuild(
+    waves.rebuild(
         mirror.instance,
         mirror.definitions,
         before=lambda batch: happened.append("made"),

@@ -1,6 +1,7 @@
 """A raw file comes out with its sha256, or one sentence says why not; against a real server on loopback."""
 
 import hashlib
+import http.server
 import socket
 import time
 from dataclasses import replace
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from torchcell_assets.errors import TorchcellError
 from torchcell_assets.sources import Source, Sources, SourceUnavailable
 from torchcell_assets_tests.publisher import (
     CONTENT,
@@ -235,10 +237,9 @@ def test_a_file_that_was_changed_is_read_again(source: Source, sources: Sources)
 
 def test_another_file_behind_a_url_is_said_and_not_taken(server: Server, source: Source, sources: Sources):
     path = sources.path(source)
-    assert sources.changed_at_url(source) == ""
+    assert sources.digest_at_url(source) == source.sha256[0]
     server.behaviours = [other_content]
-    said = sources.changed_at_url(source)
-    assert "gives another file now" in said and source.url in said
+    assert sources.digest_at_url(source) == hashlib.sha256(b"<html>please log in</html>").hexdigest()
     assert path.read_bytes() == CONTENT
     assert not leftovers(sources.cache)
 
@@ -249,9 +250,40 @@ def test_a_url_that_gives_no_whole_file_is_no_change(
 ):
     server.behaviours = [behaviour]
     with pytest.raises(SourceUnavailable, match=said):
-        sources.changed_at_url(source)
+        sources.digest_at_url(source)
     with pytest.raises(SourceUnavailable, match="offline"):
-        replace(sources, offline=True).changed_at_url(source)
+        replace(sources, offline=True).digest_at_url(source)
+
+
+def busy(handler: http.server.BaseHTTPRequestHandler) -> None:
+    handler.send_error(503)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "may_pass"),
+    [(busy, True), (not_found, False), (other_content, False)],
+    ids=["busy", "not found", "other"],
+)
+def test_what_a_server_could_not_give_just_then_may_pass_and_a_wrong_file_or_address_does_not(
+    server: Server, source: Source, sources: Sources, behaviour: Behaviour, may_pass: bool
+):
+    server.behaviours = [behaviour]
+    with pytest.raises(SourceUnavailable) as refusal:
+        sources.path(source)
+    assert refusal.value.may_pass is may_pass
+
+
+def test_a_server_that_is_down_may_pass_and_a_cache_that_cannot_be_written_does_not(
+    source: Source, sources: Sources, tmp_path: Path
+):
+    nobody = replace(source, url="http://127.0.0.1:9/table.txt")
+    with pytest.raises(SourceUnavailable) as refusal:
+        sources.path(nobody)
+    assert refusal.value.may_pass
+    (tmp_path / "file").touch()
+    with pytest.raises(TorchcellError) as refusal:
+        replace(sources, cache=tmp_path / "file" / "cache").path(source)
+    assert not refusal.value.may_pass
 
 
 def test_a_file_that_only_a_person_may_download_says_what_from_where_and_where_to(source: Source, sources: Sources):
@@ -267,4 +299,4 @@ def test_a_file_that_only_a_person_may_download_says_what_from_where_and_where_t
         assert "TORCHCELL_MIRROR" in sentence
         assert "\n" not in sentence
     with pytest.raises(SourceUnavailable, match=r"is found at https://publisher\.example/supplement and has no URL"):
-        sources.changed_at_url(by_hand)
+        sources.digest_at_url(by_hand)

@@ -15,15 +15,8 @@ DIGESTS = {name: hashlib.sha256(content).hexdigest() for name, content in CONTEN
 
 
 def snapshot(**changes):
-    stated = dict(
-        repository="lab/model",
-        revision=REVISION,
-        files=DIGESTS,
-        bytes=2_600_000_000,
-        licence="MIT",
-        citation="A lab 2024",
-        doi="10.1/2",
-    )
+    stated = {"repository": "lab/model", "revision": REVISION, "files": DIGESTS, "bytes": 2_600_000_000}
+    stated |= {"licence": "MIT", "citation": "A lab 2024", "doi": "10.1/2"}
     return Snapshot(**(stated | changes))
 
 

@@ -163,6 +163,7 @@ class Computed:
 
 def assets() -> dict[str, Computed]:
     """Every asset by name. Datasets are all there are, also those that no study here names; recipes stand by themselves."""
+    from torchcell_assets.config import layout
     from torchcell_assets.definitions import defs
     from torchcell_assets.steps.datasets import DATASETS, GENOME, REFERENCE
     from torchcell_assets.steps.representations.recipes import RECIPES
@@ -170,6 +171,8 @@ def assets() -> dict[str, Computed]:
     found = {}
     storing = ()
     for asset in defs.assets:
+        if all(map(layout.is_raw, asset.keys)):
+            continue
         step, name = asset.key.path
         start = _start(inspect.unwrap(asset.op.compute_fn.decorated_fn))
         code_version = asset.specs_by_key[asset.key].code_version

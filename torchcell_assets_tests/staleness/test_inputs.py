@@ -8,11 +8,11 @@ import pytest
 from torchcell_assets.config.resources import DataRoot, GraphStore, RawFiles
 from torchcell_assets.definitions import defs
 from torchcell_assets.staleness.inputs import InputMissing
-from torchcell_assets.staleness.upstream import partitions_of
+from torchcell_assets.staleness.upstream import made_before, partitions_of
 from torchcell_assets.storage import files
 
 GRAPH = defs.resolve_asset_graph()
-MADE_FROM_OTHERS = sorted(key for key in GRAPH.get_all_asset_keys() if GRAPH.get(key).parent_keys)
+MADE_FROM_OTHERS = sorted(key for key in GRAPH.materializable_asset_keys if made_before(GRAPH, key))
 CELL = {"size": "1e3", "representation": "one_hot"}
 
 
@@ -49,7 +49,7 @@ def refusal(instance, key, folder):
 @pytest.mark.parametrize("key", MADE_FROM_OTHERS, ids=dg.AssetKey.to_user_string)
 def test_an_asset_that_is_made_without_its_inputs_names_every_one_of_them(key, instance, tmp_path):
     said = refusal(instance, key, tmp_path)
-    for parent in GRAPH.get(key).parent_keys:
+    for parent in made_before(GRAPH, key):
         assert parent.to_user_string() in said
     assert "not been made: materialize" in said
     assert list(tmp_path.iterdir()) == []
@@ -59,13 +59,13 @@ def test_an_asset_that_is_made_without_its_inputs_names_every_one_of_them(key, i
     "key", [key for key in MADE_FROM_OTHERS if key.path[-1] != "scoreboard"], ids=dg.AssetKey.to_user_string
 )
 def test_an_input_that_was_made_and_is_gone_is_named_with_its_place(key, instance, tmp_path):
-    for parent in GRAPH.get(key).parent_keys:
+    for parent in made_before(GRAPH, key):
         for one in partitions_of(GRAPH, parent):
             record = json.dumps([[f"{parent.path[-1]}.parquet", 1, 1, "0"]])
             made = dg.AssetMaterialization(parent, partition=one, metadata={files.METADATA: record})
             instance.report_runless_asset_event(made)
     said = refusal(instance, key, tmp_path)
-    for parent in GRAPH.get(key).parent_keys:
+    for parent in made_before(GRAPH, key):
         assert f"({tmp_path / parent.path[-1]}.parquet)" in said
     assert "gone: materialize" in said
 

@@ -45,8 +45,8 @@ def sizes(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     return version(f"of {context.partition_key}")
 
 
-def of_all(body, deps=(whole, sizes), partitions_def=None) -> dg.AssetsDefinition:
-    return dg.asset(name="of_all", deps=deps, partitions_def=partitions_def)(recorded(body, USES))
+def of_all(body, deps=(whole, sizes), partitions_def=None, retries=2) -> dg.AssetsDefinition:
+    return dg.asset(name="of_all", deps=deps, partitions_def=partitions_def)(recorded(body, USES, retries))
 
 
 @pytest.fixture
@@ -235,10 +235,11 @@ class Passes(TorchcellError):
 
 
 @pytest.mark.parametrize(
-    ("refusal", "launched", "tries"), [(Passes, True, 3), (Passes, False, 1), (TorchcellError, True, 1)]
+    ("refusal", "launched", "retries", "tries"),
+    [(Passes, True, 2, 3), (Passes, True, 1, 2), (Passes, False, 2, 1), (TorchcellError, True, 2, 1)],
 )
 def test_what_may_pass_is_tried_again_in_a_run_that_was_launched_and_nothing_else_is(
-    instance, monkeypatch, refusal, launched, tries
+    instance, monkeypatch, refusal, launched, retries, tries
 ):
     monkeypatch.setattr(provenance, "RETRY_SECONDS", 0.0)
     monkeypatch.setattr(provenance, "_is_launched", lambda context: launched)
@@ -249,7 +250,11 @@ def test_what_may_pass_is_tried_again_in_a_run_that_was_launched_and_nothing_els
         raise refusal("The server does not answer: start it.")
 
     done = dg.materialize(
-        [whole, sizes, of_all(body)], selection=["of_all"], instance=instance, run_config=QUIET, raise_on_error=False
+        [whole, sizes, of_all(body, retries=retries)],
+        selection=["of_all"],
+        instance=instance,
+        run_config=QUIET,
+        raise_on_error=False,
     )
     assert (done.success, len(tried)) == (False, tries)
     assert executed(instance, done.run_id).failures["of_all"] == "The server does not answer: start it."

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from torchcell_assets.config.resources import DataRoot
-from torchcell_assets.orchestration import engine, plan
+from torchcell_assets.orchestration import plan, waves
 from torchcell_assets.staleness import State, step, survey
 from torchcell_assets.staleness.checks import files_in_sync
 from torchcell_assets.storage import files
@@ -188,7 +188,7 @@ def test_a_lost_file_is_a_state_of_its_own_and_made_again_by_rebuild_and_sensor_
     assert asked_for(made) == ["1e3"]
     [planned] = plan.plan(survey(made, GRAPH), GRAPH)
     assert (planned.partitions, planned.why) == (("1e3",), expected["1e3"][1])
-    outcome = engine.rebuild(made, LOCATION)
+    outcome = waves.rebuild(made, LOCATION)
     assert [(key.to_user_string(), partition) for key, partition in outcome.made] == [("storage/table", "1e3")]
     assert standings(made) == NEVER
     assert (place / name).read_text() == content

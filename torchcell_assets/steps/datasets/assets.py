@@ -10,7 +10,9 @@ import polars as pl
 from torchcell_assets.config import layout
 from torchcell_assets.config.resources import DataRoot, RawFiles
 from torchcell_assets.config.study import Study
+from torchcell_assets.sources import Source
 from torchcell_assets.staleness import Policy, step
+from torchcell_assets.staleness.raw_files import declared, seen
 from torchcell_assets.steps.datasets import CHROMOSOMES, DATASETS, GENOME, REFERENCE, figures
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
 from torchcell_assets.steps.datasets.retired_names import Found
@@ -27,6 +29,7 @@ def _asset(study: Study, dataset: Dataset) -> dg.AssetsDefinition:
         name=dataset.name,
         uses=[dataset.record, *dataset.raw_files, *(Policy(*one) for one in dataset.stored_by.items())],
         logic=dataset.logic,
+        deps=[layout.raw_key(study.prefix, one.name) for one in dataset.raw_files],
         code=[dataset.parse],
         description=dataset.description,
         rebuilds=True,
@@ -38,9 +41,17 @@ def _asset(study: Study, dataset: Dataset) -> dg.AssetsDefinition:
             "publication": dg.MetadataValue.url(f"https://doi.org/{dataset.publication}"),
         },
     )
-    def build(root: DataRoot, raw: RawFiles) -> dg.MaterializeResult:
-        path = layout.dataset_table(root.folder, dataset.name)
-        parsed = dataset.read(raw.sources().path)
+    def build(context: dg.AssetExecutionContext, root: DataRoot, raw: RawFiles) -> dg.MaterializeResult:
+        path, here = layout.dataset_table(root.folder, dataset.name), raw.sources()
+
+        def path_of(source: Source) -> Path:
+            found = here.path(source)
+            seen(
+                context.op_execution_context, study.prefix, source, source.sha256[0]
+            )  # what was found has been verified
+            return found
+
+        parsed = dataset.read(path_of)
         names = Found()
         if isinstance(parsed, Parsed):
             order = None if dataset.is_reference else ["row", "id"]
@@ -95,6 +106,13 @@ def _plot(dataset: Dataset, path: Path) -> dict[str, Any]:
 def of_the_study(study: Study) -> tuple[Dataset, ...]:
     """The datasets of records that a study works on, in the order of `DATASETS`."""
     return tuple(dataset for dataset in DATASETS if dataset.name in study.datasets)
+
+
+def raw_files(study: Study) -> dg.AssetsDefinition:
+    """The raw files that the datasets of a study are read from, each once, whichever read it."""
+    return declared(
+        study.prefix, list(dict.fromkeys(f for one in (*REFERENCE, *of_the_study(study)) for f in one.raw_files))
+    )
 
 
 def assets(study: Study) -> list[dg.AssetsDefinition]:

@@ -118,7 +118,7 @@ def checks(study: Study) -> list[dg.AssetChecksDefinition]:
     stored = (*REFERENCE, *of_the_study(study))
     return [
         *(_check(study, dataset) for dataset in stored),
-        *(raw_files_as_pinned(layout.key(study, "datasets", one.name), one.sources) for one in stored),
+        *(raw_files_as_pinned(layout.key(study, "datasets", one.name), one.sources, in_lineage=True) for one in stored),
         *(screens_are_independent(study, dataset) for dataset in stored if issubclass(dataset.record, Quantity)),
         *(tau_as_published(study, one, one.queries) for one in stored if one.queries and one.queries in stored),
     ]

@@ -11,6 +11,7 @@ import polars as pl
 
 from torchcell_assets.config import layout
 from torchcell_assets.config.resources import DataRoot, GraphStore
+from torchcell_assets.config.step_resources import NEO4J_WRITE
 from torchcell_assets.config.study import Study
 from torchcell_assets.schema import Gene
 from torchcell_assets.staleness import Members, Policy, step
@@ -18,14 +19,13 @@ from torchcell_assets.steps.datasets import GENOME
 from torchcell_assets.steps.datasets.assets import of_the_study
 from torchcell_assets.steps.datasets.dataset import Dataset
 from torchcell_assets.steps.graph import bundle, deletion, load, offline, ownership, tables, writer
-from torchcell_assets.steps.graph.checks import materialized_build
+from torchcell_assets.steps.graph.checks import materialized
 from torchcell_assets.storage.locks import exclusive_lock
 from torchcell_assets.storage.publish import as_they_are, column_lineage, column_schema, result
 
 if TYPE_CHECKING:
     from neo4j import Driver
 
-POOL = "neo4j_write"
 WRITER = Policy("bundle_writer", bundle.WRITER_VERSION)
 """Another way of writing bundles gives builds other names: what was loaded by the old one is outdated."""
 
@@ -46,7 +46,7 @@ def _genome(study: Study) -> dg.AssetsDefinition:
         deps=[layout.key(study, "datasets", GENOME.name)],
         rebuilds=True,
         kinds={"neo4j"},
-        pool=POOL,
+        pool=NEO4J_WRITE,
         description="The genes of the reference genome as (:Gene) nodes, replaced in one transaction.\n\nDatasets that left "
         "the study leave the graph with it.",
     )
@@ -77,7 +77,7 @@ def _records(study: Study, dataset: Dataset) -> dg.AssetsDefinition:
         deps=[layout.key(study, "datasets", dataset.name)],
         rebuilds=True,
         kinds={"neo4j"},
-        pool=POOL,
+        pool=NEO4J_WRITE,
         tags={"record": dataset.record.__name__.lower()},
         description=f"The records of `datasets/{dataset.name}` as experiments in Neo4j: one build, verified and made "
         "current.\n\nEach is a node with the labels Experiment and "
@@ -157,8 +157,9 @@ def current_bundles(instance: dg.DagsterInstance, study: Study, root: DataRoot, 
     besides: a dataset that is left out.
     """
     names = [name for name in (GENOME.name, *(dataset.name for dataset in of_the_study(study))) if name != besides]
-    builds = {name: materialized_build(instance, layout.key(study, "graph", name)) for name in names}
-    folders = {name: layout.bundles(root.folder, name) / build for name, build in builds.items() if build}
+    made = materialized(instance, [layout.key(study, "graph", name) for name in names])
+    builds = {layout.name_of(key): built.build for key, built in made.items()}
+    folders = {name: layout.bundles(root.folder, name) / builds[name] for name in names if name in builds}
     for name, folder in folders.items():
         if not (folder / "manifest.json").is_file():
             raise tables.BundleError(

@@ -1,8 +1,8 @@
 """`store_in_sync`: what the server says of itself against the last materialization. A wiped volume must not stay green."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import dagster as dg
 
@@ -18,12 +18,23 @@ if TYPE_CHECKING:
     from neo4j import Driver
 
 
-def materialized_build(instance: dg.DagsterInstance, key: dg.AssetKey) -> str | None:
-    """The build that the last materialization of an asset of the graph made; None if there was none."""
-    event = instance.get_latest_materialization_event(key)
-    if event is None or event.asset_materialization is None:
-        return None
-    return str(event.asset_materialization.metadata["build"].value)
+class Built(NamedTuple):
+    """What the last materialization of an asset of the graph made: the name of its build, and how many rows that has."""
+
+    build: str
+    rows: int
+
+
+def materialized(instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey]) -> dict[dg.AssetKey, Built]:
+    """Asset of the graph -> what its last materialization made, of those that have one; one statement."""
+    found = {}
+    for record in instance.get_asset_records(list(keys)):
+        event = record.asset_entry.last_materialization_record
+        said: Mapping[str, Any] = event.asset_materialization.metadata if event and event.asset_materialization else {}
+        if "build" in said:
+            built = Built(str(said["build"].value), said["dagster/row_count"].value)
+            found[record.asset_entry.asset_key] = built
+    return found
 
 
 def _check(
@@ -34,17 +45,17 @@ def _check(
 
     @dg.asset_check(asset=key, name="store_in_sync", description=description)
     def check(context: dg.AssetCheckExecutionContext, root: DataRoot, store: GraphStore) -> dg.AssetCheckResult:
-        wanted = materialized_build(context.instance, key)
-        if wanted is None:
+        made = materialized(context.instance, [key]).get(key)
+        if made is None:
             return dg.AssetCheckResult(passed=False, description="never materialized")
         try:
             with store.driver() as driver:
                 ownership.refuse_of_another_root(driver, store.database_name, ownership.id_of(root.folder))
-                found = wrong(driver, store.database_name, layout.bundles(root.folder, name) / wanted)
+                found = wrong(driver, store.database_name, layout.bundles(root.folder, name) / made.build)
         except TorchcellError as error:
             return dg.AssetCheckResult(passed=False, description=str(error))
         return dg.AssetCheckResult(
-            passed=not found, description="; ".join(found) or None, metadata={"materialized": wanted}
+            passed=not found, description="; ".join(found) or None, metadata={"materialized": made.build}
         )
 
     return check

@@ -19,7 +19,7 @@ from torchcell_assets.staleness.provenance import data_versions
 from torchcell_assets.staleness.step import Use
 from torchcell_assets.steps.datasets.assets import of_the_study
 from torchcell_assets.steps.graph import read
-from torchcell_assets.steps.graph.checks import materialized_build
+from torchcell_assets.steps.graph.checks import materialized
 from torchcell_assets.steps.merged import key_value, page, pooling, subsets, viability
 from torchcell_assets.steps.merged.between_publications import ENOUGH
 from torchcell_assets.steps.merged.key_value_store import KeyValueStore
@@ -134,8 +134,8 @@ def _merged(study: Study, phenotype: Phenotype) -> dg.AssetsDefinition:
 def _read(context: dg.AssetExecutionContext, study: Study, store: GraphStore, phenotype: Phenotype, pages: Path) -> int:
     """Read what the query selects of the materialized builds; returns how many experiments these hold."""
     names = [dataset.name for dataset in datasets_of(study, phenotype.record)]
-    made = {name: materialized_build(context.instance, layout.key(study, "graph", name)) for name in names}
-    builds = {name: build or "" for name, build in made.items()}
+    made = materialized(context.instance, [layout.key(study, "graph", name) for name in names])
+    builds = dict.fromkeys(names, "") | {layout.name_of(key): built.build for key, built in made.items()}
     with store.driver() as driver:
         serves = read.current_builds(driver, store.database_name, list(builds))
         read.refuse_other_builds(serves, builds)

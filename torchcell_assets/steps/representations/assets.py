@@ -12,6 +12,7 @@ from torchcell_assets import environment
 from torchcell_assets.config import layout
 from torchcell_assets.config.partitions import partitions
 from torchcell_assets.config.resources import DataRoot, RawFiles
+from torchcell_assets.config.step_resources import GPU
 from torchcell_assets.config.study import Study
 from torchcell_assets.config.worker_process import WorkerProcess
 from torchcell_assets.schema import Chromosome, Embedding, Gene
@@ -28,10 +29,6 @@ SHOWN_GENES = {"CDC28": "YBR160W", "ADE2": "YOR128C", "RAD52": "YML032C"}
 """Genes that every yeast geneticist knows, for the preview of nearest neighbours."""
 
 
-POOL = "gpu"
-"""Where a key needs a GPU, one of them is made at a time."""
-
-
 def _gene_embedding(study: Study) -> dg.AssetsDefinition:
     recipes = [RECIPES[key] for key in study.representations]
     reads = ["genome", *(["chromosomes"] if any(map(_reads_dna, recipes)) else [])]
@@ -42,7 +39,7 @@ def _gene_embedding(study: Study) -> dg.AssetsDefinition:
         deps=[layout.key(study, "datasets", name) for name in reads],
         partitions_def=partitions(study).representation,
         kinds={"safetensors"},
-        pool=POOL if any(map(_needs_torch, recipes)) else None,
+        pool=GPU if any(map(_needs_torch, recipes)) else None,
         metadata={RECIPES_METADATA: dg.MetadataValue.json({recipe.key: recipe.describe() for recipe in recipes})},
     )
     def gene_embedding(

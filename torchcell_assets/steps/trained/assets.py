@@ -12,6 +12,7 @@ import polars as pl
 from torchcell_assets.config import layout
 from torchcell_assets.config.partitions import cell, keys_of, partitions
 from torchcell_assets.config.resources import DataRoot
+from torchcell_assets.config.step_resources import TRAINING
 from torchcell_assets.config.study import Study
 from torchcell_assets.config.worker_process import WorkerProcess
 from torchcell_assets.schema import MergedFitness, Prediction, Score
@@ -42,7 +43,6 @@ from torchcell_assets.storage.atomic import atomic_write, atomic_write_together
 from torchcell_assets.storage.content import content_hash
 from torchcell_assets.storage.publish import as_they_are, column_lineage, result, table_metadata
 
-POOL = "training"
 FROM_SUBSET = {
     **as_they_are(["genotype", "genes", "order", "standard_error"]),
     "observed": ["value"],
@@ -65,7 +65,7 @@ def _baselines(study: Study) -> dg.AssetsDefinition:
         deps=[layout.key(study, "merged", "subset"), layout.key(study, "merged", "test_set"), *sampled_from(study)],
         partitions_def=partitions(study).size,
         kinds={"scikitlearn"},
-        pool=POOL,
+        pool=TRAINING,
     )
     def baselines(context: dg.AssetExecutionContext, root: DataRoot) -> dg.MaterializeResult:
         """One row is what one baseline says of one genotype; without them no score is shown.
@@ -120,7 +120,7 @@ def _declared(study: Study, family: Family, grid: Grid) -> dict[str, Any]:
         ],
         "partitions_def": partitions(study).grid,
         "kinds": {family.kind},
-        "pool": POOL,
+        "pool": TRAINING,
         "description": f"One cell is {family.title} on one sample and one representation, in four aggregations.\n\n"
         f"Predicts {' and '.join(study.targets)}. "
         f"Hyper-parameters are searched inside the training split by {grid.folds}-fold cross-validation "

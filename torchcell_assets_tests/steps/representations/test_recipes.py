@@ -55,7 +55,9 @@ def files(tmp_path: Path) -> dict[str, Path]:
     return {BIOCHEMICAL_PATHWAYS.name: path, **weights}
 
 
-OF_FEW_GENES = [key for key, recipe in RECIPES.items() if key != "network_proximity" and "model" not in recipe.parameters]
+OF_FEW_GENES = [
+    key for key, recipe in RECIPES.items() if key != "network_proximity" and "model" not in recipe.parameters
+]
 """That one wants more genes than dimensions: see test_network_proximity.py; and language models a worker: test_vectors.py."""
 
 

@@ -19,7 +19,7 @@ from torchcell_assets.steps.representations import language_model, table, unirep
 from torchcell_assets.steps.representations.language_models.registry import MODELS
 from torchcell_assets.steps.representations.raw_files import UNIREP_WEIGHTS
 from torchcell_assets.steps.representations.recipes import DUBIOUS, RECIPES
-from torchcell_assets.steps.representations.sequence_cache import SequenceCache, digest
+from torchcell_assets.steps.representations.sequence_cache import SequenceCache
 
 KEY = "unirep_64"
 AMINO = list("ACDEFGHIKLMNPQRSTVWY")
@@ -259,4 +259,3 @@ def test_every_key_without_its_weights_says_the_one_sentence(tmp_path, key, monk
         assert part in said
     assert ("make weights MODEL=" if weights.pickles else "TORCHCELL_WEIGHTS") in said
     assert not list(layout.vectors_folder(tmp_path).glob("*/*"))
-

@@ -109,7 +109,7 @@ _CODON_POWERS = 4 ** np.arange(_CODON - 1, -1, -1)
 
 
 def _codons(sequence: str) -> np.ndarray:
-    """Three bases a token, from the first; a codon with what is no base is unknown, and bases after the last codon are left out."""
+    """Three bases a token, from the first; a codon with what is no base is unknown, bases after the last one are left out."""
     bases = _BASE(sequence[: len(sequence) - len(sequence) % _CODON].replace("U", "T")).reshape(-1, _CODON)
     return np.where((bases < 4).all(1), 4 + bases @ _CODON_POWERS, _CALM_WORDS["<unk>"])
 

@@ -5,7 +5,9 @@ torch is imported when this is: a worker does it, the code location never.
 """
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch.nn import functional
@@ -56,6 +58,6 @@ def within_pieces(
     return mixed
 
 
-def compiled(function, device: torch.device):
+def compiled(function: Callable[..., Any], device: torch.device) -> Callable[..., Any]:
     """The function, compiled for rows of one length on a GPU; as it is elsewhere."""
     return torch.compile(function, dynamic=False, fullgraph=True) if device.type == "cuda" else function

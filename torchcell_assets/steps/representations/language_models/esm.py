@@ -19,6 +19,11 @@ KEPT_IN_TRAINING = 1 - 0.15 * 0.8
 `token_dropout` of transformers' EsmEmbeddings)."""
 
 
+Weights = tuple[torch.Tensor, ...]
+Angles = tuple[torch.Tensor, torch.Tensor]
+"""Cosine and sine, (n, 1, width / 2) each."""
+
+
 class EsmEncoder:
     """Hidden states of the last layer. module: transformers' EsmModel; its tensors are used, not copied."""
 
@@ -84,7 +89,9 @@ def _frequencies(module: Any) -> torch.Tensor:
     return frequencies
 
 
-def _before(stream, weights, angles, heads: int, eps: float):
+def _before(
+    stream: torch.Tensor, weights: Weights, angles: Angles | None, heads: int, eps: float
+) -> tuple[torch.Tensor, ...]:
     """Queries, keys and values, (n, heads, width) each."""
     norm, shift, weight, bias = weights
     seen = functional.layer_norm(stream, (stream.shape[1],), norm.float(), shift.float(), eps).to(weight.dtype)
@@ -94,7 +101,7 @@ def _before(stream, weights, angles, heads: int, eps: float):
     return query.contiguous(), key.contiguous(), value.contiguous()
 
 
-def _turned(vectors, cosine, sine):
+def _turned(vectors: torch.Tensor, cosine: torch.Tensor, sine: torch.Tensor) -> torch.Tensor:
     """Rotary positions: pairs of numbers, half a vector apart, are turned; in float32."""
     half = vectors.shape[-1] // 2
     first, second = vectors[..., :half].float(), vectors[..., half:].float()
@@ -102,7 +109,7 @@ def _turned(vectors, cosine, sine):
     return turned.to(vectors.dtype)
 
 
-def _after(stream, mixed, weights, eps: float):
+def _after(stream: torch.Tensor, mixed: torch.Tensor, weights: Weights, eps: float) -> torch.Tensor:
     """The stream after what attention has mixed and the two dense layers."""
     out, out_bias, norm, shift, into, into_bias, back, back_bias = weights
     stream = stream + functional.linear(mixed.reshape(stream.shape[0], -1), out, out_bias).float()

@@ -82,7 +82,7 @@ def _module(architecture: str, folder: Path, dtype: torch.dtype) -> Any:
     if lacking or found["mismatched_keys"]:
         example = (lacking or [str(one[0]) for one in found["mismatched_keys"]])[0]
         raise WeightsRefused(
-            f"The weights in {folder} are of another model: {example} is missing or of another shape, and would be random numbers."
+            f"The weights in {folder} are another model: {example} is missing or has another shape, and would be random numbers."
         )
     return module.eval().requires_grad_(False)  # nothing is trained; and FlexAttention takes no tensor that could be
 

@@ -7,6 +7,7 @@ On a GPU FlexAttention looks the bias up while it attends; elsewhere it is added
 """
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,11 @@ from torchcell_assets.steps.representations.language_models.attention import BLO
 
 QUERIES = 512
 """Queries that attend at once where the bias is written out: 32 heads and 4,910 keys take 0.3 GB then, and not 3."""
+
+
+Weights = tuple[torch.Tensor, ...]
+Attend = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+"""Queries, keys and values, (heads, n, width) each, to the like."""
 
 
 class T5Encoder:
@@ -59,11 +65,11 @@ class T5Encoder:
             stream = self.after(stream, attend(*self.before(stream, before, self.heads, self.eps)), after, self.eps)
         return _normed(stream, self.module.encoder.final_layer_norm.weight, self.eps)
 
-    def _written_out(self, placed: Placed):
+    def _written_out(self, placed: Placed) -> Attend:
         """Attention with the bias added to the scores, some queries at a time."""
         ends = placed.bounds.tolist()
 
-        def attend(query, key, value):
+        def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
             mixed = torch.empty_like(query)
             for start, stop in itertools.pairwise(ends):
                 keys, values = key[:, start:stop], value[:, start:stop]
@@ -78,11 +84,11 @@ class T5Encoder:
 
         return attend
 
-    def _flexible(self, placed: Placed):
+    def _flexible(self, placed: Placed) -> Attend:
         """FlexAttention: the pieces as a mask of blocks, the bias from its table."""
         mask = self._mask(placed)
 
-        def attend(query, key, value):
+        def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
             mixed = self.run(query[None], key[None], value[None], score_mod=self.with_bias, block_mask=mask, scale=1.0)
             return mixed[0]
 
@@ -132,7 +138,7 @@ def _listed(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return seen.sum(1).astype(np.int32), np.argsort(~seen, axis=1, kind="stable").astype(np.int32)
 
 
-def _before(stream, weights, heads: int, eps: float):
+def _before(stream: torch.Tensor, weights: Weights, heads: int, eps: float) -> tuple[torch.Tensor, ...]:
     """Queries, keys and values, (heads, n, width) each."""
     norm, weight = weights
     seen = _normed(stream, norm, eps).to(weight.dtype)
@@ -140,7 +146,7 @@ def _before(stream, weights, heads: int, eps: float):
     return tuple(part.contiguous() for part in parts.unbind(0))
 
 
-def _after(stream, mixed, weights, eps: float):
+def _after(stream: torch.Tensor, mixed: torch.Tensor, weights: Weights, eps: float) -> torch.Tensor:
     """The stream after what attention has mixed, (heads, n, width), and the two dense layers."""
     out, norm, into, back = weights
     stream = stream + functional.linear(mixed.transpose(0, 1).reshape(stream.shape[0], -1), out).float()
@@ -148,6 +154,6 @@ def _after(stream, mixed, weights, eps: float):
     return stream + functional.linear(functional.relu(functional.linear(seen, into)), back).float()
 
 
-def _normed(stream, weight, eps: float):
+def _normed(stream: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
     """T5's norm: by the root mean square, without a mean."""
     return stream * torch.rsqrt(stream.square().mean(-1, keepdim=True) + eps) * weight.float()

@@ -41,9 +41,9 @@ class TransformersEncoder:
         return torch.stack([states[0].float() for states in made.hidden_states[self.layers :]]).mean(0)
 
 
-def _attention(*given, scaling=None, placed: Placed, **_):
+def _attention(*given: Any, scaling: float | None = None, placed: Placed, **_: Any) -> tuple[torch.Tensor, None]:
     """The interface that transformers has for an attention: (1, heads, n, width) in, (1, n, heads, width) out."""
     _, query, key, value, _ = given  # the module before them, and a mask, which nothing here needs
-    own = [part[0].transpose(0, 1).contiguous() for part in (query, key, value)]
+    queries, keys, values = (part[0].transpose(0, 1).contiguous() for part in (query, key, value))
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    return within_pieces(*own, placed, scale)[None], None
+    return within_pieces(queries, keys, values, placed, scale)[None], None

@@ -1,5 +1,7 @@
 """Pieces and rows: nothing is lost, nothing twice, nothing padded that need not be."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -22,7 +24,7 @@ def test_windows_cover_every_token_and_none_is_longer_than_the_limit(sizes, limi
     for number, size in enumerate(sizes):
         own = [piece for piece in cut if piece.sequence == number]
         assert (len(own) == 1) == (size <= limit)
-        assert all(one.stop - other.start >= overlap for one, other in zip(own, own[1:], strict=False))
+        assert all(one.stop - other.start >= overlap for one, other in itertools.pairwise(own))
 
 
 def test_what_has_no_limit_is_one_piece_and_an_overlap_as_long_as_a_window_is_refused():

@@ -177,7 +177,7 @@ def test_a_model_whose_angles_were_rounded_is_refused(snapshots):
     module = loading._module("esmc", snapshots / "esmc", FLOAT).half()
     for buffer in ("inv_freq", "original_inv_freq"):
         setattr(module.rotary_emb, buffer, getattr(module.rotary_emb, buffer).half())
-    with pytest.raises(ValueError, match="is rounded to torch.float16"):
+    with pytest.raises(ValueError, match=r"is rounded to torch\.float16"):
         TransformersEncoder(module)
 
 

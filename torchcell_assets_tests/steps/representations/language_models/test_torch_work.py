@@ -52,12 +52,16 @@ def worked(root, weights, **told):
     return vectors.work(request.model_dump_json(), lambda done, total, text: None)
 
 
-def test_the_vectors_of_a_snapshot_are_those_of_transformers_and_its_manifest_says_which_bytes_made_them(tmp_path, tiny_esm):
+def test_the_vectors_of_a_snapshot_are_those_of_transformers_and_its_manifest_says_which_bytes_made_them(
+    tmp_path, tiny_esm
+):
     root = tmp_path / "root"
     genes = genome(root, PROTEINS)
     said = worked(root, tiny_esm)
     assert (said["computed"], said["device"], said["dtype"]) == (4, "cpu", "float32")
-    embedding = table.build(RECIPES["tiny"], genes, {language_model.VECTORS: layout.vectors_folder(root) / said["cache"]})
+    embedding = table.build(
+        RECIPES["tiny"], genes, {language_model.VECTORS: layout.vectors_folder(root) / said["cache"]}
+    )
     alphabet = ALPHABETS["esm"]
     expected = [
         tiny.alone("esm2", tiny_esm, alphabet.tokens(one), alphabet.head, alphabet.tail) for one in PROTEINS if one
@@ -160,7 +164,7 @@ def test_a_pickle_that_holds_more_than_tensors_is_refused_and_nothing_of_it_runs
 def test_pickles_of_other_bytes_are_not_converted(tmp_path):
     folder = tmp_path / "weights" / REPOSITORY
     wanted = pickled(folder, {"a": torch.ones(2), "b": torch.ones(2)})
-    other = {name: "0" * 64 for name in wanted.files}
+    other = dict.fromkeys(wanted.files, "0" * 64)
     with pytest.raises(SourceUnavailable, match="truncated or changed"):
         convert(Snapshots(tmp_path / "cache", tmp_path / "weights"), replace(wanted, files=other))
 
@@ -191,7 +195,10 @@ def test_what_is_read_of_dna_reaches_the_model(tmp_path, monkeypatch, name):
     pl.DataFrame({"chromosome": ["I"], "sequence": [sequence], "circular": [False]}).write_parquet(chromosomes)
     request = vectors.Request(root=root, key=name, weights=tmp_path / "weights", device="cpu")
     said = vectors.work(request.model_dump_json(), lambda done, total, text: None)
-    files = {language_model.VECTORS: layout.vectors_folder(root) / said["cache"], language_model.CHROMOSOMES: chromosomes}
+    files = {
+        language_model.VECTORS: layout.vectors_folder(root) / said["cache"],
+        language_model.CHROMOSOMES: chromosomes,
+    }
     embedding = table.build(replace(RECIPES[name], dimension=64), genes, files)
     read = {"nt_3prime_300": [sequence[897:1197], sequence[1497:1797]], "calm": genes["cds"].to_list()}[name]
     alphabet = ALPHABETS[real.alphabet]
