@@ -2,7 +2,7 @@
 
 import contextlib
 import shutil
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from torchcell_assets.steps.graph import read
 from torchcell_assets.steps.graph.checks import materialized_build
 from torchcell_assets.steps.merged import key_value, page, pooling, sample_targets, subsets, viability
 from torchcell_assets.steps.merged.between_publications import ENOUGH
+from torchcell_assets.steps.merged.essential_genes import left_out
 from torchcell_assets.steps.merged.key_value_store import KeyValueStore
 from torchcell_assets.steps.merged.measurements import measurements
 from torchcell_assets.steps.merged.merge import merge
@@ -93,30 +94,6 @@ def sampled_from(study: Study) -> list[dg.AssetKey]:
 def _merged_files(root: DataRoot, phenotypes: Sequence[Phenotype]) -> dict[str, Path]:
     """Target -> the file of which its values are."""
     return {one.name: layout.merged_file(root.folder, one.name) for one in phenotypes}
-
-
-def calls(study: Study, root: DataRoot) -> viability.Calls:
-    """Which genes the viability datasets of the study call essential; what is not materialized says nothing."""
-    names = [dataset.name for dataset in datasets_of(study, Viability)]
-    tables = {name: layout.dataset_table(root.folder, name) for name in names}
-    return viability.read({name: path for name, path in tables.items() if path.is_file()})
-
-
-def left_out(study: Study, root: DataRoot) -> Set[str]:
-    """The genes whose deletions are in no sample.
-
-    Raises:
-        SubsetError: the study leaves out what does not live, and there is no record of that.
-    """
-    if not study.condition.viable_only:
-        return frozenset()
-    essential = calls(study, root).essential.keys()
-    if not essential:
-        raise subsets.SubsetError(
-            f"The condition of the study {study.name} is `viable_only`, and no dataset says which genes are essential: add one "
-            "such as viability_deletion_project to its datasets and materialize it."
-        )
-    return essential
 
 
 def _merged(study: Study, phenotype: Phenotype) -> dg.AssetsDefinition:

@@ -8,7 +8,8 @@ from torchcell_assets.config.resources import DataRoot
 from torchcell_assets.config.study import Study
 from torchcell_assets.schema.genotype import GENE_SEPARATOR
 from torchcell_assets.steps.merged import measured, merged_table
-from torchcell_assets.steps.merged.assets import calls, merged_phenotypes, sampled_phenotypes
+from torchcell_assets.steps.merged.assets import merged_phenotypes, sampled_phenotypes
+from torchcell_assets.steps.merged.essential_genes import calls
 from torchcell_assets.steps.merged.identities import MergeError
 from torchcell_assets.steps.merged.phenotypes import Phenotype
 from torchcell_assets.steps.merged.viability import Calls

@@ -4,8 +4,8 @@ Belongs here: how the columns of a further target are called, the query that put
 out of a stored sample. Does not: which genotypes there are, their order and split (subsets.py).
 
 A further target has the columns of its own merged row as `<target>_<column>`: `interaction_value`, `interaction_standard_error`,
-`interaction_score` ... They are null where its merged table has no row of the genotype at the condition of the study, and so
-`<target>_value` that is null is the mask. Split and order follow the gene set alone, so that they are the same for all targets of a genotype.
+`interaction_score` ... They are null where its merged table has no row of the genotype at the condition of the study: that
+`<target>_value` is null is the mask. Split and order follow the gene set alone, and are the same for all targets of a genotype.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -108,7 +108,8 @@ def read(path: Path, target: str) -> pl.DataFrame:
     Raises:
         SampleError: the file is not there, or knows nothing of that target.
     """
-    return of_target(pl.read_parquet(path), first_of(path), PHENOTYPES[target])
+    first = first_of(path)
+    return of_target(pl.read_parquet(path), first, PHENOTYPES[target])
 
 
 def first_of(path: Path) -> Phenotype:

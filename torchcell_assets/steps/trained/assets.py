@@ -21,7 +21,8 @@ from torchcell_assets.staleness.provenance import LEFT_OUT_METADATA
 from torchcell_assets.staleness.step import Use
 from torchcell_assets.steps.merged import sample_targets, subsets
 from torchcell_assets.steps.merged.assets import assets as merged_assets
-from torchcell_assets.steps.merged.assets import left_out, sampled, sampled_from, sampled_phenotypes
+from torchcell_assets.steps.merged.assets import sampled, sampled_from, sampled_phenotypes
+from torchcell_assets.steps.merged.essential_genes import left_out
 from torchcell_assets.steps.representations.assets import assets as representation_assets
 from torchcell_assets.steps.trained import baselines as baseline_models
 from torchcell_assets.steps.trained import (
