@@ -10,13 +10,15 @@ A further target has the columns of its own merged row as `<target>_<column>`: `
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
 import polars as pl
 
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.steps.merged.phenotypes import PHENOTYPES, Phenotype
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 OF_THE_GENOTYPE = (
     *("genotype", "perturbations", "genes", "order", "deletions_only", "haploid"),
@@ -47,7 +49,7 @@ def types(further: Iterable[Phenotype]) -> dict[str, Any]:
     return {called: one.types[name] for one in further for name, called in columns(one).items()}
 
 
-def attach(connection: duckdb.DuckDBPyConnection, further: Mapping[str, Path]) -> list[Phenotype]:
+def attach(connection: "DuckDBPyConnection", further: Mapping[str, Path]) -> list[Phenotype]:
     """Make the merged files of further targets readable by `beside`; returns their phenotypes, in the order of the registry.
 
     further: target -> merged file.
@@ -55,6 +57,8 @@ def attach(connection: duckdb.DuckDBPyConnection, further: Mapping[str, Path]) -
     Raises:
         SampleError: a file is not there, or no database.
     """
+    import duckdb  # a trainer reads samples, and needs no database
+
     for name, path in further.items():
         if not path.is_file():
             raise SampleError(f"{path} is not there: materialize merged/{name} first.")

@@ -195,3 +195,13 @@ def test_a_merged_file_that_is_not_there_or_none_is_refused_by_its_name(both, tm
         next(subsets.batches(both[0], CONDITION, 1, further=gone))
     with pytest.raises(SampleError, match=r"There is no .*: materialize merged/subset of size 1e3 first\."):
         sample_targets.read(tmp_path / "subset" / "1e3.parquet", "fitness")
+
+
+def test_of_several_scores_the_first_is_taken_that_the_class_names(tmp_path):
+    """`tau` before `epsilon_query_array`, which is not their order in the alphabet; what is near the condition goes first."""
+    scores = {PAIRS[0]: INTERACTION_SCORES, PAIRS[1]: ["epsilon_query_array", "tau"], PAIRS[2]: ["epsilon_query_array"]}
+    rows = [row(*pair, value=0.1, score=score) for pair, named in scores.items() for score in named]
+    rows += [row(*PAIRS[2], value=0.2, score="epsilon", evidence="derived")]
+    found = sample(files(tmp_path, [row(*pair) for pair in PAIRS[:3]], rows))
+    taken = dict(found["genotype", "interaction_score"].cast(pl.String).iter_rows())
+    assert [taken["+".join(pair)] for pair in PAIRS[:3]] == ["epsilon", "tau", "epsilon_query_array"]
