@@ -79,6 +79,16 @@ def preferred(prefix: str = "") -> str:
     return f"{near}, list_position(?, CAST(evidence AS VARCHAR)) AS {prefix}preference"
 
 
+def undecided(phenotype: Phenotype, prefix: str = "") -> list[str]:
+    """What sorts the rows of a genotype by what no condition decides: as the merged class names the values, not by the alphabet,
+    in which a merged file holds them as text. prefix: of the columns.
+    """
+    places = {
+        name: ", ".join(f"'{value}'" for value in phenotype.types[name].categories) for name in phenotype.undecided
+    }
+    return [f"list_position([{values}], CAST({prefix}{name} AS VARCHAR))" for name, values in places.items()]
+
+
 def beside(rows: str, sort: Sequence[str], further: Sequence[tuple[Phenotype, str]]) -> str:
     """The query of rows with the columns of further targets beside them, the preferred row of each genotype first.
 
@@ -98,7 +108,7 @@ def beside(rows: str, sort: Sequence[str], further: Sequence[tuple[Phenotype, st
             f"SELECT genotype AS {place}, {taken}, {preferred(f'{name}_')} FROM {_attached(name)}.{name} WHERE {where}"
         )
         joined += f" LEFT JOIN ({chosen}) ON own.genotype = {place}"
-        order += [f"{name}_nearest", f"{name}_preference", *(f"{name}_{column}" for column in phenotype.undecided)]
+        order += [f"{name}_nearest", f"{name}_preference", *undecided(phenotype, f"{name}_")]
     return f"SELECT * FROM {joined} ORDER BY {', '.join(order)}"
 
 

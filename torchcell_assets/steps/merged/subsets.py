@@ -133,7 +133,7 @@ def batches(
 
 def _sort(phenotype: Phenotype) -> list[str]:
     """Columns of `_selected` that decide the order: by digest and genotype, the preferred row of a genotype first."""
-    return ["digest", "genotype", "nearest", "preference", *phenotype.undecided]
+    return ["digest", "genotype", "nearest", "preference", *sample_targets.undecided(phenotype)]
 
 
 def _selected(phenotype: Phenotype, condition: Condition, where: str, limit: int | None) -> str:

@@ -204,4 +204,9 @@ def test_of_several_scores_the_first_is_taken_that_the_class_names(tmp_path):
     rows += [row(*PAIRS[2], value=0.2, score="epsilon", evidence="derived")]
     found = sample(files(tmp_path, [row(*pair) for pair in PAIRS[:3]], rows))
     taken = dict(found["genotype", "interaction_score"].cast(pl.String).iter_rows())
-    assert [taken["+".join(pair)] for pair in PAIRS[:3]] == ["epsilon", "tau", "epsilon_query_array"]
+    expected = ["epsilon", "tau", "epsilon_query_array"]
+    assert [taken["+".join(pair)] for pair in PAIRS[:3]] == expected
+    alone = subsets.table(tmp_path / "interaction.duckdb", CONDITION, 1).sort("genotype")
+    assert alone["score"].cast(pl.String).to_list() == expected  # in a sample of interactions alone, too
+    first = pl.concat(subsets.batches(tmp_path / "interaction.duckdb", CONDITION, 1, limit=3)).sort("genotype")
+    assert first.drop("rank").equals(alone.drop("rank"))
