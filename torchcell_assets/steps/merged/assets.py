@@ -255,15 +255,10 @@ def _key_value(study: Study) -> dg.AssetsDefinition:
         size = context.partition_key
         subset, path = layout.subset_table(root.folder, size), layout.key_value_file(root.folder, size)
         version = data_versions(context.instance, layout.key(study, "merged", "subset")).get(size, "")
-        fields = [*key_value.ABOUT_FIELDS, *key_value.TARGET_FIELDS, *key_value.PERTURBATION_FIELDS]
         with atomic_write(path) as temporary:
             stored = key_value.write(temporary, key_value.batches_of(subset, targets), version, targets)
-            with contextlib.closing(KeyValueStore(temporary)) as store:
-                rows, shown = len(store), store.table(range(min(PREVIEW_ROWS, len(store))))
             told = {
-                "dagster/row_count": rows,
-                "dagster/column_schema": dg.TableSchema([dg.TableColumn(n, t, description=d) for n, t, d in fields]),
-                "preview": preview(shown),
+                **_of_store(temporary),
                 **column_lineage((layout.key(study, "merged", "subset"), key_value.columns_from(targets))),
                 "genes": stored.genes,
                 "alleles": stored.alleles,
@@ -272,6 +267,18 @@ def _key_value(study: Study) -> dg.AssetsDefinition:
         return made
 
     return merged_key_value
+
+
+def _of_store(path: Path) -> dict[str, Any]:
+    """Row count, column schema and preview of a key-value store."""
+    fields = [*key_value.ABOUT_FIELDS, *key_value.TARGET_FIELDS, *key_value.PERTURBATION_FIELDS]
+    with contextlib.closing(KeyValueStore(path)) as store:
+        rows, shown = len(store), store.table(range(min(PREVIEW_ROWS, len(store))))
+    return {
+        "dagster/row_count": rows,
+        "dagster/column_schema": dg.TableSchema([dg.TableColumn(n, t, description=d) for n, t, d in fields]),
+        "preview": preview(shown),
+    }
 
 
 def assets(study: Study) -> list[dg.AssetsDefinition]:
