@@ -164,8 +164,10 @@ def samples(folder: Path, rows: int) -> dict[str, Any]:
 
 def key_value(folder: Path, rows: int) -> dict[str, Any]:
     from torchcell_assets.steps.merged import key_value as store
+    from torchcell_assets.steps.merged.phenotypes import FITNESS
 
-    store.write(folder / "all.lmdb", store.batches_of(folder / "subset_all.parquet"), "benchmark")
+    targets = {FITNESS.name: FITNESS.label}
+    store.write(folder / "all.lmdb", store.batches_of(folder / "subset_all.parquet", targets), "benchmark", targets)
     return {}
 
 

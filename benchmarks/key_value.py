@@ -25,6 +25,7 @@ from torchcell_assets.steps.merged import key_value, subsets
 from torchcell_assets.steps.merged.key_value_store import KeyValueStore
 
 BATCH = 256
+TARGETS = {"fitness": "fitness (mutant / reference)"}
 COLUMNS = ["genotype", "order", "split", "value", "standard_error"]
 
 
@@ -88,7 +89,7 @@ def main() -> None:
         parquet, store, database = (Path(folder) / name for name in ("s.parquet", "s.lmdb", "s.duckdb"))
         sample(genotypes).write_parquet(parquet, row_group_size=subsets.ROWS, compression="zstd")
         started = time.process_time()
-        key_value.write(store, key_value.batches_of(parquet), "")
+        key_value.write(store, key_value.batches_of(parquet, TARGETS), "", TARGETS)
         built = (time.process_time() - started) / genotypes * 1e6
         with duckdb.connect(database) as connection:
             connection.execute(

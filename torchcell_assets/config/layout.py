@@ -65,7 +65,7 @@ def bundles(root: Path, name: str) -> Path:
     return root / "graph" / "bundles" / name
 
 
-def merged_file(root: Path, phenotype: str = "fitness") -> Path:
+def merged_file(root: Path, phenotype: str) -> Path:
     """The DuckDB file with all merged rows of a phenotype."""
     return root / "merged" / f"{phenotype}.duckdb"
 

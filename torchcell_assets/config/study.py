@@ -10,7 +10,7 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -53,7 +53,7 @@ class StudyError(TorchcellError):
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The names that a study may use, by what they are names of."""
+    """The names that a study may use, by what they are names of. measured: dataset -> the targets that it measures."""
 
     datasets: Sequence[str]
     representations: Sequence[str]
@@ -65,6 +65,7 @@ class Vocabulary:
     assays: Sequence[str]
     references: Sequence[str]
     evidences: Sequence[str]
+    measured: Mapping[str, Sequence[str]]
 
 
 def _known(names: str) -> AfterValidator:
@@ -143,8 +144,8 @@ class Condition(BaseModel):
 class Study(BaseModel):
     """One `studies/*.toml`, field by field.
 
-    targets: what models predict of a genotype. families: the model families that are trained; where none is named, all that need
-        no environment of their own.
+    targets: what models predict of a genotype; one of the datasets measures each. families: the model families that are trained;
+        where none is named, all that need no environment of their own.
     folder: where the TOML file lies; a query of its own is looked for there.
     place: the name of a bundled study, or the absolute path of a TOML file: what the data root remembers.
     prefix: before the keys of its assets, where several studies share one Dagster instance.
@@ -161,7 +162,7 @@ class Study(BaseModel):
     sizes: Annotated[tuple[_Size, ...], *_List]
     representations: Annotated[tuple[_Representation, ...], *_List]
     run_sizes: Annotated[tuple[_Size, ...], *_List]
-    targets: Annotated[tuple[_Target, ...], *_List] = ("fitness",)
+    targets: Annotated[tuple[_Target, ...], *_List] = Field(default=("fitness",), validate_default=True)
     families: Annotated[tuple[_Family, ...], AfterValidator(_distinct)] = ()
     grid: Annotated[StrictStr, _known("grids")]
     seed: StrictInt
@@ -175,6 +176,19 @@ class Study(BaseModel):
         sizes = info.data.get("sizes")  # not there where the sizes themselves are refused
         if sizes and (others := [size for size in wanted if size not in sizes]):
             raise ValueError(f"{', '.join(others)} is none of the sizes: {', '.join(sizes)}")
+        return wanted
+
+    @field_validator("targets")
+    @classmethod
+    def _are_measured(cls, wanted: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        datasets = info.data.get("datasets")  # not there where they are refused themselves
+        if info.context is None or not datasets:
+            return wanted
+        by_dataset: Mapping[str, Sequence[str]] = info.context.measured
+        measured = {target for name in datasets for target in by_dataset[name]}
+        if lacking := [target for target in wanted if target not in measured]:
+            would = [name for name, targets in by_dataset.items() if lacking[0] in targets]
+            raise ValueError(f"no dataset of the study measures {', '.join(lacking)}: add one such as {would[0]}")
         return wanted
 
 

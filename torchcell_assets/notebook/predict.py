@@ -26,8 +26,9 @@ def predict(
 
     Args:
         genotypes: the deleted genes of each mutant, by any name: `[["SWI4", "CLN3"], ["RAD52"]]`.
-        model: family/size/representation/aggregation of a trained cell; by default the one of the scoreboard that is best in
-            cross-validation on the largest size that was trained.
+        model: family/size/representation/aggregation of a trained cell, or .../target.aggregation where the study has several
+            targets; by default the one of the scoreboard that is best in cross-validation on the largest size that was trained,
+            of fitness where a study has that target.
         root: the data root; by default that of this process.
 
     Returns:
@@ -41,7 +42,7 @@ def predict(
             otherwise; null where none is known to be and some gene stands in no dataset. One that datasets disagree on counts.
         `reason`: why there is no prediction (an essential gene: such a strain has no growth), and null where there is one.
         `nearest_measured`: measured genotypes that the mutant contains, itself among them, the largest first, with their
-            values; null where the data root has no merged table.
+            values of what the model predicts; null where the data root has no merged table.
         `model`: which one was asked.
 
     Raises:
@@ -65,16 +66,19 @@ def predict(
     embedding = table.read(layout.embedding_file(home, parts[2]))
     predicted = model_store.predict(fitted, embedding, resolved)
     calls = viability.read(_viability_tables(home))
-    known = mutants.with_what_is_known(predicted, resolved, calls, layout.merged_file(home))
+    merged = layout.merged_file(home, fitted.manifest["target"])
+    known = mutants.with_what_is_known(predicted, resolved, calls, merged)
     return known.with_columns(model=pl.lit(model))
 
 
 def _default_model(home: Path) -> str:
-    from torchcell_assets.steps.trained import mutants, scoreboard, targets
+    from torchcell_assets.steps.merged.phenotypes import PHENOTYPES
+    from torchcell_assets.steps.trained import mutants, scoreboard
 
-    board = layout.scoreboard_table(home)
-    target = next(iter(targets.TARGETS))
-    best = mutants.best_model(scoreboard.read_board(board), target) if board.is_file() else None
+    path = layout.scoreboard_table(home)
+    board = scoreboard.read_board(path) if path.is_file() else None
+    found = (mutants.best_model(board, target) for target in PHENOTYPES) if board is not None else ()
+    best = next(filter(None, found), None)
     if best is None:
         raise NotThere(
             f"No model stands on a scoreboard in {layout.trained_folder(home)}: run `make run`, or name a trained one: "
@@ -98,12 +102,13 @@ def _resolved(home: Path, genotypes: Sequence[Sequence[str]]) -> list[list[str]]
     """Systematic names of the deleted genes. One that is no ORF of today is itself where the merged table has it."""
     from torchcell_assets.schema.records import GENE_NAME
     from torchcell_assets.steps.merged import measured
+    from torchcell_assets.steps.merged.phenotypes import PHENOTYPES
 
     genes, names = genome_of(home)
     given = {name.strip().upper() for genotype in genotypes for name in genotype}
     others = {name for name in given if re.fullmatch(GENE_NAME, name)} - set(genes["gene"])
-    merged = layout.merged_file(home)
-    kept = measured.genes_among(merged, others) if merged.is_file() else set()
+    files = [path for name in PHENOTYPES if (path := layout.merged_file(home, name)).is_file()]
+    kept = set().union(*(measured.genes_among(path, others) for path in files))
 
     def resolve(name: str) -> str:
         key = name.strip().upper()

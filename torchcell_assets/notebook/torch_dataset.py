@@ -32,11 +32,14 @@ class KeyValueDataset(Dataset):
     `dataset[i]` and `dataset.__getitems__([i, ...])` give n genotypes (one, or as many as asked for) as tensors:
 
         rank, order, split, evidence, pooling, measurements   (n), int64
-        value, standard_error                                 (n), float32; NaN where there is no standard error
+        value, standard_error                                 (n, targets), float32; NaN where there is none
+        mask                                                  (n, targets), bool: which genotypes have a value of which target
         gene, kind, zygosity, allele                          (m), int64: codes of all their perturbations
         offsets                                               (n), int64: where the perturbations of each begin
 
-    `gene` with `offsets` is what `torch.nn.EmbeddingBag` takes. store.genes and store.alleles are the names by code.
+    `gene` with `offsets` is what `torch.nn.EmbeddingBag` takes. store.genes and store.alleles are the names by code, and
+    store.targets those of the columns of `value`: one column for a study with one target, too, so that a model with an output per
+    target is trained by one loop, on `(predicted - value)[mask]`.
     """
 
     def __init__(self, path: Path, split: str | None = None) -> None:
@@ -72,4 +75,5 @@ def tensors(genotypes: Genotypes) -> Tensors:
     made |= {name: torch.from_numpy(headers[name].astype(np.float64)).to(dtype) for name, dtype in _NUMBERS.items()}
     names = perturbations.dtype.names or ()
     made |= {name: torch.from_numpy(perturbations[name].astype(np.int64)) for name in names}
+    made["mask"] = torch.from_numpy(genotypes.mask)
     return {**made, "offsets": torch.from_numpy(genotypes.offsets[:-1].copy())}

@@ -9,15 +9,15 @@ from torchcell_assets.schema import records
 from torchcell_assets.steps.datasets import DATASETS
 from torchcell_assets.steps.datasets.registered import words
 from torchcell_assets.steps.merged.merge import KEYS
+from torchcell_assets.steps.merged.phenotypes import PHENOTYPES, merged_by
 from torchcell_assets.steps.representations.recipes import RECIPES
 from torchcell_assets.steps.trained.families import FAMILIES
 from torchcell_assets.steps.trained.grids import GRIDS
-from torchcell_assets.steps.trained.targets import TARGETS
 
 KNOWN = Vocabulary(
     datasets=tuple(dataset.name for dataset in DATASETS),
     representations=tuple(RECIPES),
-    targets=tuple(TARGETS),
+    targets=tuple(PHENOTYPES),
     families=tuple(FAMILIES),
     grids=tuple(GRIDS),
     merge_keys=KEYS,
@@ -25,5 +25,6 @@ KNOWN = Vocabulary(
     assays=words("assay"),
     references=words("reference"),
     evidences=tuple(records.EVIDENCES),
+    measured={dataset.name: [one.name for one in merged_by({dataset.record})] for dataset in DATASETS},
 )
 """Everything that `studies/*.toml` may name."""

@@ -155,11 +155,17 @@ def as_they_are(names: Iterable[str]) -> dict[str, list[str]]:
     return {name: [name] for name in names}
 
 
-def column_schema(cls: type[dy.Schema]) -> dg.TableSchema:
-    """The columns of a record class as the UI shows them."""
+def column_schema(cls: type[dy.Schema], *beside: tuple[type[dy.Schema], Mapping[str, str]]) -> dg.TableSchema:
+    """The columns of a record class as the UI shows them.
+
+    beside: other classes of which some columns stand behind them: column -> how it is called there.
+    """
+    every = [(cls, {name: name for name in cls.columns()}), *beside]
     columns = [
-        dg.TableColumn(name, _type_name(column.dtype), description=column.description)
-        for name, column in cls.columns().items()
+        dg.TableColumn(called, _type_name(column.dtype), description=column.description)
+        for one, names in every
+        for name, called in names.items()
+        for column in [one.columns()[name]]
     ]
     return dg.TableSchema(columns=columns)
 

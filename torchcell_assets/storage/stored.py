@@ -5,7 +5,7 @@ metadata of an asset (publish.py), the hash itself (content.py).
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,11 +63,12 @@ def _copied(rows: pl.DataFrame) -> pl.DataFrame:
 class RowGroups:
     """A Parquet file that takes one batch after the other, each a row group; it is whole at the end of the block.
 
-    options: of pyarrow's ParquetWriter.
+    told: what the metadata of the file say, key -> text. options: of pyarrow's ParquetWriter.
     """
 
-    def __init__(self, path: Path, **options: Any) -> None:
+    def __init__(self, path: Path, told: Mapping[str, str] | None = None, **options: Any) -> None:
         self._path = path
+        self._told = dict(told or {})
         self._options = options
         self._writer: Any = None
 
@@ -85,6 +86,8 @@ class RowGroups:
 
     def __exit__(self, *error: object) -> None:
         if self._writer is not None:
+            if self._told:
+                self._writer.add_key_value_metadata(self._told)
             self._writer.close()
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from torchcell_assets.notebook import tables
-from torchcell_assets_tests.steps.merged.test_key_value import GENES, deletions, store, table
+from torchcell_assets_tests.steps.merged.test_key_value import BOTH, GENES, deletions, store, table, with_interactions
 
 SPLITS = ("train", "validation", "train", "test")
 
@@ -52,4 +52,19 @@ def test_the_workers_of_a_loader_give_every_genotype_once(root, method):
         batches = list(loader)
         ranks = torch.cat([batch["rank"] for batch in batches])
         assert sorted(ranks.tolist()) == list(range(256))
-        assert torch.equal(torch.cat([batch["value"] for batch in batches]), ranks / 64)
+        assert torch.equal(torch.cat([batch["value"] for batch in batches]), ranks[:, None] / 64)
+
+
+def test_a_loss_of_two_targets_is_taken_of_what_the_mask_leaves(tmp_path):
+    (tmp_path / "merged" / "key_value").mkdir(parents=True)
+    rows = with_interactions(
+        table([deletions(gene) | {"value": 0.5} for gene in GENES]), [None, 0.25, None, -0.25, None]
+    )
+    store(tmp_path / "merged" / "key_value" / "1e3.lmdb", rows, targets=BOTH)
+    data = tables.dataset("merged/key_value/1e3", root=tmp_path)
+    batch = data.__getitems__(range(5))
+    assert data.store.targets == ["fitness", "interaction"]
+    assert batch["mask"].tolist() == [[True, at in (1, 3)] for at in range(5)] and batch["mask"].dtype == torch.bool
+    assert torch.equal(batch["value"].isnan(), ~batch["mask"])
+    loss = (torch.zeros(5, 2) - batch["value"])[batch["mask"]].square().mean()
+    assert loss.item() == pytest.approx((5 * 0.25 + 2 * 0.0625) / 7)

@@ -2,9 +2,9 @@
 
 import contextlib
 import shutil
-from collections.abc import Set
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -12,7 +12,7 @@ import polars as pl
 from torchcell_assets.config import layout
 from torchcell_assets.config.partitions import partitions
 from torchcell_assets.config.resources import DataRoot, GraphStore
-from torchcell_assets.config.study import Study
+from torchcell_assets.config.study import Study, StudyError
 from torchcell_assets.schema import Viability
 from torchcell_assets.staleness import Policy, step
 from torchcell_assets.staleness.provenance import data_versions
@@ -20,8 +20,9 @@ from torchcell_assets.staleness.step import Use
 from torchcell_assets.steps.datasets.assets import of_the_study
 from torchcell_assets.steps.graph import read
 from torchcell_assets.steps.graph.checks import materialized
-from torchcell_assets.steps.merged import key_value, page, pooling, subsets, viability
+from torchcell_assets.steps.merged import key_value, page, pooling, sample_targets, subsets, viability
 from torchcell_assets.steps.merged.between_publications import ENOUGH
+from torchcell_assets.steps.merged.essential_genes import left_out
 from torchcell_assets.steps.merged.key_value_store import KeyValueStore
 from torchcell_assets.steps.merged.measurements import measurements
 from torchcell_assets.steps.merged.merge import merge
@@ -32,9 +33,6 @@ from torchcell_assets.storage.content import ContentHash, content_hash
 from torchcell_assets.storage.locks import exclusive_lock
 from torchcell_assets.storage.publish import column_lineage, result, table_metadata
 from torchcell_assets.storage.stored import PREVIEW_ROWS, preview
-
-if TYPE_CHECKING:
-    pass
 
 DESCRIPTION = """{row}
 
@@ -49,49 +47,53 @@ of one genotype under one condition, and `between_publications`, by how much the
 
 
 def merged_phenotypes(study: Study) -> list[Phenotype]:
-    """The phenotypes that a study merges; samples are taken of the first."""
+    """The phenotypes that a study merges."""
     return merged_by({dataset.record for dataset in of_the_study(study)})
 
 
+def sampled_phenotypes(study: Study) -> list[Phenotype]:
+    """The targets of a study, in the order of the registry: the first decides which genotypes are in its samples.
+
+    Raises:
+        StudyError: none of its datasets measures one of them.
+    """
+    found = sample_targets.of_targets(study.targets)
+    merged = merged_phenotypes(study)
+    if lacking := [one.name for one in found if one not in merged]:
+        raise StudyError(f"No dataset of the study {study.name} measures its target {lacking[0]}: add one.")
+    return found
+
+
 def sampled(study: Study) -> tuple[Use, ...]:
-    """What decides which genotypes are taken from the merged table, and into which split each falls."""
+    """What decides which genotypes, and which rows of them, are taken from the merged tables, and into which split each falls."""
     essential = (Viability, Policy("essential_genes", viability.RULE)) if study.condition.viable_only else ()
+    preferred = {
+        f"{one.name}_{name}": list(one.types[name].categories)
+        for one in sampled_phenotypes(study)
+        for name in one.undecided
+    }
     return (
         Policy("condition", [repr(study.condition), study.seed]),
         Policy("split", subsets.SHARES),
+        *([Policy("preferred", preferred)] if preferred else []),
         *essential,
     )
+
+
+def _uses(study: Study) -> list[Use]:
+    return [*(one.merged for one in sampled_phenotypes(study)), *sampled(study)]
 
 
 def sampled_from(study: Study) -> list[dg.AssetKey]:
     """The assets from which they are taken."""
     calls_of = datasets_of(study, Viability) if study.condition.viable_only else ()
-    own = layout.key(study, "merged", merged_phenotypes(study)[0].name)
-    return [own, *(layout.key(study, "datasets", one.name) for one in calls_of)]
+    merged = [layout.key(study, "merged", one.name) for one in sampled_phenotypes(study)]
+    return [*merged, *(layout.key(study, "datasets", one.name) for one in calls_of)]
 
 
-def calls(study: Study, root: DataRoot) -> viability.Calls:
-    """Which genes the viability datasets of the study call essential; what is not materialized says nothing."""
-    names = [dataset.name for dataset in datasets_of(study, Viability)]
-    tables = {name: layout.dataset_table(root.folder, name) for name in names}
-    return viability.read({name: path for name, path in tables.items() if path.is_file()})
-
-
-def left_out(study: Study, root: DataRoot) -> Set[str]:
-    """The genes whose deletions are in no sample.
-
-    Raises:
-        SubsetError: the study leaves out what does not live, and there is no record of that.
-    """
-    if not study.condition.viable_only:
-        return frozenset()
-    essential = calls(study, root).essential.keys()
-    if not essential:
-        raise subsets.SubsetError(
-            f"The condition of the study {study.name} is `viable_only`, and no dataset says which genes are essential: add one "
-            "such as viability_deletion_project to its datasets and materialize it."
-        )
-    return essential
+def _merged_files(root: DataRoot, phenotypes: Sequence[Phenotype]) -> dict[str, Path]:
+    """Target -> the file of which its values are."""
+    return {one.name: layout.merged_file(root.folder, one.name) for one in phenotypes}
 
 
 def _merged(study: Study, phenotype: Phenotype) -> dg.AssetsDefinition:
@@ -148,12 +150,12 @@ def _read(context: dg.AssetExecutionContext, study: Study, store: GraphStore, ph
 
 
 def _subset(study: Study) -> dg.AssetsDefinition:
-    phenotype = merged_phenotypes(study)[0]
+    phenotype, *further = phenotypes = sampled_phenotypes(study)
 
     @step(
         prefix=study.prefix,
         name="subset",
-        uses=[phenotype.merged, *sampled(study)],
+        uses=_uses(study),
         deps=sampled_from(study),
         partitions_def=partitions(study).size,
         rebuilds=True,
@@ -165,7 +167,8 @@ def _subset(study: Study) -> dg.AssetsDefinition:
         Where the condition of the study is `viable_only`, deletions of genes that its viability datasets call essential are left
         out. A genotype without a row at the standard temperature may be taken from another one, from which the study assumes it;
         its row says at which it was measured. Nested: `1e3` is the beginning of `1e4`. Order and split follow a hash of the
-        gene set, the same on every machine.
+        gene set, the same on every machine. Further targets of the study stand in columns `<target>_<column>`, null where a
+        genotype has none.
         """
         merged = layout.merged_file(root.folder, phenotype.name)
         size, condition = context.partition_key, study.condition
@@ -175,11 +178,13 @@ def _subset(study: Study) -> dg.AssetsDefinition:
             scratch = temporary.parent
             there = subsets.available(merged, condition, without=without, scratch=scratch) if size != "all" else None
             limit = None if there is None else subsets.wanted(size, there, study.larger)
-            batches = subsets.batches(merged, condition, study.seed, limit=limit, without=without, scratch=scratch)
-            for batch in subsets.written(temporary, phenotype, batches):
+            beside = _merged_files(root, further)
+            how: dict[str, Any] = {"limit": limit, "without": without, "scratch": scratch, "further": beside}
+            batches = subsets.batches(merged, condition, study.seed, **how)
+            for batch in subsets.written(temporary, phenotype, batches, further):
                 content.update(batch)
                 counts.append(batch.group_by("order", "split").len())
-            told = page.of_sample(study, phenotype, temporary, pl.concat(counts), there)
+            told = page.of_sample(study, phenotypes, temporary, pl.concat(counts), there)
             made = result(path, content.digest(), metadata=told, files={path: temporary})
         return made
 
@@ -187,12 +192,12 @@ def _subset(study: Study) -> dg.AssetsDefinition:
 
 
 def _test_set(study: Study) -> dg.AssetsDefinition:
-    phenotype = merged_phenotypes(study)[0]
+    phenotype, *further = phenotypes = sampled_phenotypes(study)
 
     @step(
         prefix=study.prefix,
         name="test_set",
-        uses=[phenotype.merged, *sampled(study), Policy("test_genotypes", subsets.TEST_GENOTYPES)],
+        uses=[*_uses(study), Policy("test_genotypes", subsets.TEST_GENOTYPES)],
         deps=sampled_from(study),
         rebuilds=True,
         kinds={"parquet"},
@@ -204,16 +209,18 @@ def _test_set(study: Study) -> dg.AssetsDefinition:
         same for every size, so that scores of sizes compare.
         """
         merged = layout.merged_file(root.folder, phenotype.name)
-        rows = subsets.test_set(merged, study.condition, study.seed, without=left_out(study, root))
+        without, beside = left_out(study, root), _merged_files(root, further)
+        rows = subsets.test_set(merged, study.condition, study.seed, without=without, further=beside)
         path = layout.test_set_table(root.folder)
         count = rows.group_by("order").len().sort("order")
         told = {
             **table_metadata(phenotype.merged, rows),
-            **page.as_merged(study, phenotype),
+            **page.as_merged(study, phenotypes),
+            **page.of_further(rows.lazy(), further),
             **{f"order_{order}": number for order, number in count.iter_rows()},
         }
         with atomic_write(path) as temporary:
-            rows.write_parquet(temporary, compression="zstd")
+            rows.write_parquet(temporary, compression="zstd", metadata={sample_targets.FIRST: phenotype.name})
             made = result(path, content_hash(rows, ["rank"]), metadata=told, files={path: temporary})
         return made
 
@@ -221,10 +228,17 @@ def _test_set(study: Study) -> dg.AssetsDefinition:
 
 
 def _key_value(study: Study) -> dg.AssetsDefinition:
+    phenotypes = sampled_phenotypes(study)
+    targets = {one.name: one.label for one in phenotypes}
+
     @step(
         prefix=study.prefix,
         name="key_value",
-        uses=[merged_phenotypes(study)[0].merged, Policy("key_value_format", key_value.FORMAT)],
+        uses=[
+            *(p.merged for p in phenotypes),
+            Policy("key_value_format", key_value.FORMAT),
+            Policy("targets", targets),
+        ],
         deps=[layout.key(study, "merged", "subset")],
         partitions_def=partitions(study).size,
         rebuilds=True,
@@ -235,21 +249,17 @@ def _key_value(study: Study) -> dg.AssetsDefinition:
         """One record is one genotype of the sample, by its rank: what a training loop reads in random order.
 
         An LMDB file; open it with `torchcell_assets.dataset("merged/key_value/1e3")` in torch, or with
-        `torchcell_assets.open` as a table. The records hold codes and numbers; what codes stand for is in the file too.
+        `torchcell_assets.open` as a table. The records hold codes and numbers, a value and a standard error of every target;
+        what codes stand for, and which targets there are, is in the file too.
         """
         size = context.partition_key
         subset, path = layout.subset_table(root.folder, size), layout.key_value_file(root.folder, size)
         version = data_versions(context.instance, layout.key(study, "merged", "subset")).get(size, "")
-        fields = [*key_value.HEADER_FIELDS, *key_value.PERTURBATION_FIELDS]
         with atomic_write(path) as temporary:
-            stored = key_value.write(temporary, key_value.batches_of(subset), version)
-            with contextlib.closing(KeyValueStore(temporary)) as store:
-                rows, shown = len(store), store.table(range(min(PREVIEW_ROWS, len(store))))
+            stored = key_value.write(temporary, key_value.batches_of(subset, targets), version, targets)
             told = {
-                "dagster/row_count": rows,
-                "dagster/column_schema": dg.TableSchema([dg.TableColumn(n, t, description=d) for n, t, d in fields]),
-                "preview": preview(shown),
-                **column_lineage((layout.key(study, "merged", "subset"), key_value.COLUMNS_FROM)),
+                **_of_store(temporary),
+                **column_lineage((layout.key(study, "merged", "subset"), key_value.columns_from(targets))),
                 "genes": stored.genes,
                 "alleles": stored.alleles,
             }
@@ -259,8 +269,20 @@ def _key_value(study: Study) -> dg.AssetsDefinition:
     return merged_key_value
 
 
+def _of_store(path: Path) -> dict[str, Any]:
+    """Row count, column schema and preview of a key-value store."""
+    fields = [*key_value.ABOUT_FIELDS, *key_value.TARGET_FIELDS, *key_value.PERTURBATION_FIELDS]
+    with contextlib.closing(KeyValueStore(path)) as store:
+        rows, shown = len(store), store.table(range(min(PREVIEW_ROWS, len(store))))
+    return {
+        "dagster/row_count": rows,
+        "dagster/column_schema": dg.TableSchema([dg.TableColumn(n, t, description=d) for n, t, d in fields]),
+        "preview": preview(shown),
+    }
+
+
 def assets(study: Study) -> list[dg.AssetsDefinition]:
-    """The merged tables of a study, one a phenotype, and what is sampled from the first."""
+    """The merged tables of a study, one a phenotype, and what is sampled from those of its targets."""
     return [
         *(_merged(study, one) for one in merged_phenotypes(study)),
         _subset(study),

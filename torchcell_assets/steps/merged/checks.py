@@ -8,7 +8,8 @@ from torchcell_assets.config.resources import DataRoot
 from torchcell_assets.config.study import Study
 from torchcell_assets.schema.genotype import GENE_SEPARATOR
 from torchcell_assets.steps.merged import measured, merged_table
-from torchcell_assets.steps.merged.assets import calls, merged_phenotypes
+from torchcell_assets.steps.merged.assets import merged_phenotypes, sampled_phenotypes
+from torchcell_assets.steps.merged.essential_genes import calls
 from torchcell_assets.steps.merged.identities import MergeError
 from torchcell_assets.steps.merged.phenotypes import Phenotype
 from torchcell_assets.steps.merged.viability import Calls
@@ -67,11 +68,12 @@ def every_record_accounted_for(study: Study, phenotype: Phenotype) -> dg.AssetCh
 
 def what_is_measured_lives(study: Study, phenotype: Phenotype) -> dg.AssetChecksDefinition:
     key = layout.key(study, "merged", phenotype.name)
+    one = f"{'an' if phenotype.name[0] in 'aeiou' else 'a'} {phenotype.name}"
 
     @dg.asset_check(
         asset=key,
         name="what_is_measured_lives",
-        description=f"No haploid deletion strain of a gene that a viability dataset calls essential has a {phenotype.name}, and "
+        description=f"No haploid deletion strain of a gene that a viability dataset calls essential has {one}, and "
         "the viability datasets agree with each other. What contradicts is listed; a condition that is `viable_only` leaves it "
         "out of samples.",
     )
@@ -87,11 +89,7 @@ def what_is_measured_lives(study: Study, phenotype: Phenotype) -> dg.AssetChecks
         disputed = pl.DataFrame([(gene, called.told(gene)) for gene in called.disputed], schema=schema, orient="row")
         genotypes = rows["genotype"].n_unique()
         found = [
-            *(
-                [f"{genotypes} genotypes with a {phenotype.name} lack a gene that is called essential"]
-                if genotypes
-                else []
-            ),
+            *([f"{genotypes} genotypes with {one} lack a gene that is called essential"] if genotypes else []),
             *([f"the viability datasets disagree on {disputed.height} genes"] if disputed.height else []),
         ]
         return dg.AssetCheckResult(
@@ -115,6 +113,8 @@ def _said(called: Calls, genes: str) -> str:
 
 
 def checks(study: Study) -> list[dg.AssetChecksDefinition]:
-    """The checks of the merged tables of a study; what is sampled has to live."""
-    merged = merged_phenotypes(study)
-    return [*(every_record_accounted_for(study, one) for one in merged), what_is_measured_lives(study, merged[0])]
+    """The checks of the merged tables of a study; what is sampled has to live, whichever target it is of."""
+    return [
+        *(every_record_accounted_for(study, one) for one in merged_phenotypes(study)),
+        *(what_is_measured_lives(study, one) for one in sampled_phenotypes(study)),
+    ]

@@ -1,22 +1,24 @@
 """A sample as an LMDB file, one record per genotype: what a training loop reads in any order, a million times over.
 
-Belongs here: the format, and writing it. Does not: reading (key_value_store.py), tensors (key_value_dataset.py), which
+Belongs here: the format, and writing it. Does not: reading (key_value_store.py), tensors (notebook/torch_dataset.py), which
 genotypes there are (subsets.py).
 
     key        rank of the genotype, 0 to n - 1, as 4 bytes, big-endian: LMDB keeps them in the order of the numbers
-    value      a HEADER of 24 bytes, then one PERTURBATION of 8 bytes per perturbation, sorted as in the genotype's text
-    `metadata` JSON: format, number of records, hash of their content, data version of the sample, and what codes stand
-               for: the n-th name has code n
+    value      the header: ABOUT, 8 bytes; then a value of each target, and a standard error of each value, 8 bytes each; then
+               one PERTURBATION of 8 bytes per perturbation, sorted as in the genotype's text
+    `metadata` JSON: format, number of records, hash of their content, data version of the sample, targets in the order of
+               their values, and what codes stand for: the n-th name has code n
     `ranks train`, `ranks validation`, `ranks test`
                ranks of a split, ascending, 4 bytes each, little-endian
 
-Numbers in values are little-endian. Codes of genes and alleles are given in the order of rank, so that samples which are
-nested agree: a gene has one code in 1e3, 1e4 and all. Nothing is pickled.
+A genotype that has no value of a target has NaN there: that is the mask. The other fields of the header are of the first target,
+of which every genotype has a value. Numbers in values are little-endian. Codes of genes and alleles are given in the order of
+rank, so that samples which are nested agree: a gene has one code in 1e3, 1e4 and all. Nothing is pickled.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,10 +32,10 @@ from torchcell_assets.schema.records import EVIDENCES, KINDS, ZYGOSITIES, Merged
 from torchcell_assets.steps.merged.subsets import SPLITS
 
 NAME = "torchcell genotypes"
-VERSION = 1
+VERSION = 2
 POOLINGS = list(Merged.pooling.dtype.categories)  # type: ignore[attr-defined]
 
-HEADER_FIELDS = (
+ABOUT_FIELDS = (
     ("version", "u1", "version of this format"),
     ("order", "u1", "number of distinct perturbed genes"),
     ("perturbations", "u1", "number of perturbations that follow"),
@@ -41,8 +43,10 @@ HEADER_FIELDS = (
     ("evidence", "u1", f"code: {', '.join(EVIDENCES)}"),
     ("pooling", "u1", f"code: {', '.join(POOLINGS)}"),
     ("measurements", "<u2", "independent measurements pooled"),
-    ("value", "<f8", "pooled fitness, relative to the reference"),
-    ("standard_error", "<f8", "of the value; NaN if there is none"),
+)
+TARGET_FIELDS = (
+    ("value", "<f8", "pooled value of each target; NaN where the genotype has none"),
+    ("standard_error", "<f8", "of each value; NaN if there is none"),
 )
 PERTURBATION_FIELDS = (
     ("gene", "<u2", "code of the perturbed gene"),
@@ -50,30 +54,25 @@ PERTURBATION_FIELDS = (
     ("zygosity", "u1", f"code: {', '.join(ZYGOSITIES)}"),
     ("allele", "<u4", "code of the allele"),
 )
-HEADER = np.dtype([(name, kind) for name, kind, _ in HEADER_FIELDS])
+ABOUT = np.dtype([(name, kind) for name, kind, _ in ABOUT_FIELDS])
 PERTURBATION = np.dtype([(name, kind) for name, kind, _ in PERTURBATION_FIELDS])
 WORD = np.dtype("<u8")
 """Header and perturbations are whole words, so that records are put together and taken apart word by word."""
-HEADER_WORDS = HEADER.itemsize // WORD.itemsize
 KEY = np.dtype(">u4")
 METADATA_KEY = b"metadata"
 FORMAT = {
     "name": NAME,
     "version": VERSION,
     "key": KEY.str,
-    "header": [f"{name} {kind}" for name, kind, _ in HEADER_FIELDS],
+    "header": [f"{name} {kind}" for name, kind, _ in ABOUT_FIELDS],
+    "targets": [f"{name} {kind}" for name, kind, _ in TARGET_FIELDS],
     "perturbation": [f"{name} {kind}" for name, kind, _ in PERTURBATION_FIELDS],
 }
 """What an asset declares: an edit of the format outdates the stores."""
 READ = ["genotype", "genes", "order", "split", "evidence", "pooling", "measurements", "value", "standard_error", "rank"]
-"""Columns of a sample that are encoded."""
-
-COLUMNS_FROM: dict[str, tuple[str, ...]] = {
-    **{name: (name,) for name in ("order", "evidence", "pooling", "measurements", "value", "standard_error")},
-    "split": ("genes",),
-    **dict.fromkeys(("perturbations", "gene", "kind", "zygosity", "allele"), ("genotype",)),
-}
-"""Field of a record -> columns of the sample that decide it."""
+"""Columns of a sample that are encoded, whatever further targets it has."""
+Targets = Mapping[str, str]
+"""Name of each target -> what it is and what it is relative to, in words. The columns of the first have no prefix in a sample."""
 
 _ROWS = 131_072  # records per transaction
 _NODE = 24  # bytes that LMDB adds to a record at most
@@ -81,6 +80,32 @@ _NODE = 24  # bytes that LMDB adds to a record at most
 
 class KeyValueError(TorchcellError):
     """A key-value store cannot be written or read."""
+
+
+def header(targets: int) -> np.dtype:
+    """What stands before the perturbations of a record; `value` and `standard_error` are arrays of so many targets."""
+    return np.dtype([*ABOUT.descr, *((name, kind, (targets,)) for name, kind, _ in TARGET_FIELDS)])
+
+
+def words_of(header: np.dtype) -> int:
+    """Length of a header in words."""
+    return header.itemsize // WORD.itemsize
+
+
+def columns_of(field: str, targets: Iterable[str]) -> list[str]:
+    """Column of a sample that holds `value` or `standard_error` of each target: `value`, `interaction_value` ..."""
+    _first, *further = targets
+    return [field, *(f"{name}_{field}" for name in further)]
+
+
+def columns_from(targets: Targets) -> dict[str, list[str]]:
+    """Field of a record -> columns of the sample that decide it."""
+    return {
+        **{name: [name] for name in ("order", "evidence", "pooling", "measurements")},
+        **{name: columns_of(name, targets) for name, *_ in TARGET_FIELDS},
+        "split": ["genes"],
+        **{name: ["genotype"] for name in ("perturbations", "gene", "kind", "zygosity", "allele")},
+    }
 
 
 def ranks_key(split: str) -> bytes:
@@ -118,38 +143,39 @@ class Codes:
         return int(np.array([codes], dtype=PERTURBATION).view(WORD)[0])
 
 
-def encode(rows: pl.DataFrame, codes: Codes) -> tuple[np.ndarray, np.ndarray]:
+def encode(rows: pl.DataFrame, codes: Codes, targets: Targets) -> tuple[np.ndarray, np.ndarray]:
     """Records of a batch, one after the other: `words` (WORD) and the number of words of each record.
 
-    rows: columns READ. codes: what earlier batches gave; it learns what is new in this one.
+    rows: columns READ, and those of further targets. codes: what earlier batches gave; it learns what is new in this one.
     """
     texts = rows.select(identities(pl.col("genotype"))).to_series()
     count = texts.list.len().to_numpy().astype(np.int64)
     limits = {"measurements": rows["measurements"].max() or 0, "perturbations": count.max(initial=0)}
     for name, most in limits.items():
-        if int(most) > np.iinfo(HEADER[name]).max:  # type: ignore[call-overload]
+        if int(most) > np.iinfo(ABOUT[name]).max:  # type: ignore[call-overload]
             raise KeyValueError(f"A genotype with {most:,} {name} does not fit into a record of the key-value store.")
-    header = np.empty(rows.height, dtype=HEADER)
-    header["version"] = VERSION
-    header["perturbations"] = count
-    for name in ("order", "measurements", "value"):
-        header[name] = rows[name].to_numpy()
-    header["standard_error"] = rows["standard_error"].fill_null(float("nan")).to_numpy()
+    headers = np.empty(rows.height, dtype=header(len(targets)))
+    headers["version"] = VERSION
+    headers["perturbations"] = count
+    for name in ("order", "measurements"):
+        headers[name] = rows[name].to_numpy()
+    for name, *_ in TARGET_FIELDS:
+        headers[name] = rows.select(pl.col(columns_of(name, targets)).fill_null(float("nan"))).to_numpy()
     for name, values in (("split", SPLITS), ("evidence", EVIDENCES), ("pooling", POOLINGS)):
-        header[name] = rows[name].cast(pl.String).cast(pl.Enum(values)).to_physical().to_numpy()
-    lengths = count + HEADER_WORDS
-    words, of_header = laid_out(lengths)
-    words[of_header] = header.view(WORD)
+        headers[name] = rows[name].cast(pl.String).cast(pl.Enum(values)).to_physical().to_numpy()
+    lengths = count + words_of(headers.dtype)
+    words, of_header = laid_out(lengths, words_of(headers.dtype))
+    words[of_header] = headers.view(WORD)
     words[~of_header] = codes.encode(texts.explode(empty_as_null=False))
     return words, lengths
 
 
-def laid_out(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Room for records of these many words, and the mask of the words that belong to a header."""
+def laid_out(lengths: np.ndarray, header_words: int) -> tuple[np.ndarray, np.ndarray]:
+    """Room for records of these many words, and the mask of the words that belong to a header, so many of each."""
     words = np.zeros(int(lengths.sum()), dtype=WORD)
     starts = np.cumsum(lengths) - lengths
     of_header = np.zeros(len(words), dtype=bool)
-    of_header[(starts[:, None] + np.arange(HEADER_WORDS)).ravel()] = True
+    of_header[(starts[:, None] + np.arange(header_words)).ravel()] = True
     return words, of_header
 
 
@@ -163,10 +189,11 @@ class Written:
     alleles: int
 
 
-def write(path: Path, batches: Iterable[pl.DataFrame], subset_version: str) -> Written:
+def write(path: Path, batches: Iterable[pl.DataFrame], subset_version: str, targets: Targets) -> Written:
     """Write the records of a sample to a new file, in the order of rank; no lock file is left.
 
-    path: nothing is there yet. batches: columns READ, ranks 0, 1, 2 ... subset_version: data version of the sample.
+    path: nothing is there yet. batches: columns READ and those of further targets, ranks 0, 1, 2 ... subset_version: data version
+    of the sample.
     """
     import lmdb
 
@@ -177,7 +204,7 @@ def write(path: Path, batches: Iterable[pl.DataFrame], subset_version: str) -> W
         for rows in batches:
             if not np.array_equal(rows["rank"].to_numpy(), np.arange(records, records + rows.height)):
                 raise KeyValueError("The sample is not in the order of its ranks: materialize merged/subset again.")
-            words, lengths = encode(rows, codes)
+            words, lengths = encode(rows, codes, targets)
             content.update(words.data)
             keys = np.arange(records, records + rows.height, dtype=KEY).view("V4").tolist()
             _make_room(environment, words.nbytes + rows.height * _NODE)
@@ -188,6 +215,7 @@ def write(path: Path, batches: Iterable[pl.DataFrame], subset_version: str) -> W
             records += rows.height
         told: dict[str, Any] = {"format": FORMAT, "records": records, "subset_version": subset_version}
         told |= {"splits": SPLITS, "evidences": EVIDENCES, "poolings": POOLINGS, "kinds": KINDS}
+        told["targets"] = [{"name": name, "label": label} for name, label in targets.items()]
         told |= {"zygosities": ZYGOSITIES, "genes": list(codes.genes), "alleles": list(codes.alleles)}
         content.update(json.dumps({**told, "subset_version": ""}, sort_keys=True).encode())
         version = told["content"] = content.hexdigest()[:16]
@@ -203,12 +231,19 @@ def write(path: Path, batches: Iterable[pl.DataFrame], subset_version: str) -> W
     return Written(records, version, len(codes.genes), len(codes.alleles))
 
 
-def batches_of(path: Path) -> Iterator[pl.DataFrame]:
-    """A stored sample, batch by batch, with the columns READ."""
+def batches_of(path: Path, targets: Targets) -> Iterator[pl.DataFrame]:
+    """A stored sample, batch by batch, with the columns READ and those of further targets.
+
+    Raises:
+        KeyValueError: the sample knows nothing of one of them.
+    """
     import pyarrow.parquet as pq
 
+    columns = list(dict.fromkeys([*READ, *(one for name, *_ in TARGET_FIELDS for one in columns_of(name, targets))]))
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(_ROWS, columns=READ):
+        if lacking := [name for name in columns if name not in file.schema_arrow.names]:
+            raise KeyValueError(f"{path} has no column {lacking[0]}: materialize merged/subset again.")
+        for batch in file.iter_batches(_ROWS, columns=columns):
             yield pl.DataFrame(pl.from_arrow(batch))
 
 

@@ -20,8 +20,6 @@ import polars as pl
 
 from torchcell_assets.schema.genotype import PERTURBATION_SEPARATOR, written
 from torchcell_assets.steps.merged.key_value import (
-    HEADER,
-    HEADER_WORDS,
     KEY,
     METADATA_KEY,
     NAME,
@@ -29,8 +27,11 @@ from torchcell_assets.steps.merged.key_value import (
     VERSION,
     WORD,
     KeyValueError,
+    columns_of,
+    header,
     laid_out,
     ranks_key,
+    words_of,
 )
 
 _SMALLEST = 2 * 4096  # an LMDB file begins with two pages of its own
@@ -55,8 +56,8 @@ _ONE_AT_A_TIME = threading.Lock()
 class Genotypes:
     """n genotypes with m perturbations between them, as NumPy arrays.
 
-    rank (n): as asked for. headers (n): the fields of HEADER. perturbations (m): the fields of PERTURBATION, those of
-    genotype i from offsets[i] to offsets[i + 1]. offsets (n + 1): int64.
+    rank (n): as asked for. headers (n): the fields of ABOUT, and `value`, `standard_error` (n, targets). perturbations (m): the
+    fields of PERTURBATION, those of genotype i from offsets[i] to offsets[i + 1]. offsets (n + 1): int64.
     """
 
     rank: np.ndarray
@@ -67,11 +68,17 @@ class Genotypes:
     def __len__(self) -> int:
         return len(self.rank)
 
+    @property
+    def mask(self) -> np.ndarray:
+        """Which genotypes have a value of which target: booleans (n, targets)."""
+        return ~np.isnan(self.headers["value"])
+
 
 class KeyValueStore:
     """The genotypes of one sample by rank; `len(store)`, `store[rank]`, `store.read(ranks)`.
 
-    genes, alleles: names by code. content: hash of what it holds, the data version of its asset.
+    genes, alleles: names by code. targets: their names, in the order of their values. content: hash of what it
+    holds, the data version of its asset.
     Raises KeyValueError with one sentence if the file is missing, cut off, of another kind or of another format.
     """
 
@@ -82,6 +89,8 @@ class KeyValueStore:
         self._size: int = told["records"]
         self.genes: list[str] = told["genes"]
         self.alleles: list[str] = told["alleles"]
+        self.targets: list[str] = [one["name"] for one in told["targets"]]
+        self._header = header(len(self.targets))
         self.splits: list[str] = told["splits"]
         self.content: str = told["content"]
         self.metadata: dict[str, Any] = told
@@ -113,11 +122,12 @@ class KeyValueStore:
             _refuse(self.path, "lacks a genotype")
         lengths = np.fromiter(map(len, found), dtype=np.int64, count=len(found)) // WORD.itemsize
         words = np.frombuffer(b"".join(found), dtype=WORD)
-        _, of_header = laid_out(lengths)
-        headers, perturbations = words[of_header].view(HEADER), words[~of_header].view(PERTURBATION)
+        own = words_of(self._header)
+        _, of_header = laid_out(lengths, own)
+        headers, perturbations = words[of_header].view(self._header), words[~of_header].view(PERTURBATION)
         if not (headers["version"] == VERSION).all():
             _refuse(self.path, f"holds a record that is not of format {VERSION}")
-        return Genotypes(wanted, headers, perturbations, np.concatenate([[0], np.cumsum(lengths - HEADER_WORDS)]))
+        return Genotypes(wanted, headers, perturbations, np.concatenate([[0], np.cumsum(lengths - own)]))
 
     def ranks(self, split: str) -> np.ndarray:
         """Ranks of the genotypes of a split, ascending, uint32."""
@@ -137,16 +147,22 @@ class KeyValueStore:
             .group_by("row", maintain_order=True)
             .agg(pl.col("text").str.join(PERTURBATION_SEPARATOR))["text"]
         )
+        numbers = {
+            called: found.headers[name][:, at]
+            for name in ("value", "standard_error")
+            for at, called in enumerate(columns_of(name, self.targets))
+        }
         coded = {"split": "splits", "evidence": "evidences", "pooling": "poolings"}
         return pl.DataFrame(
             {
                 "genotype": genotype,
-                **{name: found.headers[name] for name in ("order", "value", "standard_error", "measurements")},
+                **{name: found.headers[name] for name in ("order", "measurements")},
+                **numbers,
                 **{name: np.array(self.metadata[names])[found.headers[name]] for name, names in coded.items()},
                 "rank": found.rank,
             },
             schema_overrides={"rank": pl.UInt32},
-        ).with_columns(pl.col("standard_error").fill_nan(None))
+        ).with_columns(pl.col(list(numbers)).fill_nan(None))
 
     def _text(self, one: np.void) -> str:
         kind, zygosity = self.metadata["kinds"][one["kind"]], self.metadata["zygosities"][one["zygosity"]]

@@ -82,6 +82,12 @@ def _held(connection: duckdb.DuckDBPyConnection) -> Phenotype:
     raise duckdb.CatalogException(f"it holds a table of none of {', '.join(PHENOTYPES)}")
 
 
+def held(path: Path) -> Phenotype:
+    """The phenotype of which a merged file is. Raises MergeError as `opened` does."""
+    with opened(path) as (_, phenotype):
+        return phenotype
+
+
 def read(
     path: Path, where: str = "true", parameters: list | None = None, columns: Sequence[str] | None = None
 ) -> pl.DataFrame:

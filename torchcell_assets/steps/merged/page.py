@@ -3,6 +3,7 @@
 Belongs here: metadata of what was written. Does not: writing it (assets.py), drawing (figures.py).
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from torchcell_assets.config import layout
 from torchcell_assets.config.study import Study
 from torchcell_assets.steps.datasets.assets import of_the_study
 from torchcell_assets.steps.datasets.dataset import Dataset
-from torchcell_assets.steps.merged import figures, merged_table, subsets
+from torchcell_assets.steps.merged import figures, merged_table, sample_targets, subsets
 from torchcell_assets.steps.merged.merge import Merged, columns_from
 from torchcell_assets.steps.merged.phenotypes import Phenotype
 from torchcell_assets.storage.figures import picture
@@ -65,9 +66,12 @@ def of_merged(study: Study, phenotype: Phenotype, merged: Merged, path: Path, lo
 
 
 def of_sample(
-    study: Study, phenotype: Phenotype, path: Path, count: pl.DataFrame, available: int | None
+    study: Study, phenotypes: Sequence[Phenotype], path: Path, count: pl.DataFrame, available: int | None
 ) -> dict[str, Any]:
-    """What the page of a sample shows. path: of the written file; count: rows by order and split; available: None for all."""
+    """What the page of a sample shows. phenotypes: its targets, the first decides which genotypes it holds; path: of the written
+    file; count: rows by order and split; available: None for all.
+    """
+    phenotype, *further = phenotypes
     rows = int(count["len"].sum())
 
     def by_order() -> "Figure":
@@ -75,9 +79,9 @@ def of_sample(
 
     return {
         "dagster/row_count": rows,
-        "dagster/column_schema": column_schema(phenotype.merged),
         "preview": preview(_spread(path, rows)),
-        **as_merged(study, phenotype),
+        **as_merged(study, phenotypes),
+        **of_further(pl.scan_parquet(path), further),
         "available": rows if available is None else available,
         **{f"order_{order}": number for order, number in _sums(count, "order").items()},
         **{split: _sums(count, "split").get(split, 0) for split in subsets.SPLITS},
@@ -85,9 +89,29 @@ def of_sample(
     }
 
 
-def as_merged(study: Study, phenotype: Phenotype) -> dict[str, Any]:
-    """The lineage of a sample: its columns are those of the merged table."""
-    return column_lineage((layout.key(study, "merged", phenotype.name), as_they_are(phenotype.merged.columns())))
+def as_merged(study: Study, phenotypes: Sequence[Phenotype]) -> dict[str, Any]:
+    """The columns of a sample and their lineage: they are those of the merged tables of its targets."""
+    first, *further = phenotypes
+    beside = {one.name: sample_targets.columns(one) for one in further}
+    origins = {one: {called: [name] for name, called in names.items()} for one, names in beside.items()}
+    origins = {first.name: as_they_are(first.merged.columns()), **origins}
+    return {
+        "dagster/column_schema": column_schema(first.merged, *((one.merged, beside[one.name]) for one in further)),
+        **column_lineage(*((layout.key(study, "merged", one), columns) for one, columns in origins.items())),
+    }
+
+
+def of_further(sample: pl.LazyFrame, further: Sequence[Phenotype]) -> dict[str, Any]:
+    """How many genotypes of a sample have a value of each further target; where it is one of several, of which (`tau` ...)."""
+    told: dict[str, Any] = {}
+    for phenotype in further:
+        columns = sample_targets.columns(phenotype)
+        there = sample.filter(pl.col(columns["value"]).is_not_null())
+        told[f"with_{phenotype.name}"] = there.select(pl.len()).collect().item()
+        for name in phenotype.undecided:
+            counts = there.group_by(pl.col(columns[name]).cast(pl.String)).len().sort(columns[name]).collect()
+            told |= {f"{phenotype.name}_{name}_{value}": number for value, number in counts.iter_rows()}
+    return told
 
 
 def _sums(count: pl.DataFrame, name: str) -> dict[Any, int]:

@@ -2,8 +2,8 @@
 derive from it, and nothing else names a phenotype.
 
 Belongs here: what a phenotype is read by (record class, query), what one merged row is (its class, whose primary key is the merge
-key), its target columns, how it is drawn. Does not: how anything is pooled (pooling.py), the conditions of a study
-(config/study.py).
+key), how it is drawn, what is to be known of it as a target. Does not: how anything is pooled (pooling.py), the conditions of a
+study (config/study.py).
 
 A new phenotype is an entry here, a record class, a merged class and a query: see docs/add_a_phenotype.md.
 """
@@ -17,7 +17,7 @@ from typing import Any
 import dataframely as dy
 import polars as pl
 
-from torchcell_assets.config.study import QUERIES
+from torchcell_assets.config.study import QUERIES, Condition
 from torchcell_assets.schema.records import (
     Fitness,
     Interaction,
@@ -38,16 +38,18 @@ _SHARED = ("dataset", "publication", "laboratory", "query", "uncertainty_type")
 
 @dataclass(frozen=True)
 class Phenotype:
-    """What is measured of a genotype, as a number that is pooled.
+    """What is measured of a genotype, as a number that is pooled, and that models may predict: a target of the same name.
 
-    name: the second part of the key of its asset, `merged/<name>`; the table in its file is called so too.
+    name: the second part of the key of its asset, `merged/<name>`; the table in its file is called so too, and so does a study
+        call the target.
     row: what one merged row is, in a sentence.
     record: class of the records that are pooled. merged: class of one merged row.
     query: the Cypher query that selects the records, in a page of one build.
     of_the_study: a study chooses another query of this phenotype, by its key `query`.
-    targets: columns of a merged row that a model may predict.
     label: what a figure writes on an axis of values. neutral: the value of a genotype in which nothing is seen.
     drawn: the smallest and the largest value that a distribution is drawn of in bins; the rest is in the bins at its ends.
+    title: what models predict, in the title of the scoreboard. axis: what it is and where it is measured from, beside an axis
+        of predictions. multiplies: whether that of a mutant is, without interaction, the product of those of its single mutants.
     """
 
     name: str
@@ -58,7 +60,9 @@ class Phenotype:
     label: str
     neutral: float
     drawn: tuple[float, float]
-    targets: tuple[str, ...] = ("value",)
+    title: str
+    axis: str
+    multiplies: bool
     of_the_study: bool = False
 
     @cached_property
@@ -70,6 +74,13 @@ class Phenotype:
     def condition(self) -> dict[str, Any]:
         """What a genotype is pooled within, column -> polars type: the merge key without the genotype, in its order."""
         return {name: self.types[name] for name in self.merged.primary_key() if name != "genotype"}
+
+    @cached_property
+    def undecided(self) -> tuple[str, ...]:
+        """Columns of the merge key that no condition of a study decides, such as which score an interaction is: of a genotype
+        that has several, a sample takes the first value that the merged class names.
+        """
+        return tuple(name for name in self.condition if name not in Condition.model_fields)
 
     @cached_property
     def columns(self) -> dict[str, Any]:
@@ -92,6 +103,9 @@ FITNESS = Phenotype(
     label="fitness (mutant / reference)",
     neutral=1.0,
     drawn=(0.0, 1.4),
+    title="growth",
+    axis="fitness (wild type = 1)",
+    multiplies=True,
     of_the_study=True,
 )
 INTERACTION = Phenotype(
@@ -103,10 +117,13 @@ INTERACTION = Phenotype(
     label="interaction (observed - expected fitness)",
     neutral=0.0,
     drawn=(-0.2, 0.2),
+    title="interaction",
+    axis="interaction (observed - expected fitness)",
+    multiplies=False,
 )
 
 PHENOTYPES = {phenotype.name: phenotype for phenotype in (FITNESS, INTERACTION)}
-"""Name -> entry. The first of them that a study merges is the one of which its samples are taken."""
+"""Name -> entry. The first of them that is a target of a study decides which genotypes are in its samples."""
 
 
 def merged_by(records: Set[type[dy.Schema]]) -> list[Phenotype]:

@@ -14,13 +14,15 @@ Rows whose measurements differ with a p-value below the condition's `consistency
 the genotype may take their place. One without a p-value (a single measurement) stays. Deletions of the genes in `without` are
 left out: those of strains that do not live (viability.py).
 
+Where a study has several targets, the first decides all of this, and the further ones stand beside it (sample_targets.py).
+
 DuckDB filters and sorts, within a bound of memory and on the disk beyond it; rows come out of it batch by batch, so
 that a table of any size passes through. Of a sample, only the rows that it needs are ever put together.
 """
 
 import contextlib
 import math
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,7 @@ import polars as pl
 from torchcell_assets.config.study import Condition
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.schema.genotype import GENE_SEPARATOR, with_kind
-from torchcell_assets.steps.merged import merged_table
+from torchcell_assets.steps.merged import merged_table, sample_targets
 from torchcell_assets.steps.merged.phenotypes import Phenotype
 from torchcell_assets.storage.stored import RowGroups
 
@@ -50,9 +52,12 @@ CONDITIONAL = "temperature_sensitive"
 """Kind of alleles whose effect is another at another temperature: what was measured there is assumed nowhere else."""
 
 
-def types(phenotype: Phenotype) -> dict[str, Any]:
-    """Column of a sample -> polars type: those of the merged table, `split` and `rank`."""
-    return {**phenotype.types, "split": pl.String, "rank": pl.UInt32}
+_NONE: Mapping[str, Path] = {}
+
+
+def types(phenotype: Phenotype, further: Sequence[Phenotype] = ()) -> dict[str, Any]:
+    """Column of a sample -> polars type: those of the merged table, those of further targets, `split` and `rank`."""
+    return {**phenotype.types, **sample_targets.types(further), "split": pl.String, "rank": pl.UInt32}
 
 
 class SubsetError(TorchcellError):
@@ -95,37 +100,53 @@ def batches(
     order: int | None = None,
     without: Set[str] = frozenset(),
     scratch: Path | None = None,
+    further: Mapping[str, Path] = _NONE,
 ) -> Iterator[pl.DataFrame]:
     """One row per haploid genotype at the standard condition, the preferred one, with `rank` and `split`.
 
     path: a merged file. limit: the first so many; all by default. order: of genotypes with so many genes alone.
     without: genes whose deletions are left out, alone and in crosses; other alleles of them stay.
     scratch: a folder for what does not fit into memory; by default DuckDB's own, beside the file.
+    further: targets that stand beside the one of `path` -> their merged files.
     Gives tables of ROWS rows (the last one fewer, and it alone may be empty) in the order of `rank`, 0 first.
-    Raises MergeError if `path` is no merged file.
+    Raises MergeError if `path` is no merged file, SampleError if one of `further` is not there.
     """
     where, parameters = _eligible(condition, deletions_only, order, without)
-    filled = [str(seed), _temperatures(condition), list(condition.evidence), *parameters]
+    of_a_row = [_temperatures(condition), list(condition.evidence)]
     with _opened(path, scratch) as (connection, phenotype):
-        query = _ordered(phenotype, condition, where, limit)
+        others = sample_targets.attach(connection, further)
+        rows, sort = _selected(phenotype, condition, where, limit), _sort(phenotype)
+        query = f"{rows} ORDER BY {', '.join(sort)}"
+        filled = [str(seed), *of_a_row, *parameters]
+        if others:
+            # the columns of the key mean the same in every merged table, and so does the condition
+            conditions = [_eligible(condition, deletions_only, None, without) for _ in others]
+            query = sample_targets.beside(
+                rows, sort, [(one, its) for one, (its, _) in zip(others, conditions, strict=True)]
+            )
+            filled += [value for _, own in conditions for value in (*of_a_row, *own)]
         found = connection.sql(query, params=filled).to_arrow_reader(ROWS)
+        kept = {name: dtype for name, dtype in types(phenotype, others).items() if name != "rank"}
         frames = (pl.from_arrow(batch) for batch in found)
-        yield from _in_batches(_one_per_genotype(frames, phenotype), phenotype, limit)  # type: ignore[arg-type]
+        yield from _in_batches(_one_per_genotype(frames, kept), kept, limit)  # type: ignore[arg-type]
 
 
-def _ordered(phenotype: Phenotype, condition: Condition, where: str, limit: int | None) -> str:
-    """The query of the rows that meet `where`, by digest and genotype, the preferred one of a genotype first."""
+def _sort(phenotype: Phenotype) -> list[str]:
+    """Columns of `_selected` that decide the order: by digest and genotype, the preferred row of a genotype first."""
+    return ["digest", "genotype", "nearest", "preference", *sample_targets.undecided(phenotype)]
+
+
+def _selected(phenotype: Phenotype, condition: Condition, where: str, limit: int | None) -> str:
+    """The query of the rows that meet `where`; those of the first `limit` genotypes in the order of `_sort` among them."""
     own = phenotype.name
-    preferred = "list_position(?, temperature) AS nearest, list_position(?, CAST(evidence AS VARCHAR)) AS preference"
-    sort = ", ".join(["digest", "genotype", "nearest", "preference", *_undecided(phenotype)])
-    keys = f"sha256(? || ':' || genes) AS digest, {preferred}"
+    keys = f"sha256(? || ':' || genes) AS digest, {sample_targets.preferred()}"
     if limit is None:
-        return f"SELECT {own}.*, {keys} FROM {own} WHERE {where} ORDER BY {sort}"
+        return f"SELECT {own}.*, {keys} FROM {own} WHERE {where}"
     # of that many rows, the first `limit` genotypes are whole
     rows = limit * _rows_of_one(condition, phenotype)
     named = ", ".join(["rowid AS at", keys])
-    first = f"SELECT {named} FROM {own} WHERE {where} ORDER BY {sort} LIMIT {rows}"
-    return f"SELECT {own}.*, first.* FROM {own} JOIN ({first}) AS first ON {own}.rowid = first.at ORDER BY {sort}"
+    first = f"SELECT {named} FROM {own} WHERE {where} ORDER BY {', '.join(_sort(phenotype))} LIMIT {rows}"
+    return f"SELECT {own}.*, first.* FROM {own} JOIN ({first}) AS first ON {own}.rowid = first.at"
 
 
 def table(
@@ -141,14 +162,21 @@ def table(
     return pl.concat(batches(path, condition, seed, deletions_only=deletions_only, order=order, without=without))
 
 
-def test_set(path: Path, condition: Condition, seed: int, *, without: Set[str] = frozenset()) -> pl.DataFrame:
+def test_set(
+    path: Path,
+    condition: Condition,
+    seed: int,
+    *,
+    without: Set[str] = frozenset(),
+    further: Mapping[str, Path] = _NONE,
+) -> pl.DataFrame:
     """What models of every size are scored on: the test genotypes of all that are eligible, at most TEST_GENOTYPES of them.
 
     Rows as those of `batches`, ranked anew: where training genotypes come or go, nothing changes here. The split depends on
     the gene set alone, so that no training split of any size holds one of these gene sets.
     """
     kept: list[pl.DataFrame] = []
-    for batch in batches(path, condition, seed, without=without):
+    for batch in batches(path, condition, seed, without=without, further=further):
         kept.append(batch.filter(pl.col("split") == "test"))
         if sum(part.height for part in kept) >= TEST_GENOTYPES:
             break
@@ -164,11 +192,17 @@ def singles(path: Path, condition: Condition, seed: int, *, without: Set[str] = 
     return rows.group_by(gene="genes", maintain_order=True).agg(pl.col("value").mean())
 
 
-def written(path: Path, phenotype: Phenotype, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """Write batches to one Parquet file, a row group each, and hand them on; the file is whole after the last one."""
-    repeated = [name for name, dtype in phenotype.types.items() if isinstance(dtype, pl.Enum)]
+def written(
+    path: Path, phenotype: Phenotype, frames: Iterator[pl.DataFrame], further: Sequence[Phenotype] = ()
+) -> Iterator[pl.DataFrame]:
+    """Write batches to one Parquet file, a row group each, and hand them on; the file is whole after the last one.
+
+    phenotype: the target that decides which genotypes there are: the file says it. further: those that stand beside it.
+    """
+    repeated = [name for name, dtype in types(phenotype, further).items() if isinstance(dtype, pl.Enum)]
     repeated += ["medium_class", "assay", "reference", "split"]
-    with RowGroups(path, use_dictionary=repeated, write_statistics=["rank"]) as file:
+    told = {sample_targets.FIRST: phenotype.name}
+    with RowGroups(path, told, use_dictionary=repeated, write_statistics=["rank"]) as file:
         for frame in frames:
             file.add(frame)
             yield frame
@@ -179,18 +213,11 @@ def _temperatures(condition: Condition) -> list[float]:
     return [condition.temperature, *condition.assumed_from]
 
 
-def _undecided(phenotype: Phenotype) -> list[str]:
-    """Columns of the merge key that no condition of a study decides, such as which score an interaction is: the first value that
-    its class names is taken.
-    """
-    return [name for name in phenotype.condition if name not in Condition.model_fields]
-
-
 def _rows_of_one(condition: Condition, phenotype: Phenotype) -> int:
     """How many rows that meet the condition a genotype has at most: the merge key leaves it temperature, kind of evidence, and
     what is undecided.
     """
-    values = (len(phenotype.types[name].categories) for name in _undecided(phenotype))
+    values = (len(phenotype.types[name].categories) for name in phenotype.undecided)
     return len(condition.evidence) * len(_temperatures(condition)) * math.prod(values)
 
 
@@ -229,8 +256,8 @@ def _opened(
     return merged_table.opened(path, settings | ({} if scratch is None else {"temp_directory": str(scratch)}))
 
 
-def _one_per_genotype(frames: Iterator[pl.DataFrame], phenotype: Phenotype) -> Iterator[pl.DataFrame]:
-    """The first of neighbouring rows of one genotype, with its split."""
+def _one_per_genotype(frames: Iterator[pl.DataFrame], kept: Mapping[str, Any]) -> Iterator[pl.DataFrame]:
+    """The first of neighbouring rows of one genotype, with its split. kept: its columns -> type."""
     last = ""
     share = pl.col("digest").str.slice(32, 8).str.to_integer(base=16).cast(pl.Float64) / 2**32
     split = (
@@ -243,13 +270,12 @@ def _one_per_genotype(frames: Iterator[pl.DataFrame], phenotype: Phenotype) -> I
     for frame in frames:
         first = frame.filter(pl.col("genotype") != pl.col("genotype").shift(fill_value=last))
         last = frame["genotype"][-1] if frame.height else last
-        columns = [pl.col(name).cast(dtype) for name, dtype in phenotype.types.items()]
-        yield first.select(*columns, split=split)
+        yield first.with_columns(split=split).select(pl.col(name).cast(dtype) for name, dtype in kept.items())
 
 
-def _in_batches(frames: Iterator[pl.DataFrame], phenotype: Phenotype, limit: int | None) -> Iterator[pl.DataFrame]:
+def _in_batches(frames: Iterator[pl.DataFrame], kept: Mapping[str, Any], limit: int | None) -> Iterator[pl.DataFrame]:
     """Batches of ROWS rows with their rank, whatever the sizes of `frames`: the data version is taken of batches."""
-    held = pl.DataFrame(schema={name: dtype for name, dtype in types(phenotype).items() if name != "rank"})
+    held = pl.DataFrame(schema=dict(kept))
     given = 0
     for frame in frames:
         held = pl.concat([held, frame])

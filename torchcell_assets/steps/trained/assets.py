@@ -15,13 +15,15 @@ from torchcell_assets.config.resources import DataRoot
 from torchcell_assets.config.step_resources import TRAINING
 from torchcell_assets.config.study import Study
 from torchcell_assets.config.worker_process import WorkerProcess
-from torchcell_assets.schema import MergedFitness, Prediction, Score
+from torchcell_assets.schema import Prediction, Score
 from torchcell_assets.staleness import Policy, outdated, step
 from torchcell_assets.staleness.dagster_internals import AssetGraph
 from torchcell_assets.staleness.provenance import LEFT_OUT_METADATA
-from torchcell_assets.steps.merged import subsets
+from torchcell_assets.staleness.step import Use
+from torchcell_assets.steps.merged import sample_targets, subsets
 from torchcell_assets.steps.merged.assets import assets as merged_assets
-from torchcell_assets.steps.merged.assets import left_out, sampled, sampled_from
+from torchcell_assets.steps.merged.assets import sampled, sampled_from, sampled_phenotypes
+from torchcell_assets.steps.merged.essential_genes import left_out
 from torchcell_assets.steps.representations.assets import assets as representation_assets
 from torchcell_assets.steps.trained import baselines as baseline_models
 from torchcell_assets.steps.trained import (
@@ -55,9 +57,10 @@ FROM_SUBSET = {
 def _baselines(study: Study) -> dg.AssetsDefinition:
     @step(
         prefix=study.prefix,
-        # the measured single mutants come from the merged table by the same condition and split as the sample
+        # the measured single mutants come from the merged tables by the same condition and split as the sample
         uses=[
-            *(MergedFitness, Prediction, Policy("seed", study.seed), Policy("targets", study.targets)),
+            *(one.merged for one in sampled_phenotypes(study)),
+            *(Prediction, Policy("seed", study.seed), Policy("targets", study.targets)),
             *sampled(study),
             Policy("ridge", baseline_models.POLICY),
         ],
@@ -75,21 +78,20 @@ def _baselines(study: Study) -> dg.AssetsDefinition:
         additive ridge on one-hot genes.
         """
         where = Cell(layout.trained_folder(root.folder), BASELINES, context.partition_key)
-        merged = layout.merged_file(root.folder)
-        singles = subsets.singles(merged, study.condition, study.seed, without=left_out(study, root))
+        singles = {name: _singles(study, root, name) for name in study.targets if targets.target(name).multiplies}
         made = {
-            name: baseline_models.fit_baselines(
-                rows, singles if targets.target(name).multiplies else None, target=name, seed=study.seed
-            )
+            name: baseline_models.fit_baselines(rows, singles.get(name), target=name, seed=study.seed)
             for name, rows in targets.read_samples(root.folder, where.size, study.targets).items()
         }
         table = Prediction.validate(pl.concat([one.predictions for one in made.values()]), cast=True)
         notes = {name: one.notes for name, one in made.items()}
         metadata = {
             **table_metadata(Prediction, table),
-            **_lineage(study, (layout.key(study, "merged", "fitness"), {"predicted": ["genes", "value"]})),
+            **_lineage(
+                study, *((layout.key(study, "merged", name), {"predicted": ["genes", "value"]}) for name in singles)
+            ),
             **scores.of_test_set(table, "model"),
-            "singles": singles.height,
+            "singles": sum(one.height for one in singles.values()),
             "notes": dg.MetadataValue.json(notes if len(notes) > 1 else notes[study.targets[0]]),
         }
         with atomic_write(where.predictions) as temporary:
@@ -101,9 +103,20 @@ def _baselines(study: Study) -> dg.AssetsDefinition:
     return baselines
 
 
+def _singles(study: Study, root: DataRoot, target: str) -> pl.DataFrame:
+    """The measured single mutants of a target, with its value."""
+    merged = layout.merged_file(root.folder, target)
+    return subsets.singles(merged, study.condition, study.seed, without=left_out(study, root))
+
+
 def _lineage(study: Study, *others: tuple[dg.AssetKey, dict[str, list[str]]]) -> dict[str, Any]:
     """Metadata that say which columns predictions are made from: those of the samples, and others."""
-    samples = [(layout.key(study, "merged", name), FROM_SUBSET) for name in ("subset", "test_set")]
+    _first, *further = sampled_phenotypes(study)
+    columns = {name: list(names) for name, names in FROM_SUBSET.items()}
+    for own in map(sample_targets.columns, further):
+        for name in ("standard_error", "observed", "predicted"):
+            columns[name].append(own["standard_error" if name == "standard_error" else "value"])
+    samples = [(layout.key(study, "merged", name), columns) for name in ("subset", "test_set")]
     return column_lineage(*samples, *others)
 
 
@@ -130,9 +143,11 @@ def _declared(study: Study, family: Family, grid: Grid) -> dict[str, Any]:
     }
 
 
-def _policies(study: Study, family: Family, grid: Grid) -> list[Policy]:
+def _uses(study: Study, family: Family, grid: Grid) -> list[Use]:
     candidates = [dict(c) for c in grid.candidates[family.name]]
     return [
+        *(one.merged for one in sampled_phenotypes(study)),
+        Prediction,
         Policy("seed", study.seed),
         Policy("targets", study.targets),
         Policy("grid", {"folds": grid.folds, "choose_by": grid.choose_by, "candidates": candidates}),
@@ -149,7 +164,7 @@ def _request(
 
 
 def _in_this_process(study: Study, family: Family, grid: Grid) -> dg.AssetsDefinition:
-    @step(uses=[MergedFitness, Prediction, *_policies(study, family, grid)], **_declared(study, family, grid))
+    @step(uses=_uses(study, family, grid), **_declared(study, family, grid))
     def build(context: dg.AssetExecutionContext, root: DataRoot) -> dg.MaterializeResult:
         start = time.perf_counter()
         tick: Tick = lambda done, total, text: context.log.debug(f"{done} of {total}: {text}")  # noqa: E731
@@ -161,7 +176,7 @@ def _in_this_process(study: Study, family: Family, grid: Grid) -> dg.AssetsDefin
 
 
 def _in_its_own_process(study: Study, family: Family, grid: Grid) -> dg.AssetsDefinition:
-    @step(uses=[MergedFitness, Prediction, *_policies(study, family, grid)], **_declared(study, family, grid))
+    @step(uses=_uses(study, family, grid), **_declared(study, family, grid))
     def build(context: dg.AssetExecutionContext, root: DataRoot, worker: WorkerProcess) -> dg.MaterializeResult:
         request = _request(study, family, grid, context, root)
         told = worker.run(context, json.loads(request.model_dump_json()))
@@ -198,7 +213,7 @@ def _scoreboard(study: Study, models: Sequence[dg.AssetsDefinition]) -> dg.Asset
             Policy("repeat", repeats.FEWEST),
         ],
         logic="2",
-        deps=[*models, layout.key(study, "merged", "test_set"), layout.key(study, "merged", "fitness")],
+        deps=[*models, *(layout.key(study, "merged", name) for name in ("test_set", *study.targets))],
         kinds={"matplotlib"},
     )
     def trained_scoreboard(context: dg.AssetExecutionContext, root: DataRoot) -> dg.MaterializeResult:
@@ -237,7 +252,7 @@ def _scoreboard(study: Study, models: Sequence[dg.AssetsDefinition]) -> dg.Asset
 
 def _yardsticks(root: DataRoot, target: str) -> scores.Yardsticks:
     """What scores of a target's test set are held against."""
-    test_set = pl.read_parquet(targets.target(target).test_set(root.folder))
+    test_set = targets.test_set(root.folder, target)
     again = repeats.repeats(layout.merged_file(root.folder, target), test_set)
     return scores.Yardsticks(test_set.select("genotype", "query"), ceilings.ceilings(test_set), again)
 

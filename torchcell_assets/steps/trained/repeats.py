@@ -16,8 +16,10 @@ from torchcell_assets.steps.merged import merged_table
 FEWEST = 30
 """Genotypes below which another measurement is left out: its correlation would have an interval of +-0.3 or more."""
 
-_SCALE = ["reference", "evidence"]
-"""Columns in which two measurements have to agree: the numbers mean the same, whatever the medium and the assay."""
+_SCALE = ("reference", "evidence")
+"""Columns in which two measurements have to agree, beside those that the condition of a study does not decide (the score of an
+interaction): the numbers mean the same, whatever the medium and the assay.
+"""
 
 
 def repeats(path: Path, test_set: pl.DataFrame) -> pl.DataFrame:
@@ -29,30 +31,31 @@ def repeats(path: Path, test_set: pl.DataFrame) -> pl.DataFrame:
 
     Args:
         path: the merged file.
-        test_set: what merged/test_set holds.
+        test_set: what merged/test_set holds of the phenotype of that file.
     """
-    own = test_set.select("genotype", "order", "publications", *_SCALE, "temperature", observed="value")
-    found = pl.concat([_elsewhere(path, own), _within(path, own)])
+    scale = [*_SCALE, *merged_table.held(path).undecided]
+    own = test_set.select("genotype", "order", "publications", *scale, "temperature", observed="value")
+    found = pl.concat([_elsewhere(path, own, scale), _within(path, own, scale)])
     return found.filter(pl.len().over("who") >= FEWEST).sort("who", "genotype")
 
 
-def _elsewhere(path: Path, own: pl.DataFrame) -> pl.DataFrame:
+def _elsewhere(path: Path, own: pl.DataFrame, scale: list[str]) -> pl.DataFrame:
     """Rows of the merged table under other conditions, from other publications alone."""
-    columns = ["genotype", *_SCALE, "medium_class", "assay", "temperature", "value", "publications"]
+    columns = ["genotype", *scale, "medium_class", "assay", "temperature", "value", "publications"]
     rows = merged_table.read(path, "genotype IN (SELECT unnest(?))", [own["genotype"].to_list()], columns)
     both = rows.rename({"publications": "others", "value": "repeated"}).join(
-        own.drop("temperature"), on=["genotype", *_SCALE]
+        own.drop("temperature"), on=["genotype", *scale]
     )
     both = both.filter(pl.col("others").list.set_intersection("publications").list.len() == 0)
     where = pl.format(", {}, {}, {} °C", "medium_class", "assay", pl.col("temperature").cast(pl.Int64))
     return both.select(_named(pl.col("others")) + where, "genotype", "order", "observed", "repeated")
 
 
-def _within(path: Path, own: pl.DataFrame) -> pl.DataFrame:
+def _within(path: Path, own: pl.DataFrame, scale: list[str]) -> pl.DataFrame:
     """The two publications behind one test value, each by itself."""
     there = own.rename({"temperature": "at"}).drop("observed")
-    pairs = merged_table.replicates(path).with_columns(pl.col(name).cast(there.schema[name]) for name in _SCALE)
-    both = pairs.join(there, on=["genotype", *_SCALE])
+    pairs = merged_table.replicates(path).with_columns(pl.col(name).cast(there.schema[name]) for name in scale)
+    both = pairs.join(there, on=["genotype", *scale])
     inside = [pl.col("publications").list.contains(pl.col(name)) for name in ("x_publication", "y_publication")]
     nearest = both.filter(*inside).sort((pl.col("temperature") - pl.col("at")).abs(), maintain_order=True)
     once = nearest.unique(["genotype", "x_publication", "y_publication"], keep="first", maintain_order=True)

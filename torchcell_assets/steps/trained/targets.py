@@ -1,81 +1,50 @@
-"""What models may predict: the targets that a study may name.
+"""What models may predict: the targets that a study may name, and their rows in the stored samples.
 
-Belongs here: how a target is called in figures, and where its samples lie. Does not: which rows a sample has (steps/merged), the
-trainers, to which a target is no more than a name and a column of values.
+Belongs here: samples as trainers take them. Does not: which targets there are and what each is (steps/merged/phenotypes.py),
+which rows and columns a sample has (steps/merged), the trainers, to which a target is no more than a name and a column of values.
 
-A second target is an entry here, with samples of its own: a table per size and a test set, in the form of those that are there.
-Trainers, predictions, scores and figures take it as it comes: features are of the genes, and labels of `samples[target]`.
+Trainers, predictions, scores and figures take targets as they come: features are of the genes, and labels of `samples[target]`.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
 import polars as pl
 
 from torchcell_assets.config import layout
 from torchcell_assets.errors import no_such
+from torchcell_assets.steps.merged import sample_targets
+from torchcell_assets.steps.merged.phenotypes import PHENOTYPES, Phenotype
 from torchcell_assets.steps.trained.predictions import SubsetError, rows_to_predict
 from torchcell_assets.steps.trained.trainer import Samples
 
 
-@dataclass(frozen=True)
-class Target:
-    """One number of a genotype.
-
-    title: what it is, in the title of the scoreboard. axis: what it is and where it is measured from, beside an axis of values.
-    subset, test_set: where its samples lie, under a data root; of each size, and for all.
-    multiplies: whether that of a mutant is, without interaction, the product of those of its single mutants.
-    """
-
-    name: str
-    title: str
-    axis: str
-    subset: Callable[[Path, str], Path]
-    test_set: Callable[[Path], Path]
-    multiplies: bool
-
-
-TARGETS: dict[str, Target] = {
-    target.name: target
-    for target in (
-        Target(
-            "fitness",
-            title="growth",
-            axis="fitness (wild type = 1)",
-            subset=layout.subset_table,
-            test_set=layout.test_set_table,
-            multiplies=True,
-        ),
-    )
-}
-"""Name -> target."""
-
-
-def target(name: str) -> Target:
+def target(name: str) -> Phenotype:
     """The target of that name. Raises SubsetError where there is none."""
-    if name not in TARGETS:
-        raise SubsetError(f"{no_such('target', name, TARGETS)}.")
-    return TARGETS[name]
+    if name not in PHENOTYPES:
+        raise SubsetError(f"{no_such('target', name, PHENOTYPES)}.")
+    return PHENOTYPES[name]
 
 
 def read_samples(root: Path, size: str, names: Iterable[str]) -> Samples:
-    """What models of one size predict of each target: its sample, and the test set of all sizes.
+    """What models of one size predict of each target: the rows of its sample, and of the test set of all sizes, that have a value
+    of it.
 
     root: the data root.
 
     Raises:
-        SubsetError: a target that is not known, or whose samples are not stored or cannot be trained on.
+        SubsetError: a target that is not known, or a sample that cannot be trained on.
+        SampleError: a sample is not stored, or knows nothing of a target.
     """
-    return {name: _rows(root, size, target(name)) for name in names}
+    wanted = [target(name).name for name in names]
+    places = layout.subset_table(root, size), layout.test_set_table(root)
+    return {name: rows_to_predict(*(sample_targets.read(place, name) for place in places)) for name in wanted}
 
 
-def _rows(root: Path, size: str, wanted: Target) -> pl.DataFrame:
-    tables = []
-    for place in (wanted.subset(root, size), wanted.test_set(root)):
-        if not place.is_file():
-            raise SubsetError(
-                f"There is no {place}: materialize merged/subset of size {size} and merged/test_set first."
-            )
-        tables.append(pl.read_parquet(place))
-    return rows_to_predict(*tables)
+def test_set(root: Path, name: str) -> pl.DataFrame:
+    """What models of all sizes are scored on in one target, with the columns of its merged class; root: the data root.
+
+    Raises:
+        SampleError: it is not stored, or knows nothing of that target.
+    """
+    return sample_targets.read(layout.test_set_table(root), target(name).name)

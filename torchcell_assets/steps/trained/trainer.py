@@ -17,10 +17,10 @@ from torchcell_assets.steps.trained.checkpoints import Checkpoints
 from torchcell_assets.steps.trained.grids import Candidate
 
 Samples = Mapping[str, pl.DataFrame]
-"""Target -> its rows, from `rows_to_predict`: genotypes, their `value` and their `split`.
+"""Target -> its rows, from `rows_to_predict`: the genotypes that have a value of it, their `value` and their `split`.
 
-A second target is a second entry with rows of its own, and needs no other change of a trainer: one that fits target by target
-loops over it, one that learns several together joins them by genotype.
+A trainer that fits target by target loops over them; one that learns several together joins them by genotype, whose split is the
+same in all.
 """
 Tick = Callable[[int, int, str], None]
 """Called as tick(done, total, text)."""

@@ -9,8 +9,8 @@ from torchcell_assets.config.resources import DataRoot
 from torchcell_assets.config.study import current
 from torchcell_assets.steps.merged import merge as merging
 from torchcell_assets.steps.merged import merged_table, subsets
-from torchcell_assets.steps.merged.assets import left_out
 from torchcell_assets.steps.merged.checks import every_record_accounted_for, what_is_measured_lives
+from torchcell_assets.steps.merged.essential_genes import left_out
 from torchcell_assets.steps.merged.phenotypes import FITNESS
 from torchcell_assets_tests.mirror import QUIET
 from torchcell_assets_tests.steps.merged.reference import pages
@@ -26,8 +26,8 @@ def root(tmp_path) -> DataRoot:
     """Three records in two rows, and a fourth that is censored."""
     root = DataRoot(path=str(tmp_path))
     rows = [measured(A, value=0.5), measured(A, value=0.7), measured(B, value=0.9), measured(B, value=None)]
-    layout.merged_file(root.folder).parent.mkdir()
-    merging.merge(pages(tmp_path / "pages", selection(*rows)), layout.merged_file(root.folder), FITNESS)
+    layout.merged_file(root.folder, "fitness").parent.mkdir()
+    merging.merge(pages(tmp_path / "pages", selection(*rows)), layout.merged_file(root.folder, "fitness"), FITNESS)
     return root
 
 
@@ -68,14 +68,14 @@ def test_counts_that_do_not_add_up_are_told(root, counts, told):
 
 
 def test_a_record_behind_two_rows_is_told(root):
-    with duckdb.connect(layout.merged_file(root.folder)) as opened:
+    with duckdb.connect(layout.merged_file(root.folder, "fitness")) as opened:
         opened.execute("UPDATE fitness SET records = ['r0'] WHERE records = ['r2']")
-    assert merged_table.records_in(layout.merged_file(root.folder)) == (3, 2)
+    assert merged_table.records_in(layout.merged_file(root.folder, "fitness")) == (3, 2)
     assert evaluated(root).description == "1 of 3 records stand behind two rows"
 
 
 def test_a_table_that_is_gone_fails(root):
-    layout.merged_file(root.folder).unlink()
+    layout.merged_file(root.folder, "fitness").unlink()
     assert "is not there: materialize merged/fitness first" in evaluated(root).description
 
 

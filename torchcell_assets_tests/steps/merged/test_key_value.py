@@ -26,6 +26,8 @@ SCHEMA = {
     for name, dtype in {**polars_schema(MergedFitness), "split": pl.String, "rank": pl.UInt32}.items()
     if name in key_value.READ
 }
+FITNESS = {"fitness": "fitness (mutant / reference)"}
+BOTH = {**FITNESS, "interaction": "interaction (observed - expected fitness)"}
 GENES = ["YAL001C", "YBR160W", "YLR113W", "Q0045", "YAL034W-A"]
 
 
@@ -43,9 +45,17 @@ def deletions(*genes: str) -> dict:
     return genotype(*(f"{gene}:deletion:delta:haploid" for gene in genes))
 
 
-def store(path: Path, rows: pl.DataFrame, batch: int = 1000) -> KeyValueStore:
-    key_value.write(path, rows.iter_slices(batch), "version of the sample")
+def store(path: Path, rows: pl.DataFrame, batch: int = 1000, targets: dict[str, str] = FITNESS) -> KeyValueStore:
+    key_value.write(path, rows.iter_slices(batch), "version of the sample", targets)
     return KeyValueStore(path)
+
+
+def with_interactions(rows: pl.DataFrame, values: list, errors: list | None = None) -> pl.DataFrame:
+    """A sample with a second target beside the first, which some of its genotypes lack."""
+    return rows.with_columns(
+        interaction_value=pl.Series(values, dtype=pl.Float64),
+        interaction_standard_error=pl.Series(errors or [None] * rows.height, dtype=pl.Float64),
+    )
 
 
 def copied(path: Path) -> lmdb.Environment:
@@ -105,7 +115,7 @@ def test_a_record_is_what_the_format_says(tmp_path):
     found = store(tmp_path / "one.lmdb", table([deletions("YBR160W"), row]))
     with copied(found.path) as environment, environment.begin() as reading:
         record = reading.get((1).to_bytes(4, "big"))
-    assert record[:8] == bytes([1, 2, 2, 2, 0, 0, 3, 0])
+    assert record[:8] == bytes([2, 2, 2, 2, 0, 0, 3, 0])
     assert np.frombuffer(record[8:16], "<f8")[0] == 0.5
     assert math.isnan(np.frombuffer(record[16:24], "<f8")[0])
     assert record[24:] == bytes([1, 0, 0, 0, 0, 0, 0, 0]) + bytes(8)  # YBR160W came first, so its code is 0
@@ -134,11 +144,46 @@ def test_made_twice_it_is_the_same_file_whatever_the_batches(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "c", "d"]  # no lock file
 
 
+# ---- several targets --------------------------------------------------------------------------------------------------------
+def test_every_target_has_a_value_and_an_error_of_its_own_and_what_a_genotype_lacks_is_masked(tmp_path):
+    rows = table([deletions(gene) | {"value": 0.1 * at} for at, gene in enumerate(GENES)])
+    given = with_interactions(rows, [None, -0.2, None, 0.0, 0.3], [None, 0.01, None, None, 0.03])
+    found = store(tmp_path / "both.lmdb", given, 2, BOTH)
+    assert found.targets == ["fitness", "interaction"]
+    assert found.metadata["targets"] == [{"name": name, "label": label} for name, label in BOTH.items()]
+    taken = found.read([4, 0, 1])
+    assert taken.headers["value"].shape == taken.headers["standard_error"].shape == taken.mask.shape == (3, 2)
+    assert taken.mask.tolist() == [[True, True], [True, False], [True, True]]
+    assert taken.headers["value"][:, 0].tolist() == [0.4, 0.0, 0.1]
+    assert taken.headers["value"][taken.mask[:, 1], 1].tolist() == [0.3, -0.2]
+    assert math.isnan(taken.headers["value"][1, 1]) and taken.headers["standard_error"][[0, 2], 1].tolist() == [
+        0.03,
+        0.01,
+    ]
+    columns = ["genotype", "value", "standard_error", "interaction_value", "interaction_standard_error", "rank"]
+    assert_frame_equal(found.table().select(columns), given.select(columns), check_exact=True)
+    assert store(tmp_path / "one.lmdb", given).content != found.content
+
+
+def test_the_record_of_two_targets_is_what_the_format_says(tmp_path):
+    rows = table([deletions("YAL001C") | {"value": 0.5, "standard_error": 0.25}])
+    found = store(tmp_path / "both.lmdb", with_interactions(rows, [-0.125], [0.0625]), targets=BOTH)
+    with copied(found.path) as environment, environment.begin() as reading:
+        record = reading.get(bytes(4))
+    assert np.frombuffer(record[8:40], "<f8").tolist() == [0.5, -0.125, 0.25, 0.0625] and len(record) == 40 + 8
+
+
+def test_a_sample_that_knows_nothing_of_a_target_is_refused(tmp_path):
+    table([deletions("YAL001C")]).write_parquet(tmp_path / "1e3.parquet")
+    with pytest.raises(KeyValueError, match=r"has no column interaction_value: materialize merged/subset again\."):
+        list(key_value.batches_of(tmp_path / "1e3.parquet", BOTH))
+
+
 # ---- reading ----------------------------------------------------------------------------------------------------------------
 def test_a_store_is_a_sequence(thousand):
     assert len(thousand) == 1000
-    assert thousand[-1].headers["value"].tolist() == [0.999]
-    assert thousand.read([3, 3, 0]).headers["value"].tolist() == [0.003, 0.003, 0.0]
+    assert thousand[-1].headers["value"].tolist() == [[0.999]]
+    assert thousand.read([3, 3, 0]).headers["value"].tolist() == [[0.003], [0.003], [0.0]]
     assert len(thousand.read([])) == 0
     for beyond in (1000, -1001):
         with pytest.raises(IndexError, match="holds the ranks 0 to 999"):
@@ -199,8 +244,10 @@ def test_a_foreign_or_missing_file_is_refused(tmp_path):
 
 def test_another_format_and_another_count_are_refused(tmp_path, monkeypatch):
     rows = table([deletions("YAL001C"), deletions("YBR160W")])
-    monkeypatch.setitem(key_value.FORMAT, "version", 2)
-    with pytest.raises(KeyValueError, match="has format 2, and format 1 is read here"):
+    monkeypatch.setitem(key_value.FORMAT, "version", 1)
+    with pytest.raises(
+        KeyValueError, match="has format 1, and format 2 is read here: materialize merged/key_value again"
+    ):
         store(tmp_path / "two.lmdb", rows)
     monkeypatch.undo()
     found = store(tmp_path / "less.lmdb", rows)
@@ -229,20 +276,21 @@ def test_what_is_written_is_told_and_what_codes_stand_for_lies_beside_it(tmp_pat
     rows = table(
         [genotype("YBR160W:damp:b:haploid"), genotype("YAL001C:deletion:delta:haploid", "YBR160W:damp:a:haploid")]
     )
-    told = key_value.write(tmp_path / "a.lmdb", [rows], "V")
+    told = key_value.write(tmp_path / "a.lmdb", [rows], "V", FITNESS)
     found = KeyValueStore(tmp_path / "a.lmdb")
     assert (told.records, told.version, told.genes, told.alleles) == (2, found.content, 2, 3)
     assert len(told.version) == 16 and int(told.version, 16)
     assert found.metadata == {
         "format": {
             "name": "torchcell genotypes",
-            "version": 1,
+            "version": 2,
             "key": ">u4",
-            "header": ["version u1", "order u1", "perturbations u1", "split u1", "evidence u1", "pooling u1", "measurements <u2",
-                       "value <f8", "standard_error <f8"],
+            "header": ["version u1", "order u1", "perturbations u1", "split u1", "evidence u1", "pooling u1", "measurements <u2"],
+            "targets": ["value <f8", "standard_error <f8"],
             "perturbation": ["gene <u2", "kind u1", "zygosity u1", "allele <u4"],
         },
         "records": 2, "subset_version": "V", "content": told.version,
+        "targets": [{"name": "fitness", "label": "fitness (mutant / reference)"}],
         "splits": ["train", "validation", "test"], "evidences": EVIDENCES, "poolings": key_value.POOLINGS, "kinds": KINDS,
         "zygosities": ZYGOSITIES, "genes": ["YBR160W", "YAL001C"], "alleles": ["b", "delta", "a"],
     }  # fmt: skip
@@ -268,15 +316,17 @@ def test_the_hash_is_taken_of_the_records_and_of_what_codes_stand_for(tmp_path):
 
 
 def test_every_field_of_a_record_comes_from_columns_of_the_sample():
-    fields = {name for name, *_ in key_value.HEADER_FIELDS + key_value.PERTURBATION_FIELDS}
-    assert key_value.COLUMNS_FROM.keys() == fields - {"version"}
-    assert {column for columns in key_value.COLUMNS_FROM.values() for column in columns} <= set(key_value.READ)
+    fields = {name for name, *_ in key_value.ABOUT_FIELDS + key_value.TARGET_FIELDS + key_value.PERTURBATION_FIELDS}
+    of_one, of_both = (key_value.columns_from(targets) for targets in (FITNESS, BOTH))
+    assert of_one.keys() == of_both.keys() == fields - {"version"}
+    assert {column for columns in of_one.values() for column in columns} <= set(key_value.READ)
+    assert of_both["value"] == ["value", "interaction_value"]
 
 
 def test_the_hash_of_the_content_follows_codes_and_records_and_not_the_version_of_the_sample(tmp_path):
     rows = [table([deletions(gene)]) for gene in ("YAL001C", "YBR160W")]
     versions = [
-        key_value.write(tmp_path / f"{at}.lmdb", [rows[which]], version).version
+        key_value.write(tmp_path / f"{at}.lmdb", [rows[which]], version, FITNESS).version
         for at, (which, version) in enumerate([(0, "a"), (0, "b"), (1, "a")])  # both records are the same bytes
     ]
     assert versions[0] == versions[1] != versions[2]
@@ -295,7 +345,7 @@ def test_a_stored_sample_is_read_in_batches_of_what_is_encoded(tmp_path, monkeyp
     monkeypatch.setattr(key_value, "_ROWS", 4)
     rows = table([deletions(GENES[i % 5]) for i in range(10)])
     rows.with_columns(samples=pl.lit(1)).write_parquet(tmp_path / "sample.parquet")
-    found = list(key_value.batches_of(tmp_path / "sample.parquet"))
+    found = list(key_value.batches_of(tmp_path / "sample.parquet", FITNESS))
     assert [part.height for part in found] == [4, 4, 2]
     assert set(found[0].columns) == set(key_value.READ)
     assert_frame_equal(pl.concat(found).select(rows.columns), rows, check_column_order=False)
@@ -357,9 +407,9 @@ def test_a_record_of_another_format_is_refused_when_it_is_read(tmp_path):
     found = store(tmp_path / "a.lmdb", table([deletions("YAL001C"), deletions("YBR160W")]))
     with copied(found.path) as environment, environment.begin() as reading:
         record = reading.get((1).to_bytes(4, "big"))
-    other = KeyValueStore(edited(found.path, (1).to_bytes(4, "big"), b"\x02" + record[1:]))
+    other = KeyValueStore(edited(found.path, (1).to_bytes(4, "big"), b"\x01" + record[1:]))
     assert len(other[0]) == 1
-    told = f"{other.path} holds a record that is not of format 1: materialize merged/key_value again."
+    told = f"{other.path} holds a record that is not of format 2: materialize merged/key_value again."
     assert refusal(lambda: other[1]) == refusal(lambda: other.read([0, 1])) == told
 
 

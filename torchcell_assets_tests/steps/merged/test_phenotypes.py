@@ -42,7 +42,8 @@ def merged(tmp_path: Path, *rows: dict, key: str = "genotype") -> tuple[merge.Me
 def test_an_entry_fits_its_classes_and_its_query(phenotype):
     assert issubclass(phenotype.record, Quantity)
     assert phenotype.query == QUERIES / f"{phenotype.name}.cypher" and phenotype.query.is_file()
-    assert set(phenotype.targets) <= set(phenotype.types)
+    assert "value" in phenotype.types and phenotype.title and phenotype.axis
+    assert set(phenotype.undecided) <= set(phenotype.condition)
     assert set(phenotype.condition) <= set(phenotype.record.columns())
     low, high = phenotype.drawn
     assert low < phenotype.neutral < high

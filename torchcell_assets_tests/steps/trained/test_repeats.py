@@ -5,7 +5,7 @@ import pytest
 
 from torchcell_assets.schema.records import MergedFitness, polars_schema
 from torchcell_assets.steps.merged import merged_table
-from torchcell_assets.steps.merged.phenotypes import FITNESS
+from torchcell_assets.steps.merged.phenotypes import FITNESS, INTERACTION
 from torchcell_assets.steps.trained import repeats
 
 TYPES = polars_schema(MergedFitness)
@@ -81,3 +81,14 @@ def test_two_publications_behind_one_value_are_held_against_each_other(stored, m
 def test_publications_have_short_names():
     assert repeats.short_names()[COSTANZO] == "Costanzo 2016"
     assert repeats.short_names()[BRESLOW] == "Breslow 2008"
+
+
+def test_another_score_of_an_interaction_is_no_other_measurement_of_it(tmp_path):
+    def scored(score: str, value: float, publication: str, **change) -> pl.DataFrame:
+        own = merged(GENES, [value] * 60, [publication], **change).with_columns(score=pl.lit(score), order=pl.lit(2))
+        return own.select(pl.col(name).cast(dtype) for name, dtype in INTERACTION.types.items())
+
+    path, test = tmp_path / "interaction.duckdb", scored("epsilon", 0.1, COSTANZO)
+    rows = [test, scored("tau", 0.2, BRESLOW), scored("epsilon", 0.3, BRESLOW, **LIQUID)]
+    merged_table.write(path, pl.concat(rows).sort(INTERACTION.merged.primary_key()), INTERACTION)
+    assert set(repeats.repeats(path, test)["repeated"]) == {0.3}

@@ -1,12 +1,12 @@
 """Two targets in one study: trained, stored, scored and drawn side by side, by the code that knows one."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
+from torchcell_assets.config import layout
 from torchcell_assets.config.study import StudyError, current, load
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.steps.representations import table
@@ -23,20 +23,18 @@ BOTH = ("fitness", "interaction")
 
 
 @pytest.fixture
-def root(tmp_path, monkeypatch) -> Path:
-    """Samples of a second target, of fewer genotypes and other values; a cell and its baselines of both."""
-    second = replace(
-        targets.target("fitness"), name="interaction", title="interaction", axis="interaction", multiplies=False,
-        subset=lambda root, size: root / f"interaction_{size}.parquet", test_set=lambda root: root / "interaction.parquet",
-    )  # fmt: skip
-    monkeypatch.setitem(targets.TARGETS, "interaction", second)
-    every = screen(500, genes=len(NAMES))
-    crosses = every.filter(pl.col("order") > 1).with_columns(value=(pl.col("value") - 0.9) * -3)
-    for name, rows in (("fitness", every), ("interaction", crosses)):
-        sample, test = targets.target(name).subset(tmp_path, "1e3"), targets.target(name).test_set(tmp_path)
-        sample.parent.mkdir(parents=True, exist_ok=True)
-        rows.head(250).write_parquet(sample)
-        rows.filter(pl.col("split") == "test").write_parquet(test)
+def root(tmp_path) -> Path:
+    """A sample with a second target, which fewer genotypes have, with other values; a cell and its baselines of both."""
+    cross = pl.when(pl.col("order") > 1)
+    every = screen(500, genes=len(NAMES)).with_columns(
+        interaction_value=cross.then((pl.col("value") - 0.9) * -3),
+        interaction_standard_error=cross.then("standard_error"),
+        interaction_query=pl.lit(None, dtype=pl.String),
+    )
+    sample = layout.subset_table(tmp_path, "1e3")
+    sample.parent.mkdir(parents=True)
+    every.head(375).write_parquet(sample)
+    every.filter(pl.col("split") == "test").write_parquet(layout.test_set_table(tmp_path))
     folder = tmp_path / "representations" / "gene_embedding"
     folder.mkdir(parents=True)
     table.write(folder / "one_hot.safetensors", one_hot_embedding(NAMES))
@@ -75,15 +73,13 @@ def test_scores_and_figures_are_of_one_target_each(root):
     wanted = list(scoreboard.cells(root / "trained", [family("elastic_net")], ["1e3"], ["one_hot"]))
     by = {}
     for target in BOTH:
-        test = pl.read_parquet(targets.target(target).test_set(root))
+        test = targets.test_set(root, target)
         by[target] = scores.Yardsticks(test.select("genotype", "query"))
     found = scoreboard.collect(wanted, {}, by)
     board = found.board
     assert set(board["target"]) == set(BOTH)
     counts = board.filter(split="test", order=0).group_by("target").agg(pl.col("genotypes").unique())
-    assert dict(counts.iter_rows()) == {
-        target: [pl.read_parquet(targets.target(target).test_set(root)).height] for target in BOTH
-    }
+    assert dict(counts.iter_rows()) == {target: [targets.test_set(root, target).height] for target in BOTH}
     models = {target: set(board.filter(target=target, kind="baseline")["model"]) for target in BOTH}
     assert models["fitness"] - models["interaction"] == set(MULTIPLYING) and ADDITIVE in models["interaction"]
     path = root / "scoreboard.parquet"
@@ -117,6 +113,10 @@ def test_a_study_names_its_targets_and_families(tmp_path):
     for wrong, words in [
         ('targets = ["fitnes"]\n', r"targets\[1\]: There is no target 'fitnes': did you mean fitness\?"),
         ("targets = []\n", "targets: the list is empty"),
+        (
+            'targets = ["fitness", "interaction"]\n',
+            r"targets: no dataset of the study measures interaction: add one such as interaction_\w+$",
+        ),
         ('families = ["lasso"]\n', "There is no model family 'lasso': it can be elastic_net, random_forest"),
         ('families = ["elastic_net", "elastic_net"]\n', "families: elastic_net stands there twice"),
     ]:
@@ -124,6 +124,25 @@ def test_a_study_names_its_targets_and_families(tmp_path):
             study(wrong)
     for name in ("screens", "starter", "published"):
         assert load(name, KNOWN).targets == ("fitness",) and load(name, KNOWN).families == ()
+
+
+def test_a_trainer_of_one_target_gets_the_genotypes_that_have_a_value_of_it(root):
+    """In the split that they have for every target; with the mask ignored there would be rows without a value."""
+    every = pl.read_parquet(layout.subset_table(root, "1e3"))
+    samples = targets.read_samples(root, "1e3", BOTH)
+    crosses, whole = samples["interaction"], samples["fitness"]
+    assert set(crosses["order"]) == {2, 3} and crosses["value"].null_count() == 0 < crosses.height < whole.height
+    expected = every.filter(pl.col("order") > 1).select("genotype", pl.col("interaction_value").alias("value"))
+    own = crosses.filter(pl.col("split") != "test")
+    assert own.select("genotype", "value").equals(expected)
+    splits = whole.select("genotype", "split").join(crosses.select("genotype", other="split"), on="genotype")
+    seen = splits.filter(pl.col("split") != "test", pl.col("other") != "test")
+    assert seen["split"].equals(seen["other"], check_names=False) and seen.height == own.height
+
+
+def test_the_order_in_which_targets_are_named_changes_no_number(root):
+    one, other = (targets.read_samples(root, "1e3", names) for names in (BOTH, BOTH[::-1]))
+    assert list(other) == list(BOTH[::-1]) and all(one[name].equals(other[name]) for name in BOTH)
 
 
 def test_a_target_that_nobody_knows_is_one_sentence(root):
