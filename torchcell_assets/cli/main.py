@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from torchcell_assets.cli import graph, preflight, rebuild, run, status, ui, worker
+from torchcell_assets.cli import embed, graph, preflight, rebuild, run, status, ui, weights, worker
 from torchcell_assets.cli.console import say
 from torchcell_assets.config import study
 from torchcell_assets.errors import TorchcellError
@@ -61,11 +61,21 @@ def _parser() -> argparse.ArgumentParser:
     add("status", status.status, "say what is missing, outdated or failed, and why")
     again = add("rebuild", rebuild.rebuild, "show what is outdated, ask, and make it again, upstream first")
     again.add_argument("--yes", action="store_true", help="do not ask")
+    vectors = add("embed", embed.embed, "compute the vectors of one representation, after saying what they cost")
+    vectors.add_argument("key", help="a representation, such as unirep_256 or esm2_650M (docs/representations.md)")
+    vectors.add_argument("--yes", action="store_true", help="do not ask, however long it takes")
+    fetched = add("weights", weights.weights, "list the weights of language models, or fetch those of one")
+    fetched.add_argument("model", nargs="?", default="", help="a model, by its name or its repository (default: list)")
+    fetched.set_defaults(needs_study=False)
     add("graph-rebuild", graph.rebuild, "all bundles into a new local graph, which then takes over")
     add("graph-back", graph.roll_back, "let the graph before the last rebuild serve again")
     for name, does in (("graph-up", "start the local Neo4j and leave it running"), ("graph-down", "stop it")):
         add(name, partial(graph.local_server, name.removeprefix("graph-")), does).set_defaults(needs_study=False)
-    one = add("worker", worker.work, "train one cell in this process, as a request says; needs the data root alone")
+    one = add(
+        "worker",
+        worker.work,
+        "train one cell, or compute vectors, in this process, as a request says; needs the data root alone",
+    )
     one.add_argument("request", nargs="?", default="-", help="a JSON file (default: -, standard input)")
     one.set_defaults(needs_study=False)
     serve = add("ui", ui.serve, "serve the Dagster UI and the local Neo4j over the same data root")

@@ -5,6 +5,7 @@ what is asked of it (the step).
 """
 
 import os
+import sys
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,27 +25,46 @@ class WorkFailed(TorchcellError):
     """A worker refused its request."""
 
 
+def command(*, deep: bool = True, python: str = "") -> list[str]:
+    """How a worker is started.
+
+    deep: it needs the extra `deep`, and is given the interpreter that has it: `python`, by default `TORCHCELL_DEEP_PYTHON`; else
+        it is given this one.
+    """
+    given = python or str(environment.deep_python()) if deep else sys.executable
+    return [given, "-m", "torchcell_assets", "worker"]
+
+
+def environ() -> dict[str, str]:
+    """The environment of a worker: it finds this package, whatever its interpreter has installed."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(PACKAGE), os.environ.get("PYTHONPATH")]))}
+
+
 class WorkerProcess(dg.ConfigurableResource):
     """Runs a worker as a subprocess. python: the interpreter that has the extra `deep`; by default `TORCHCELL_DEEP_PYTHON`."""
 
     python: str = ""
 
-    def run(self, context: dg.AssetExecutionContext, request: Mapping[str, Any]) -> dict[str, Any]:
+    def run(
+        self, context: dg.AssetExecutionContext, request: Mapping[str, Any], *, deep: bool = True
+    ) -> dict[str, Any]:
         """Start a worker, wait for it, and give what it reports of what it made: name -> value.
+
+        deep: it needs the extra `deep`.
 
         Raises:
             EnvironmentRefused: the interpreter is none.
             WorkFailed: the worker refused, with its sentence.
             DagsterPipesExecutionError: it died.
         """
-        command = [self.python or str(environment.deep_python()), "-m", "torchcell_assets", "worker"]
-        path = os.pathsep.join(filter(None, [str(PACKAGE), os.environ.get("PYTHONPATH")]))
-        client = dg.PipesSubprocessClient(env={"PYTHONPATH": path})
+        client = dg.PipesSubprocessClient(env=environ())
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", dg.PreviewWarning)  # of a function that Pipes itself calls
             # of the context of an asset, Pipes asks what Dagster has deprecated
             inner = context.op_execution_context
-            done = client.run(context=inner, command=command, extras={REQUEST: dict(request)})
+            done = client.run(
+                context=inner, command=command(deep=deep, python=self.python), extras={REQUEST: dict(request)}
+            )
         for message in done.get_custom_messages():
             raise WorkFailed(message[REFUSED])
         told: Mapping[str, Any] = done.get_materialize_result().metadata or {}

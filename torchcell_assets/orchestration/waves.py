@@ -56,6 +56,29 @@ def main_job(
     return execute(Wave(instance, graph, stages, checker, never_made=True, serve=serve, moves=moves, fails=fails))
 
 
+def these(
+    instance: dg.DagsterInstance,
+    location: dg.Definitions,
+    wanted: Mapping[dg.AssetKey, Sequence[str | None]],
+    *,
+    tags: Mapping[str, str],
+    fails: Callable[[Verdict], None] = lambda verdict: None,
+) -> Outcome:
+    """Make what is missing or outdated of some partitions, in this process; an asset that fails ends it with its own error.
+
+    Args:
+        instance: what was made.
+        location: what is deployed.
+        wanted: asset -> its partitions; none of them needs the graph server.
+        tags: of every run.
+        fails: called with each check that fails, once.
+
+    """
+    executor = InProcess(instance, location.resolve_implicit_global_asset_job_def(), tags, raises=True)
+    stage = Stage("representations", wanted, executor)
+    return execute(Wave(instance, location.resolve_asset_graph(), [stage], executor, never_made=True, fails=fails))
+
+
 def rebuild(
     instance: dg.DagsterInstance,
     location: dg.Definitions,

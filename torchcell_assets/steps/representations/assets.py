@@ -39,7 +39,7 @@ def _gene_embedding(study: Study) -> dg.AssetsDefinition:
         deps=[layout.key(study, "datasets", name) for name in reads],
         partitions_def=partitions(study).representation,
         kinds={"safetensors"},
-        pool=GPU if any(map(_needs_torch, recipes)) else None,
+        pool=GPU if any(map(vectors.needs_torch, study.representations)) else None,
         metadata={RECIPES_METADATA: dg.MetadataValue.json({recipe.key: recipe.describe() for recipe in recipes})},
     )
     def gene_embedding(
@@ -78,10 +78,6 @@ def _gene_embedding(study: Study) -> dg.AssetsDefinition:
     return gene_embedding
 
 
-def _needs_torch(recipe: Recipe) -> bool:
-    return recipe.family == language_model.FAMILY and MODELS[recipe.parameters["model"]].architecture != "unirep"
-
-
 def _reads_dna(recipe: Recipe) -> bool:
     return recipe.family == language_model.FAMILY and MODELS[recipe.parameters["model"]].reads in NEEDS_CHROMOSOMES
 
@@ -99,7 +95,7 @@ def _compute(
             "device": environment.device(),
         }
     )
-    return worker.run(context, json.loads(request.model_dump_json()))
+    return worker.run(context, json.loads(request.model_dump_json()), deep=vectors.needs_torch(recipe.key))
 
 
 def _computed(root: DataRoot, said: Mapping[str, Any]) -> dict[str, Path]:

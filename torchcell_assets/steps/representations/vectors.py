@@ -86,6 +86,12 @@ class Request(BaseModel):
         return MODELS[parameters["model"]]
 
 
+def needs_torch(key: str) -> bool:
+    """Whether a worker needs torch for the vectors of a key."""
+    name = RECIPES[key].parameters.get("model")
+    return name is not None and MODELS[name].architecture != "unirep"
+
+
 @dataclass(frozen=True)
 class Ready:
     """A model that computes. decides: all that decides a vector but the sequence."""
