@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import numpy as np
@@ -18,6 +19,7 @@ from scipy import stats
 import torchcell_assets
 from torchcell_assets.config.partitions import cell
 from torchcell_assets.config.resources import DataRoot, GraphStore, RawFiles
+from torchcell_assets.config.worker_process import WorkerProcess
 from torchcell_assets.config.study import current
 from torchcell_assets.definitions import defs
 from torchcell_assets.notebook import predict, tables
@@ -47,6 +49,11 @@ class Platform:
     root: DataRoot
     store: GraphStore
 
+    @property
+    def resources(self) -> dict[str, Any]:
+        raw = RawFiles(root=self.root)
+        return {"root": self.root, "raw": raw, "store": self.store, "worker": WorkerProcess()}
+
     def make(self, *names: str, partition: str | None = None, **options) -> dg.ExecuteInProcessResult:
         selection = dg.AssetSelection.assets(*(name.split("/") for name in names))
         return dg.materialize(
@@ -54,7 +61,7 @@ class Platform:
             selection=selection,
             instance=self.instance,
             partition_key=partition,
-            resources={"root": self.root, "raw": RawFiles(root=self.root), "store": self.store},
+            resources=self.resources,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             **options,
         )
@@ -228,7 +235,7 @@ def test_verify_runs_every_check_of_what_was_made_and_makes_nothing(platform):
     before = platform.version("merged/fitness")
     done = defs.resolve_job_def("verify").execute_in_process(
         instance=platform.instance,
-        resources={"root": platform.root, "raw": RawFiles(root=platform.root), "store": platform.store},
+        resources=platform.resources,
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
     )
     assert done.get_asset_materialization_events() == []
@@ -335,7 +342,7 @@ def store_in_sync(platform: Platform, name: str = "fitness_breslow2008") -> dg.A
     check = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey(["graph", name]), "store_in_sync"))
     result = dg.materialize(
         [*defs.assets, *defs.asset_checks], selection=check, instance=platform.instance,
-        resources={"root": platform.root, "raw": RawFiles(root=platform.root), "store": platform.store},
+        resources=platform.resources,
     )  # fmt: skip
     return result.get_asset_check_evaluations()[0]
 

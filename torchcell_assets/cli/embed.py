@@ -41,14 +41,14 @@ def embed(key: str, yes: bool) -> int:
         graph = location.resolve_asset_graph()
         before = {parent: [None] for parent in graph.get(asset).parent_keys if not layout.is_raw(parent)}
         read = waves.these(instance, location, before, tags=tags, fails=_failed)
-        if any(verdict.error for verdict in read.checks):
+        if any(verdict.error and verdict.key.asset_key in before for verdict in read.checks):
             return 1
         if not (yes or _agreed(key)):
             return 1
         made = waves.these(instance, location, {asset: [key]}, tags=tags, fails=_failed)
     said = "is made" if made.made else "is in sync; nothing was made"
     output().print(f"{key} {said}: {layout.embedding_file(study.data_root(), key)}", soft_wrap=True)
-    return 1 if any(verdict.error for verdict in made.checks) else 0
+    return 1 if made.made and any(verdict.error for verdict in made.checks) else 0
 
 
 def _with(current: "Study", key: str) -> "Study":

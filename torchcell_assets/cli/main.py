@@ -21,9 +21,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; a refusal is printed as the one sentence that it is."""
     options = vars(_parser().parse_args(arguments))
     command = options.pop("command")
-    if not options.pop("needs_study"):
-        return command(**options)
+    needs_study = options.pop("needs_study")
     try:
+        if not needs_study:
+            return command(**options)
         preflight.choose_study()
         with dagster_storage.reached():
             if sentence := dagster_home.prepare():

@@ -65,7 +65,11 @@ def _under_dagster() -> int:
         except TorchcellError as error:
             pipes.report_custom_message({REFUSED: str(error)})
         else:
-            pipes.report_asset_materialization(metadata=said, data_version=said["data_version"])
+            shown = {
+                name: {"raw_value": one, "type": "json"} if isinstance(one, Mapping) else one
+                for name, one in said.items()
+            }
+            pipes.report_asset_materialization(metadata=shown, data_version=said["data_version"])
     return 0
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from torchcell_assets.config.resources import DataRoot, GraphStore, RawFiles
 from torchcell_assets.definitions import defs
+from torchcell_assets.config.worker_process import WorkerProcess
 from torchcell_assets.staleness.inputs import InputMissing
 from torchcell_assets.staleness.upstream import made_before, partitions_of
 from torchcell_assets.storage import files
@@ -39,7 +40,7 @@ def refusal(instance, key, folder):
             selection=dg.AssetSelection.assets(key),
             instance=instance,
             partition_key=partition(key),
-            resources={"root": root, "raw": RawFiles(root=root), "store": GraphStore(root=root)},
+            resources={"root": root, "raw": RawFiles(root=root), "store": GraphStore(root=root), "worker": WorkerProcess()},
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
     assert "\n" not in str(raised.value)

@@ -9,7 +9,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 GROUPS = ("datasets", "graph", "merged", "representations", "trained")
+RAW = "raw"
+"""The raw files: no step, the world outside."""
 BETWEEN_GROUPS = {
+    (RAW, "datasets"),
     ("datasets", "graph"),
     ("datasets", "representations"),
     ("graph", "merged"),
@@ -18,6 +21,7 @@ BETWEEN_GROUPS = {
 }
 FAMILIES = ("elastic_net", "support_vector", "random_forest")
 BETWEEN_ASSETS = {
+    *((RAW, f"datasets/{name}") for name in ("chromosomes", "fitness_sga", "genome")),
     ("datasets/fitness_sga", "graph/fitness_sga"),
     ("datasets/genome", "graph/genome"),
     ("datasets/genome", "representations/gene_embedding"),
@@ -87,12 +91,12 @@ def lineage(page, ui):
     return opened
 
 
-def test_the_five_groups_stand_from_left_to_right_with_exactly_these_edges(lineage, screenshot):
+def test_the_raw_files_and_the_five_groups_stand_from_left_to_right_with_exactly_these_edges(lineage, screenshot):
     page = lineage((), len(BETWEEN_GROUPS), 480)
-    for group in GROUPS:
+    for group in (RAW, *GROUPS):
         expect(page.locator(f"{DRAWING} foreignObject").get_by_text(group, exact=True)).to_be_visible()
     boxes, edges = drawn(page)
-    assert set(boxes) == set(GROUPS)
+    assert set(boxes) == {RAW, *GROUPS}
     assert sorted(edges) == sorted(BETWEEN_GROUPS)
     for begin, end in BETWEEN_GROUPS:
         assert boxes[begin]["right"] < boxes[end]["left"]

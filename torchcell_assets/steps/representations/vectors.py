@@ -27,7 +27,9 @@ from torchcell_assets.steps.representations.sequence_cache import SequenceCache,
 from torchcell_assets.steps.representations.sequences import NEEDS_CHROMOSOMES, sequences
 
 PROBE = 8
-"""Sequences of each of the two batches by which the cost is measured: the first warms up, the second is timed."""
+"""Sequences of each of the two batches by which the cost is measured: the first warms up, and the second is timed."""
+PROBE_ON_GPU = 160
+"""There so many share two rows."""
 DEVICES = ("cuda", "mps", "cpu")
 
 Tick = Callable[[int, int, str], None]
@@ -94,11 +96,16 @@ def needs_torch(key: str) -> bool:
 
 @dataclass(frozen=True)
 class Ready:
-    """A model that computes. decides: all that decides a vector but the sequence."""
+    """A model that computes.
+
+    decides: all that decides a vector but the sequence. memory: bytes of its weights. probe: sequences by which it is timed.
+    """
 
     compute: Compute
     decides: Mapping[str, Any]
     device: str
+    memory: int
+    probe: int = PROBE
 
 
 def work(text: str, tick: Tick) -> dict[str, Any]:
@@ -163,9 +170,9 @@ def _estimated(
     operations = [model.width.operations([len(one)]) for one in missing]
     seconds = None
     probed: list[int] = []
-    if len(missing) > 4 * PROBE:
+    if len(missing) > 4 * ready.probe:
         by_length = np.argsort([len(one) for one in missing], kind="stable")
-        first, second = (by_length[start :: len(missing) // PROBE][:PROBE].tolist() for start in (0, 1))
+        first, second = (by_length[start :: len(missing) // ready.probe][: ready.probe].tolist() for start in (0, 1))
         _compute([missing[at] for at in first], cache, ready)
         start = time.perf_counter()
         _compute([missing[at] for at in second], cache, ready)
@@ -179,7 +186,7 @@ def _estimated(
         operations=sum(operations),
         seconds=seconds,
         gigabytes=len(missing) * model.dimension * 4 / 1e9,
-        memory=model.width.parameters * (4 if ready.decides["dtype"] == "float32" else 2) / 1e9,
+        memory=ready.memory / 1e9,
         device=ready.device,
     )
     taken = set(probed)
@@ -192,11 +199,16 @@ def _ready(request: Request, model: LanguageModel) -> Iterator[Ready]:
     if isinstance(model.weights, Source):
         path = Sources(cache=request.root / "raw", mirror=request.mirror).path(model.weights)
         digests = {model.weights.name: model.weights.sha256[0]}
-        yield Ready(_unirep(path), model.describe() | {"weights_sha256": digests, "dtype": "float32"}, "cpu")
+        decides = model.describe() | {"weights_sha256": digests, "dtype": "float32"}
+        # sequences are computed by the batch here too
+        probe = max(2 * PROBE, 32_768 // model.dimension)
+        yield Ready(_unirep(path), decides, "cpu", path.stat().st_size, probe)
         return
     folder, digests = Snapshots(layout.weights_folder(request.root), request.weights).verified(model.weights)
     device, dtype, compute = _torch(request, model, folder)
-    yield Ready(compute, model.describe() | {"weights_sha256": digests, "dtype": dtype}, device)
+    decides = model.describe() | {"weights_sha256": digests, "dtype": dtype}
+    memory = model.width.parameters * (4 if dtype == "float32" else 2)
+    yield Ready(compute, decides, device, memory, PROBE_ON_GPU if device == "cuda" else PROBE)
 
 
 def _unirep(path: Path) -> Compute:

@@ -107,18 +107,25 @@ def test_shards_are_disjoint_and_together_all(tmp_path):
 
 
 def test_an_estimate_computes_the_probe_alone_and_says_what_the_rest_costs(tmp_path):
-    genome(tmp_path, [protein(at, 20 + at) for at in range(100)])
+    key, probe, lengths = "unirep_1900", 32_768 // 1900, range(20, 120)
+    genome(tmp_path, [protein(at, at) for at in lengths])
     told = []
-    said = vectors.work(asked(tmp_path, estimate=True), lambda *one: told.append(one))
+    said = vectors.work(asked(tmp_path, key, estimate=True), lambda *one: told.append(one))
     estimate = said["estimate"]
-    assert said["computed"] == 2 * vectors.PROBE and estimate["missing"] == estimate["sequences"] == 100
-    assert estimate["seconds"] > 0 and estimate["tokens"] == sum(20 + at for at in range(100))
-    width = MODELS[KEY].width
-    assert estimate["operations"] == pytest.approx(sum(width.operations([20 + at]) for at in range(100)))
+    assert said["computed"] == 2 * probe and estimate["missing"] == estimate["sequences"] == 100
+    assert estimate["seconds"] > 0 and estimate["tokens"] == sum(lengths)
+    assert estimate["operations"] == pytest.approx(sum(MODELS[key].width.operations([at]) for at in lengths))
     assert told == [(0, estimate["tokens"], estimate["said"])]
     assert "100 of 100 sequences (6,950 tokens) are computed on cpu" in estimate["said"]
-    assert worked(tmp_path)["computed"] == 100 - 2 * vectors.PROBE
-    assert worked(tmp_path)["estimate"]["said"] == "All 100 sequences are in the cache: nothing is computed."
+    assert (
+        vectors.work(asked(tmp_path, key, estimate=True), lambda *one: None)["estimate"]["missing"] == 100 - 2 * probe
+    )
+
+
+def test_where_nothing_is_missing_nothing_is_computed(tmp_path):
+    genome(tmp_path, PROTEINS)
+    worked(tmp_path)
+    assert worked(tmp_path)["estimate"]["said"] == "All 4 sequences are in the cache: nothing is computed."
 
 
 def test_what_was_killed_goes_on_with_what_is_missing(tmp_path):
