@@ -175,7 +175,10 @@ def test_baselines_are_outdated_by_another_condition_or_split_as_the_sample_is()
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
 def test_a_recipe_declares_every_raw_file_that_its_family_names(recipe):
     family = importlib.import_module(f"torchcell_assets.steps.representations.{recipe.family}")
-    assert files_named_in(family) == {source.name for source in recipe.files}
+    named = files_named_in(family)  # none, where one family has a file for each key and takes that of the recipe
+    assert named == {source.name for source in recipe.files} or (
+        not named and "recipe.files" in inspect.getsource(family)
+    )
 
 
 def test_the_declaration_is_stored_with_the_asset():
