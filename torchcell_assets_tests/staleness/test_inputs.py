@@ -6,8 +6,8 @@ import dagster as dg
 import pytest
 
 from torchcell_assets.config.resources import DataRoot, GraphStore, RawFiles
-from torchcell_assets.definitions import defs
 from torchcell_assets.config.worker_process import WorkerProcess
+from torchcell_assets.definitions import defs
 from torchcell_assets.staleness.inputs import InputMissing
 from torchcell_assets.staleness.upstream import made_before, partitions_of
 from torchcell_assets.storage import files
@@ -40,7 +40,12 @@ def refusal(instance, key, folder):
             selection=dg.AssetSelection.assets(key),
             instance=instance,
             partition_key=partition(key),
-            resources={"root": root, "raw": RawFiles(root=root), "store": GraphStore(root=root), "worker": WorkerProcess()},
+            resources={
+                "root": root,
+                "raw": RawFiles(root=root),
+                "store": GraphStore(root=root),
+                "worker": WorkerProcess(),
+            },
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
     assert "\n" not in str(raised.value)

@@ -6,7 +6,7 @@ is in a raw file (the modules).
 """
 
 from torchcell_assets.steps.datasets import publications
-from torchcell_assets.steps.datasets.chromosomes import CHROMOSOMES
+from torchcell_assets.steps.datasets.chromosomes import CHROMOSOME_SEQUENCES
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
 from torchcell_assets.steps.datasets.genome import GENOME
 
@@ -15,7 +15,7 @@ DATASETS: tuple[Dataset, ...] = tuple(
 )
 """Every dataset of records, by name. The genome is no record: it stands beside them as `GENOME`."""
 
-REFERENCE: tuple[Dataset, ...] = (GENOME, CHROMOSOMES)
+REFERENCE: tuple[Dataset, ...] = (GENOME, CHROMOSOME_SEQUENCES)
 """What every study has: the genes, and the DNA on which they lie. Only the genes are in the graph."""
 
-__all__ = ["CHROMOSOMES", "DATASETS", "GENOME", "REFERENCE", "Dataset", "Parsed"]
+__all__ = ["CHROMOSOME_SEQUENCES", "DATASETS", "GENOME", "REFERENCE", "Dataset", "Parsed"]

@@ -13,7 +13,7 @@ from torchcell_assets.config.study import Study
 from torchcell_assets.sources import Source
 from torchcell_assets.staleness import Policy, step
 from torchcell_assets.staleness.raw_files import declared, seen
-from torchcell_assets.steps.datasets import CHROMOSOMES, DATASETS, GENOME, REFERENCE, figures
+from torchcell_assets.steps.datasets import CHROMOSOME_SEQUENCES, DATASETS, GENOME, REFERENCE, figures
 from torchcell_assets.steps.datasets.dataset import Dataset, Parsed
 from torchcell_assets.steps.datasets.retired_names import Found
 from torchcell_assets.storage.figures import picture
@@ -96,7 +96,7 @@ def _names(found: Found) -> dict[str, Any]:
 def _plot(dataset: Dataset, path: Path) -> dict[str, Any]:
     def draw() -> "Figure":
         table = pl.scan_parquet(path)
-        of_reference = {GENOME.name: figures.gene_lengths, CHROMOSOMES.name: figures.chromosome_lengths}
+        of_reference = {GENOME.name: figures.gene_lengths, CHROMOSOME_SEQUENCES.name: figures.chromosome_lengths}
         reference = of_reference.get(dataset.name)
         return reference(table) if reference else figures.value_histogram(table, dataset.name)
 

@@ -35,7 +35,7 @@ def parse(sequence: Path) -> Parsed:
     return Parsed(table.lazy())
 
 
-CHROMOSOMES = Dataset(
+CHROMOSOME_SEQUENCES = Dataset(
     name="chromosomes",
     record=Chromosome,
     sources=(GENOME_SEQUENCE,),

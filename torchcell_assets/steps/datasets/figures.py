@@ -52,6 +52,7 @@ def chromosome_lengths(chromosomes: pl.LazyFrame) -> "Figure":
     listed = told.collect()
     bars = axes.bar(listed["chromosome"].to_list(), (listed["length"] / 1e3).to_list(), color="#4477aa")
     axes.bar_label(bars, labels=[f"{gc:.0%}" for gc in listed["gc"]], fontsize=7)
+    axes.margins(y=0.1)
     axes.set_xlabel("chromosome (share of G and C)")
     axes.set_ylabel("thousand bases")
     return figure

@@ -30,8 +30,13 @@ def embed(genes: pl.DataFrame, recipe: Recipe, files: dict[str, Path]) -> sp.csr
     genes: has `gene`, `name`, `aliases` and `chromosome`. A gene in no pathway has its chromosome alone; a gene on a
     chromosome that is none of the seventeen cannot be described: its row is NaN.
     """
+    return blocks(genes, files[BIOCHEMICAL_PATHWAYS.name])
+
+
+def blocks(genes: pl.DataFrame, path: Path) -> sp.csr_array:
+    """The two blocks of `embed`, for what stands beside them in another family too; path: SGD's pathways."""
     place = {name: index for index, name in enumerate(CHROMOSOMES)}
-    members = membership(genes, files[BIOCHEMICAL_PATHWAYS.name])
+    members = membership(genes, path)
     pathways = members["pathway"].unique().sort().to_list()
     column = {name: len(CHROMOSOMES) + index for index, name in enumerate(pathways)}
     known = members.filter(pl.col("row").is_not_null())

@@ -28,7 +28,7 @@ def embed(genes: pl.DataFrame, recipe: Recipe, files: dict[str, Path]) -> sp.csr
     is none of the seventeen: its row is NaN.
     """
     scaled = np.column_stack([_scaled(column) for column in numbers(genes).T])
-    blocks = [sp.csr_array(scaled), chromosome_pathway.embed(genes, recipe, files)]
+    blocks = [sp.csr_array(scaled), chromosome_pathway.blocks(genes, files[BIOCHEMICAL_PATHWAYS.name])]
     return sp.csr_array(sp.hstack(blocks, format="csr", dtype=np.float32))
 
 
@@ -48,8 +48,11 @@ def notes(genes: pl.DataFrame, recipe: Recipe, files: dict[str, Path]) -> dict[s
     """For the manifest: the name of every column, and names in the pathway file that belong to no gene of the list."""
     members = chromosome_pathway.membership(genes, files[BIOCHEMICAL_PATHWAYS.name])
     pathways = members["pathway"].unique().sort().to_list()
-    unknown = chromosome_pathway.notes(genes, recipe, files)
-    return {"columns": [*NUMBERS, *chromosome_pathway.CHROMOSOMES, *pathways], **unknown}
+    unknown = members.filter(pl.col("row").is_null())["name"].unique().sort().to_list()
+    return {
+        "columns": [*NUMBERS, *chromosome_pathway.CHROMOSOMES, *pathways],
+        "pathway_genes_unknown": unknown,
+    }
 
 
 def _scaled(column: np.ndarray) -> np.ndarray:

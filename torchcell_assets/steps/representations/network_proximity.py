@@ -18,7 +18,7 @@ TAXON = "4932."
 """How STRING begins the name of every protein of S. cerevisiae; what follows is the systematic name of the gene."""
 CERTAIN = 1000
 """Scores are thousandths of a probability."""
-DECIMALS = 5
+DECIMALS = 4
 """To which values are rounded: other libraries and machines differ in later ones, and are no change of data."""
 
 
@@ -106,8 +106,9 @@ def spectral(network: sp.csr_array, dimension: int) -> np.ndarray:
 
     With D the degrees and t their mean, the eigenvectors of the `dimension` largest eigenvalues of
     (D + t)^-1/2 A (D + t)^-1/2, largest first, times sqrt(nodes): each has a mean square of 1. Adding t keeps eigenvectors from
-    standing for a handful of nodes of low degree (Qin and Rohe 2013, NIPS 26:3120). An eigenvector has no sign: here its entry of
-    largest modulus is positive. The search begins at a fixed vector, so that the same network gives the same numbers.
+    standing for a handful of nodes of low degree (Qin and Rohe 2013, NIPS 26:3120); without it, five proteins are all of one. An
+    eigenvector has no sign: here its entry of largest modulus is positive. The search begins at a fixed vector, so that the same
+    network gives the same numbers.
     """
     from scipy.sparse.linalg import eigsh
 

@@ -49,7 +49,7 @@ def test_cliques_lie_together_and_apart_from_each_other(files):
     second = embedding.vectors[:, 1]
     assert len(set(np.sign(second[:4]))) == len(set(np.sign(second[4:]))) == 1
     assert np.sign(second[0]) != np.sign(second[4])
-    np.testing.assert_allclose((embedding.vectors**2).mean(axis=0), 1, atol=1e-4)
+    np.testing.assert_allclose((embedding.vectors**2).mean(axis=0), 1, atol=2e-4)
 
 
 def test_genes_without_a_place_in_the_largest_component_are_listed(files):
@@ -76,7 +76,7 @@ def test_values_are_the_leading_eigenvectors_and_their_largest_entry_is_positive
     for at in range(2):
         expected = vectors[:, -1 - at] * np.sqrt(8)
         expected *= np.sign(expected[np.abs(expected).argmax()])
-        np.testing.assert_allclose(found[:, at], expected, atol=1e-4)
+        np.testing.assert_allclose(found[:, at], expected, atol=2e-4)
         assert found[np.abs(found[:, at]).argmax(), at] > 0
 
 
@@ -87,7 +87,7 @@ def test_the_order_of_the_file_and_of_the_genes_decides_nothing(files, tmp_path)
     turned.write_bytes(gzip.compress("".join([lines[0], *lines[:0:-1]]).encode()))
     again = table.build(TWO, GENES[::-1], {STRING_PHYSICAL.name: turned})
     assert again.genes == first.genes[::-1]
-    np.testing.assert_allclose(again.vectors[::-1], first.vectors, atol=2e-5)
+    np.testing.assert_allclose(again.vectors[::-1], first.vectors, atol=2e-4)
 
 
 @pytest.mark.parametrize(

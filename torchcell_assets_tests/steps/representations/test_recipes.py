@@ -13,7 +13,6 @@ from torchcell_assets.steps.datasets.genome import translate
 from torchcell_assets.steps.representations import table
 from torchcell_assets.steps.representations.chromosome_pathway import CHROMOSOMES
 from torchcell_assets.steps.representations.codon_frequency import CODONS
-from torchcell_assets.steps.representations.raw_files import UNIREP_WEIGHTS
 from torchcell_assets.steps.representations.recipes import BIOCHEMICAL_PATHWAYS, RECIPES
 
 # ten lines of SGD's file, as published
@@ -50,9 +49,7 @@ def genes() -> pl.DataFrame:
 def files(tmp_path: Path) -> dict[str, Path]:
     path = tmp_path / "biochemical_pathways.tab"
     path.write_text(PATHWAYS)
-    sources = Sources(cache=tmp_path / "cache", offline=True)
-    weights = {source.name: sources.path(source) for source in UNIREP_WEIGHTS.values()}
-    return {BIOCHEMICAL_PATHWAYS.name: path, **weights}
+    return {BIOCHEMICAL_PATHWAYS.name: path}
 
 
 OF_FEW_GENES = [
@@ -62,7 +59,9 @@ OF_FEW_GENES = [
 
 
 @pytest.mark.parametrize("key", OF_FEW_GENES)
-def test_every_recipe_describes_every_gene(key, genes, files):
+def test_every_recipe_describes_every_gene(key, genes, files, tmp_path):
+    sources = Sources(cache=tmp_path / "cache", offline=True)
+    files |= {source.name: sources.path(source) for source in RECIPES[key].files if source.package}
     embedding = table.build(RECIPES[key], genes, files)
     assert embedding.genes == genes["gene"].to_list()
     assert embedding.vectors.dtype == np.float32

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from torchcell_assets.sources import Sources
-from torchcell_assets.steps.datasets import CHROMOSOMES
+from torchcell_assets.steps.datasets import CHROMOSOME_SEQUENCES
 from torchcell_assets.steps.datasets.genome import GENOME_ANNOTATION, GENOME_SEQUENCE
 from torchcell_assets.steps.representations import windows
 
@@ -20,7 +20,7 @@ def turned(bases: str) -> str:
 @pytest.fixture(scope="module")
 def chromosomes(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
     sources = Sources(cache=tmp_path_factory.mktemp("raw"), offline=True)
-    return CHROMOSOMES.read(sources.path).records.collect()
+    return CHROMOSOME_SEQUENCES.read(sources.path).records.collect()
 
 
 @pytest.fixture(scope="module")
