@@ -101,5 +101,5 @@ def raw_files(wanted: study.Study, *, stored: bool = True) -> "list[Source]":
         datasets = [
             dataset for dataset in datasets if not layout.dataset_table(study.data_root(), dataset.name).exists()
         ]
-    files = [source for key in wanted.representations for source in RECIPES[key].files]
+    files = [source for key in wanted.run_representations or wanted.representations for source in RECIPES[key].files]
     return list(dict.fromkeys([source for dataset in datasets for source in dataset.raw_files] + files))

@@ -146,6 +146,7 @@ class Study(BaseModel):
 
     targets: what models predict of a genotype; one of the datasets measures each. families: the model families that are trained;
         where none is named, all that need no environment of their own.
+    run_sizes, run_representations: what the main job makes and trains on; where no representation is named there, all of them.
     folder: where the TOML file lies; a query of its own is looked for there.
     place: the name of a bundled study, or the absolute path of a TOML file: what the data root remembers.
     prefix: before the keys of its assets, where several studies share one Dagster instance.
@@ -162,6 +163,7 @@ class Study(BaseModel):
     sizes: Annotated[tuple[_Size, ...], *_List]
     representations: Annotated[tuple[_Representation, ...], *_List]
     run_sizes: Annotated[tuple[_Size, ...], *_List]
+    run_representations: Annotated[tuple[_Representation, ...], AfterValidator(_distinct)] = ()
     targets: Annotated[tuple[_Target, ...], *_List] = Field(default=("fitness",), validate_default=True)
     families: Annotated[tuple[_Family, ...], AfterValidator(_distinct)] = ()
     grid: Annotated[StrictStr, _known("grids")]
@@ -177,6 +179,19 @@ class Study(BaseModel):
         if sizes and (others := [size for size in wanted if size not in sizes]):
             raise ValueError(f"{', '.join(others)} is none of the sizes: {', '.join(sizes)}")
         return wanted
+
+    @field_validator("run_representations")
+    @classmethod
+    def _are_representations(cls, wanted: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        own = info.data.get("representations")
+        if own and (others := [key for key in wanted if key not in own]):
+            raise ValueError(f"{', '.join(others)} is none of the representations: {', '.join(own)}")
+        return wanted
+
+    @property
+    def made_by_the_main_job(self) -> tuple[str, ...]:
+        """The sizes and the representations, as keys of partitions."""
+        return (*self.run_sizes, *(self.run_representations or self.representations))
 
     @field_validator("targets")
     @classmethod

@@ -36,7 +36,7 @@ def main_job(
     Args:
         instance: what was made.
         location: what is deployed.
-        study: of which sizes samples are taken and models trained: its `run_sizes`, with all representations.
+        study: of which sizes samples are taken, which vectors are made, and models trained on both: `made_by_the_main_job`.
         jobs: by name, in their order.
         servers: the graph server runs as long, if it is needed.
         tags: of every run.
@@ -45,7 +45,7 @@ def main_job(
 
     """
     graph = location.resolve_asset_graph()
-    others = set(study.sizes) - set(study.run_sizes)
+    others = {*study.sizes, *study.representations} - set(study.made_by_the_main_job)
     stages = []
     for name in jobs:
         job = location.resolve_job_def(name)

@@ -90,6 +90,8 @@ def _of_model(name: str, key: str = "", **parameters: Any) -> Recipe:
     )
 
 
+RANDOM = (1, 10, 64, 100, 256, 1000)
+"""Dimensions of the random codes: those of the report, and of language models that are held against a code of their width."""
 DUBIOUS = "Dubious"
 """SGD's judgement of ORFs that are hardly genes: a key may leave them out by rule."""
 
@@ -148,6 +150,6 @@ RECIPES: dict[str, Recipe] = {
         *(_of_model(name) for name in MODELS),
         _of_model("esm2_650M", "esm2_650M_no_dubious", without=DUBIOUS),
         _of_model("prot_t5", "prot_t5_no_dubious", without=DUBIOUS),
-        *(_random(dimension) for dimension in (1, 10, 100, 1000)),
+        *(_random(dimension) for dimension in RANDOM),
     )
 }
