@@ -94,6 +94,8 @@ def test_a_study_of_ones_own_is_remembered_by_its_path_and_finds_its_own_query(t
         ('run_sizes = ["1e3"]', 'run_sizes = ["1e5000"]',
          """run_sizes[1]: There is no size '1e5000': write "1e3", "1.5e4" ... or "all\""""),
         ('run_sizes = ["1e3"]', 'run_sizes = ["1e6"]', "run_sizes: 1e6 is none of the sizes: 1e3, 1e4, 1e5, all"),
+        ('run_sizes = ["1e3"]', 'run_sizes = ["1e3"]\nrun_representations = ["random_64"]',
+         "run_representations: random_64 is none of the representations: one_hot, codon_frequency"),
         ('run_sizes = ["1e3"]', 'run_sizes = "1e3"', 'run_sizes: write a list, ["1e3"]'),
         ('run_sizes = ["1e3"]', "run_sizes = []", "run_sizes: the list is empty"),
         ('sizes = ["1e3", "1e4", "1e5", "all"]', 'sizes = [1000, "1e3"]', 'sizes[1]: write "1e3" for 1000'),
@@ -180,7 +182,9 @@ def test_a_study_is_frozen():
 def test_an_unknown_study_names_the_nearest_one(tmp_path):
     with pytest.raises(study.StudyError, match="There is no study 'screen': did you mean screens"):
         study.load("screen")
-    with pytest.raises(study.StudyError, match="it can be published, screens, starter; set TORCHCELL_STUDY to"):
+    with pytest.raises(
+        study.StudyError, match="it can be language_models, published, screens, starter; set TORCHCELL_STUDY to"
+    ):
         study.load("nothing")
     with pytest.raises(study.StudyError, match=r"There is no study file /nothing\.toml: set TORCHCELL_STUDY"):
         study.load("/nothing.toml")

@@ -122,7 +122,7 @@ def test_a_study_names_its_targets_and_families(tmp_path):
     ]:
         with pytest.raises(StudyError, match=words):
             study(wrong)
-    for name in ("screens", "starter", "published"):
+    for name in ("screens", "starter", "published", "language_models"):
         assert load(name, KNOWN).targets == ("fitness",) and load(name, KNOWN).families == ()
 
 
