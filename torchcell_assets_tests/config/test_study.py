@@ -95,7 +95,8 @@ def test_a_study_of_ones_own_is_remembered_by_its_path_and_finds_its_own_query(t
          """run_sizes[1]: There is no size '1e5000': write "1e3", "1.5e4" ... or "all\""""),
         ('run_sizes = ["1e3"]', 'run_sizes = ["1e6"]', "run_sizes: 1e6 is none of the sizes: 1e3, 1e4, 1e5, all"),
         ('run_sizes = ["1e3"]', 'run_sizes = ["1e3"]\nrun_representations = ["random_64"]',
-         "run_representations: random_64 is none of the representations: one_hot, codon_frequency"),
+         "run_representations: random_64 is none of the representations: one_hot, codon_frequency, chromosome_pathway, "
+         "random_1, random_10, random_100, random_1000"),
         ('run_sizes = ["1e3"]', 'run_sizes = "1e3"', 'run_sizes: write a list, ["1e3"]'),
         ('run_sizes = ["1e3"]', "run_sizes = []", "run_sizes: the list is empty"),
         ('sizes = ["1e3", "1e4", "1e5", "all"]', 'sizes = [1000, "1e3"]', 'sizes[1]: write "1e3" for 1000'),
