@@ -65,7 +65,7 @@ def _gene_embedding(study: Study) -> dg.AssetsDefinition:
             "genes_missing": len(embedding.manifest["genes_missing"]),
             "manifest": dg.MetadataValue.json(embedding.manifest),
             **page.of_embedding(recipe, embedding, genes, sources),
-            **({"cost": dg.MetadataValue.json(dict(said))} if said else {}),
+            **({"cost": page.cost(said), "cost_in_detail": dg.MetadataValue.json(dict(said))} if said else {}),
         }
         with atomic_write(path) as temporary:
             table.write(temporary, embedding)

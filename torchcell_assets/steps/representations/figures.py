@@ -49,10 +49,18 @@ def gene_map(
     figure = Figure(figsize=(7, 5), layout="constrained")
     axes = figure.subplots()
     for group, colour, rows in _groups(genes, compartments):
-        axes.scatter(*points[rows].T, s=4, color=colour, linewidths=0, alpha=0.6, label=f"{group} ({len(rows):,})")
+        axes.scatter(
+            points[rows, 0],
+            points[rows, 1],
+            s=4,
+            color=colour,
+            linewidths=0,
+            alpha=0.6,
+            label=f"{group} ({len(rows):,})",
+        )
     for row, gene in enumerate(genes):
         if gene in named:
-            axes.annotate(named[gene], points[row], fontsize=8, fontweight="bold")
+            axes.annotate(named[gene], points[row], (4, 3), textcoords="offset points", fontsize=8, fontweight="bold")
             axes.plot(*points[row], marker="o", markersize=5, markerfacecolor="none", color="black")
     axes.set_xlabel(f"first principal component ({explained[0]:.0%} of the variance)")
     axes.set_ylabel(f"second ({explained[1]:.0%})")

@@ -36,7 +36,7 @@ class AnnotationError(TorchcellError):
 
 def complex_partners(path: Path) -> pl.DataFrame:
     """`gene` and `partner`: two members of one complex of CYC2008 (Pu et al. 2009), each pair in both directions, once."""
-    members = _read(path, has_header=True, columns=["ORF", "Complex"], names=["gene", "complex"])
+    members = _read(path, {"gene": "ORF", "complex": "Complex"}, has_header=True)
     both = members.join(members.rename({"gene": "partner"}), on="complex")
     return both.filter(pl.col("gene") != pl.col("partner")).select("gene", "partner").unique().sort("gene", "partner")
 
@@ -47,16 +47,15 @@ def ohnologs(path: Path) -> pl.DataFrame:
     pairs = pl.DataFrame({"gene": columns["ORF.id"], "partner": columns["dup.orf"]}, schema_overrides=_TEXT)
     turned = pairs.select(gene="partner", partner="gene")
     both = pl.concat([pairs, turned]).drop_nulls().filter(pl.col("gene") != pl.col("partner"))
-    return both.unique().sort("gene", "partner")
+    return _some(path, both.unique().sort("gene", "partner"))
 
 
 def compartments(path: Path) -> pl.DataFrame:
     """`gene` and `compartment`, one of COMPARTMENTS, by SGD's mapping to GO slim; genes of none of them are not in it."""
-    columns = ["column_1", "column_4", "column_5"]
-    terms = _read(path, has_header=False, columns=columns, names=["gene", "aspect", "term"])
+    terms = _read(path, {"gene": 0, "aspect": 3, "term": 4}, has_header=False)
     order = {term: at for at, named in enumerate(COMPARTMENTS.values()) for term in named}
     ranked = terms.filter(pl.col("aspect") == "C").select("gene", at=pl.col("term").replace_strict(order, default=None))
-    first = ranked.drop_nulls().group_by("gene").agg(pl.col("at").min()).sort("gene")
+    first = _some(path, ranked.drop_nulls()).group_by("gene").agg(pl.col("at").min()).sort("gene")
     return first.select("gene", compartment=pl.col("at").replace_strict(dict(enumerate(COMPARTMENTS))))
 
 
@@ -101,8 +100,11 @@ def known(sources: Sources) -> Known:
     return Known(found, read(GO_SLIM, compartments), lacking)
 
 
-def _read(path: Path, *, has_header: bool, columns: list[str], names: list[str]) -> pl.DataFrame:
-    """Columns of a table of tabs, in which a line may end early; rows with all of them."""
+def _read(path: Path, columns: dict[str, str | int], *, has_header: bool) -> pl.DataFrame:
+    """Columns of a table of tabs, in which a line may end early; rows with all of them.
+
+    columns: new name -> the name in the header, or the place from 0 on where there is none.
+    """
     try:
         table = pl.read_csv(
             path,
@@ -112,12 +114,15 @@ def _read(path: Path, *, has_header: bool, columns: list[str], names: list[str])
             quote_char=None,
             truncate_ragged_lines=True,
         )
-        found = (
-            table.select(pl.col(columns).str.strip_chars()).drop_nulls().rename(dict(zip(columns, names, strict=True)))
-        )
+        wanted = {name: pl.col(at) if isinstance(at, str) else pl.nth(at) for name, at in columns.items()}
+        found = table.select(column.str.strip_chars().alias(name) for name, column in wanted.items()).drop_nulls()
     except (pl.exceptions.PolarsError, OSError) as error:
         why = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise AnnotationError(f"{path} cannot be read as annotations ({why}): fetch the file again.") from error
+    return _some(path, found)
+
+
+def _some(path: Path, found: pl.DataFrame) -> pl.DataFrame:
     if found.is_empty():
         raise AnnotationError(f"{path} holds no annotation of a gene: fetch the file again.")
     return found

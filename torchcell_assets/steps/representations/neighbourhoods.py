@@ -55,12 +55,13 @@ def shares(
     rows = np.unique(np.concatenate([pairs[:, 0] for pairs in placed.values()], dtype=np.int64))
     hits = dict.fromkeys(placed, 0.0)
     room = min(nearest, len(genes) - 1)
-    for start, cosines in _cosines(vectors, rows):
-        last = start + len(cosines)
+    for start, cosines in _cosines(vectors, rows) if room else ():
+        last, ties = _last(cosines, room)
         for kind, pairs in placed.items():
-            at = np.searchsorted(rows, pairs[:, 0])
-            here = (at >= start) & (at < last)
-            hits[kind] += _hits(cosines, at[here] - start, pairs[here, 1], room)
+            at = np.searchsorted(rows, pairs[:, 0]) - start
+            here = (at >= 0) & (at < len(cosines))
+            at, other = at[here], pairs[here, 1]
+            hits[kind] += _hits(cosines[at, other], last[at], ties[at])
     return {kind: _share(hits[kind], pairs, len(genes), room) for kind, pairs in placed.items()}
 
 
@@ -97,15 +98,16 @@ def normalised(vectors: Matrix) -> Matrix:
     )
 
 
-def _hits(cosines: np.ndarray, at: np.ndarray, other: np.ndarray, room: int) -> float:
-    """Partners among the nearest, of the rows of one block; one that ties for the last places counts in part."""
-    if not len(at) or not room:
-        return 0.0
-    last = np.partition(cosines, -room, axis=1)[:, -room, None]
-    nearer, equal = (cosines > last).sum(axis=1), (cosines == last).sum(axis=1)
-    ties = (room - nearer) / equal
-    cosine, threshold = cosines[at, other], last[at, 0]
-    counted = np.where(cosine > threshold, 1.0, np.where(cosine == threshold, ties[at], 0.0))
+def _last(cosines: np.ndarray, room: int) -> tuple[np.ndarray, np.ndarray]:
+    """The cosine of the last of the nearest, by row, and the chance that one at that cosine is among them."""
+    last = np.partition(cosines, -room, axis=1)[:, -room]
+    nearer, equal = ((cosines > last[:, None]).sum(axis=1), (cosines == last[:, None]).sum(axis=1))
+    return last, (room - nearer) / equal
+
+
+def _hits(cosine: np.ndarray, last: np.ndarray, ties: np.ndarray) -> float:
+    """How many partners are among the nearest, by their cosines and what `_last` says of their rows."""
+    counted = np.where(cosine > last, 1.0, np.where(cosine == last, ties, 0.0))
     return float(counted[cosine > 0].sum())
 
 

@@ -97,6 +97,14 @@ def cited(recipe: Recipe) -> str:
     return "\n".join(lines)
 
 
+def cost(said: Mapping[str, Any]) -> str:
+    """What a worker said of its work, in words."""
+    took = (
+        f"{said['computed']:,} vectors were computed in {said['seconds']:,} s on {said['device']}, in {said['dtype']}."
+    )
+    return f"{said['estimate']['said']} {took}"
+
+
 def nearest(embedding: table.GeneEmbedding, genes: pl.DataFrame, known: Known) -> str:
     """The nearest genes of SHOWN_GENES, with the cosine and what they are known to be to each other."""
     names = dict(genes.select("gene", pl.coalesce("name", "gene")).iter_rows())
@@ -108,7 +116,7 @@ def nearest(embedding: table.GeneEmbedding, genes: pl.DataFrame, known: Known) -
             continue
         of_gene = {kind: set(pairs.filter(pl.col("gene") == gene)["partner"]) for kind, pairs in known.partners.items()}
         near = [
-            f"{names.get(other, other)} ({', '.join([f'{cosine:.2f}', *_are(other, of_gene)])})"
+            f"{names.get(other, other)} ({', '.join([f'{cosine:.3f}', *_are(other, of_gene)])})"
             for other, cosine in table.neighbours(embedding, gene, neighbourhoods.NEAREST)
         ]
         lines.append(f"{shown} | {', '.join(near) or 'none: all genes are equally far'}")
