@@ -73,7 +73,8 @@ def neighbours(gene: str, key: str, n: int = 10, root: Path | str | None = None)
     genes, names = genome_of(home)
     systematic = names.resolve(gene)
     if systematic not in set(stored.genes):
-        raise NotThere(f"{gene} ({systematic}) is one of the genes that {key!r} cannot describe: ask another key.")
+        called = systematic if gene == systematic else f"{gene} ({systematic})"
+        raise NotThere(f"The representation {key!r} does not describe {called}: its page says why; ask another key.")
     near = pl.DataFrame(
         table.neighbours(stored, systematic, n), schema={"gene": pl.String, "cosine": pl.Float64}, orient="row"
     )
@@ -106,7 +107,7 @@ def _stored(key: str, home: Path) -> "GeneEmbedding":
         return table.read(path)
     made = [one.stem for one in path.parent.glob("*.safetensors")]
     if key not in RECIPES:
-        raise NotThere(f"{no_such('representation', key, [*RECIPES, *made])}.")
+        raise NotThere(no_such("representation", key, [*RECIPES, *made]))
     there = f" It holds {', '.join(sorted(made))}." if made else ""
     raise NotThere(
         f"The representation {key!r} is not in {home} yet: `make embed KEY={key}`, or materialize that partition of "

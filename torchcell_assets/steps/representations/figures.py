@@ -28,9 +28,13 @@ def place(vectors: Any) -> tuple[np.ndarray, np.ndarray]:
         rest = np.asarray(vectors[:, [0]].toarray() if sp.issparse(vectors) else vectors[:, [0]], dtype=np.float64)
         rest = rest - rest.mean(axis=0)
         return np.hstack([rest, np.zeros_like(rest)]), np.array([1.0, 0.0])
-    solver = "arpack" if sp.issparse(vectors) and min(vectors.shape) > axes else "randomized"
-    found = PCA(axes, svd_solver="full" if min(vectors.shape) <= axes else solver, random_state=0)
-    points = found.fit_transform(vectors.astype(np.float64) if sp.issparse(vectors) else vectors)
+    if sp.issparse(vectors):
+        few = min(vectors.shape) <= axes
+        solver, matrix = ("full", vectors.toarray()) if few else ("arpack", vectors.astype(np.float64))
+    else:
+        solver, matrix = "full" if min(vectors.shape) <= axes else "randomized", vectors
+    found = PCA(axes, svd_solver=solver, random_state=0)
+    points = found.fit_transform(matrix)
     largest = found.components_[np.arange(axes), np.abs(found.components_).argmax(axis=1)]
     return points * np.sign(largest), found.explained_variance_ratio_
 

@@ -87,11 +87,11 @@ def why_missing(recipe: Recipe) -> str:
 def cited(recipe: Recipe) -> str:
     """The raw files and weights of a recipe, under which licence, and what to cite."""
     model = MODELS.get(recipe.parameters.get("model", ""))
-    read = [(one.name, one) for one in dict.fromkeys([*recipe.files, *([model.weights] if model else [])])]
+    read = {one.name: one for one in [*recipe.files, *([model.weights] if model else [])]}
     if not read:
         return "It is computed from the genome alone, whose own page says what to cite."
     lines = ["what it reads | licence | to be cited", "--- | --- | ---"]
-    for name, one in read:
+    for name, one in read.items():
         doi = f", [doi:{one.doi}](https://doi.org/{one.doi})" if one.doi else ""
         lines.append(f"{name} | {one.licence} | {one.citation}{doi}")
     return "\n".join(lines)
