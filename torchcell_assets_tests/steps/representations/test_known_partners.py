@@ -45,7 +45,7 @@ PAIRS = {"ORF.id": texts(["YAL007C", "YOR016C", None]), "dup.orf": texts(["YOR01
 
 
 @pytest.fixture
-def mirror(tmp_path: Path) -> Path:
+def annotations(tmp_path: Path) -> Path:
     for source, data in (
         (COMPLEXES, COMPLEXES_TEXT.encode()),
         (OHNOLOGS, gzip.compress(saved(PAIRS))),
@@ -57,8 +57,8 @@ def mirror(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_members_of_a_complex_are_partners_in_both_directions_once(mirror):
-    found = known_partners.complex_partners(mirror / COMPLEXES.name)
+def test_members_of_a_complex_are_partners_in_both_directions_once(annotations):
+    found = known_partners.complex_partners(annotations / COMPLEXES.name)
     both = {("YAL001C", "YBR123C"), ("YAL001C", "YDR362C"), ("YBR123C", "YDR362C")}
     assert sorted(found.rows()) == sorted([*both, *((other, one) for one, other in both)])
 
@@ -70,8 +70,8 @@ def test_ohnologs_are_read_of_a_table_that_r_saved(tmp_path, version):
     assert known_partners.ohnologs(path).rows() == [("YAL007C", "YOR016C"), ("YOR016C", "YAL007C")]
 
 
-def test_a_gene_of_several_compartments_is_of_the_narrower_one(mirror):
-    assert known_partners.compartments(mirror / GO_SLIM.name).rows() == [("YAL001C", "nucleus")]
+def test_a_gene_of_several_compartments_is_of_the_narrower_one(annotations):
+    assert known_partners.compartments(annotations / GO_SLIM.name).rows() == [("YAL001C", "nucleus")]
 
 
 CLOSURE = struct.pack(">ii", 3, 0)
@@ -109,8 +109,10 @@ def test_a_file_that_holds_something_else_is_refused(tmp_path, text):
             read(path)
 
 
-def test_what_cannot_be_had_is_said_and_the_rest_is_there(mirror):
-    nowhere = Sources(cache=mirror / "cache", mirror=mirror, offline=True)  # its files are others than the pinned ones
+def test_what_cannot_be_had_is_said_and_the_rest_is_there(annotations):
+    nowhere = Sources(
+        cache=annotations / "cache", mirror=annotations, offline=True
+    )  # its files are others than the pinned ones
     found = known_partners.known(nowhere)
     assert (found.partners, found.compartments) == ({}, None)
     assert [source.name in why for source, why in zip((COMPLEXES, OHNOLOGS, GO_SLIM), found.lacking, strict=True)] == [

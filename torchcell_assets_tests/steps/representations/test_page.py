@@ -1,6 +1,8 @@
 """The page of a representation: what it says, that it says what it lacks, and that nothing on it decides what is stored."""
 
 import hashlib
+import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,12 +18,17 @@ from torchcell_assets.definitions import build_defs
 from torchcell_assets.schema import Gene
 from torchcell_assets.sources import Sources
 from torchcell_assets.staleness.provenance import USES_METADATA
+from torchcell_assets.steps.datasets import GENOME
 from torchcell_assets.steps.representations import figures, known_partners, page, table
 from torchcell_assets.steps.representations.known_partners import PARTNERS, Known
 from torchcell_assets.steps.representations.language_models.registry import MODELS
 from torchcell_assets.steps.representations.raw_files import COMPLEXES, GO_SLIM, OF_THE_PAGE, OHNOLOGS, STRING_PHYSICAL
 from torchcell_assets.steps.representations.recipes import RECIPES
-from torchcell_assets_tests.steps.representations.test_known_partners import COMPLEXES_TEXT, SLIM_TEXT, mirror  # noqa: F401
+from torchcell_assets_tests.steps.representations.test_known_partners import (  # noqa: F401
+    COMPLEXES_TEXT,
+    SLIM_TEXT,
+    annotations,
+)
 from torchcell_assets_tests.steps.trained.synthetic import gene_names
 
 NAMES = [*page.SHOWN_GENES.values(), *gene_names(60)]
@@ -151,6 +158,28 @@ def test_a_judgement_that_fails_fails_nothing(monkeypatch, nowhere):
     assert told["genes_missing_and_why"].value == "None: every gene is described."
 
 
+# ---- the real genome ----------------------------------------------------------------------------------------------------
+DOCUMENTED = Path(__file__).parents[3] / "docs" / "representations.md"
+
+
+@pytest.mark.parametrize("key", ["amino_acid_composition", "network_proximity", "codon_frequency"])
+def test_paralogues_and_complex_partners_come_first_by_the_documented_shares(raw_files, tmp_path, key):
+    mirror = os.environ.get("TORCHCELL_MIRROR")
+    sources = Sources(cache=tmp_path, mirror=Path(mirror) if mirror else None)
+    known = known_partners.known(sources)
+    recipe = RECIPES[key]
+    genes = GENOME.read(sources.path).records.collect()
+    embedding = table.build(recipe, genes, {source.name: sources.path(source) for source in recipe.files})
+    found = page.neighbourhoods.shares(embedding.genes, embedding.vectors, known.partners)
+    documented = re.search(
+        rf"^\| `{key}` \| ([\d.]+) % \| ([\d.]+) % \|$", DOCUMENTED.read_text(), re.MULTILINE
+    ).groups()
+    assert [100 * found[kind].share for kind in PARTNERS] == pytest.approx([float(one) for one in documented], abs=0.3)
+    for kind, control in page.random_shares(embedding, known).items():
+        assert control.share < 0.01
+        assert found[kind].share > 10 * found[kind].chance > 0
+
+
 # ---- nothing of this decides what is stored -----------------------------------------------------------------------------
 def test_no_recipe_and_no_declaration_names_a_file_of_the_page():
     names = {source.name for source in OF_THE_PAGE}
@@ -189,7 +218,7 @@ def materialized(folder: Path, raw_files: Path, key: str) -> tuple[str, tuple, d
     return made.tags["dagster/data_version"], content, {name: value.value for name, value in made.metadata.items()}
 
 
-def test_files_that_are_there_and_a_map_that_fails_change_no_data_and_no_version(tmp_path, mirror, monkeypatch):  # noqa: F811
+def test_files_that_are_there_and_a_map_that_fails_change_no_data_and_no_version(tmp_path, annotations, monkeypatch):  # noqa: F811
     """Once with all three files, once with none, once with a page that cannot be made at all."""
     for source, text in ((COMPLEXES, COMPLEXES_TEXT), (GO_SLIM, SLIM_TEXT)):
         digest = hashlib.sha256(text.encode()).hexdigest()
@@ -200,7 +229,7 @@ def test_files_that_are_there_and_a_map_that_fails_change_no_data_and_no_version
         )
     monkeypatch.setitem(PARTNERS, "complex partner", (known_partners.COMPLEXES, known_partners.complex_partners))
     key = "codon_frequency"
-    version, stored, told = materialized(tmp_path / "with", mirror, key)
+    version, stored, told = materialized(tmp_path / "with", annotations, key)
     assert version == table.content_hash(built(key))
     assert "complex partners | " in told["partners_among_the_nearest"]
     assert told["map"].startswith("![codon_frequency")
