@@ -19,7 +19,7 @@ def place(vectors: Any) -> tuple[np.ndarray, np.ndarray]:
     """Genes on the two axes along which they differ most (principal components), and the share of the variance on each.
 
     vectors: genes x dimension, dense or CSR; not changed. Of one dimension, or of genes that are all alike, the second axis is
-    zero. A component has no sign: here its entry of largest modulus is positive.
+    zero. A component has no sign: scikit-learn gives the one whose entry of largest modulus is positive.
     """
     from sklearn.decomposition import PCA
 
@@ -34,9 +34,7 @@ def place(vectors: Any) -> tuple[np.ndarray, np.ndarray]:
     else:
         solver, matrix = "full" if min(vectors.shape) <= axes else "randomized", vectors
     found = PCA(axes, svd_solver=solver, random_state=0)
-    points = found.fit_transform(matrix)
-    largest = found.components_[np.arange(axes), np.abs(found.components_).argmax(axis=1)]
-    return points * np.sign(largest), found.explained_variance_ratio_
+    return found.fit_transform(matrix), found.explained_variance_ratio_
 
 
 def gene_map(
