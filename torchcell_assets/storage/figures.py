@@ -1,7 +1,7 @@
 """Figures inside Dagster metadata: rendered on the asset's page, not a path to a file.
 
-Belongs here: turning a matplotlib figure into a metadata value, colours for any number of groups. Does not: what is drawn
-(`figures.py` of each step).
+Belongs here: turning a matplotlib figure, and a judgement that may fail, into metadata values; colours for any number of groups.
+Does not: what is drawn (`figures.py` of each step) or said.
 """
 
 import base64
@@ -38,6 +38,19 @@ def picture(title: str, draw: Callable[[], "Figure"], dpi: int = 80) -> dg.Metad
         return embedded(draw(), title, dpi)
     except Exception as error:
         why = f"The picture {title!r} could not be drawn ({type(error).__name__}: {error}); the data are stored."
+        dg.get_dagster_logger().warning(why, exc_info=True)
+        return dg.MetadataValue.text(why)
+
+
+def judged(title: str, judge: Callable[[], str]) -> dg.MetadataValue:
+    """What `judge` says of the data, in Markdown; where it cannot, the sentence that says so, and a warning in the log.
+
+    A judgement never fails the data that it judges.
+    """
+    try:
+        return dg.MetadataValue.md(judge())
+    except Exception as error:
+        why = f"{title} cannot be said ({type(error).__name__}: {error}); the data are stored."
         dg.get_dagster_logger().warning(why, exc_info=True)
         return dg.MetadataValue.text(why)
 

@@ -33,13 +33,14 @@ _HANDS_ON = (f"{PACKAGE}.schema",)
 ELSEWHERE = (
     "figures",
     "pictures",
+    "page",
     "order_figure",
     "scoreboard_figure",
     "checks",
     "verification",
     "offline",
 )
-"""Modules of the steps that decide no stored number: pictures, checks, the server and the way into it."""
+"""Modules of the steps that decide no stored number: pictures and pages, checks, the server and the way into it."""
 DECLARED = ("assets", "checks", "GRIDS", "RECIPES", "MODELS", "DATASETS", "GENOME", "CHROMOSOME_SEQUENCES", "REFERENCE")
 """Definitions that are not followed: lists of assets and datasets, and what assets declare in `uses` or as recipes."""
 RECORD = Path(__file__).with_suffix(".json")

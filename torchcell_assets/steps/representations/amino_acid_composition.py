@@ -11,6 +11,9 @@ import polars as pl
 from torchcell_assets.steps.representations.proteins import AMINO_ACIDS, proteins
 from torchcell_assets.steps.representations.recipes import Recipe
 
+MISSING = "it has no protein"
+"""Why a gene is not described."""
+
 
 def embed(genes: pl.DataFrame, recipe: Recipe, files: dict[str, Path]) -> np.ndarray:
     """Relative frequencies of the twenty amino acids (A, C, D ... Y), then log10(residues) / 10; genes x 21, float32.

@@ -18,15 +18,12 @@ from torchcell_assets.config.worker_process import WorkerProcess
 from torchcell_assets.schema import Chromosome, Embedding, Gene
 from torchcell_assets.staleness import step
 from torchcell_assets.staleness.provenance import RECIPES_METADATA, recipe_note
-from torchcell_assets.steps.representations import language_model, table, vectors
+from torchcell_assets.steps.representations import language_model, page, table, vectors
 from torchcell_assets.steps.representations.language_models.registry import MODELS
 from torchcell_assets.steps.representations.recipes import RECIPES, Recipe
 from torchcell_assets.steps.representations.sequences import NEEDS_CHROMOSOMES
 from torchcell_assets.storage.atomic import atomic_write
 from torchcell_assets.storage.publish import column_schema, result
-
-SHOWN_GENES = {"CDC28": "YBR160W", "ADE2": "YOR128C", "RAD52": "YML032C"}
-"""Genes that every yeast geneticist knows, for the preview of nearest neighbours."""
 
 
 def _gene_embedding(study: Study) -> dg.AssetsDefinition:
@@ -67,8 +64,8 @@ def _gene_embedding(study: Study) -> dg.AssetsDefinition:
             "dimension": embedding.dimension,
             "genes_missing": len(embedding.manifest["genes_missing"]),
             "manifest": dg.MetadataValue.json(embedding.manifest),
-            "nearest_genes": dg.MetadataValue.md(_nearest(embedding, genes)),
-            **({"cost": dg.MetadataValue.json(dict(said))} if said else {}),
+            **page.of_embedding(recipe, embedding, genes, sources),
+            **({"cost": page.cost(said), "cost_in_detail": dg.MetadataValue.json(dict(said))} if said else {}),
         }
         with atomic_write(path) as temporary:
             table.write(temporary, embedding)
@@ -105,16 +102,6 @@ def _computed(root: DataRoot, said: Mapping[str, Any]) -> dict[str, Path]:
     read = {language_model.VECTORS: layout.vectors_folder(root.folder) / said["cache"]}
     chromosomes = layout.dataset_table(root.folder, "chromosomes")
     return read | ({language_model.CHROMOSOMES: chromosomes} if chromosomes.is_file() else {})
-
-
-def _nearest(embedding: table.GeneEmbedding, genes: pl.DataFrame) -> str:
-    names = dict(genes.select("gene", pl.coalesce("name", "gene")).iter_rows())
-    lines = ["gene | nearest genes (cosine)", "--- | ---"]
-    for shown, gene in SHOWN_GENES.items():
-        if gene in embedding.genes:
-            near = ", ".join(f"{names[other]} ({cosine:.2f})" for other, cosine in table.neighbours(embedding, gene))
-            lines.append(f"{shown} | {near or 'none: all genes are equally far'}")
-    return "\n".join(lines)
 
 
 def assets(study: Study) -> list[dg.AssetsDefinition]:

@@ -20,6 +20,10 @@ CHROMOSOMES = (
 COLUMNS = ["pathway", "reaction", "ec", "gene", "reference"]
 
 
+MISSING = "it lies on none of the seventeen chromosomes"
+"""Why a gene is not described."""
+
+
 class PathwayFileError(TorchcellError):
     """The pathway file is not what SGD publishes."""
 

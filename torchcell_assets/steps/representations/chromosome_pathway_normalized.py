@@ -18,6 +18,8 @@ from torchcell_assets.steps.representations.recipes import BIOCHEMICAL_PATHWAYS,
 
 NUMBERS = ("length", "molecular_weight", "isoelectric_point", "start", "end")
 """The first columns, in this order for ever: residues, Da, pH, and bases from the chromosome's first, 1-based."""
+MISSING = "it has no protein, or lies on none of the seventeen chromosomes"
+"""Why a gene is not described."""
 
 
 def embed(genes: pl.DataFrame, recipe: Recipe, files: dict[str, Path]) -> sp.csr_array:

@@ -14,6 +14,9 @@ from torchcell_assets.steps.representations.recipes import Recipe
 CODONS = ["".join(bases) for bases in product("ACGT", repeat=3)]
 """Order of the dimensions: alphabetical, AAA to TTT."""
 
+MISSING = "it has no coding sequence of whole codons"
+"""Why a gene is not described."""
+
 _DIGIT = np.full(256, 255, dtype=np.uint8)
 _DIGIT[[ord(base) for base in "ACGT"]] = range(4)
 

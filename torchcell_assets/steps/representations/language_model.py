@@ -14,7 +14,7 @@ from torchcell_assets.errors import TorchcellError
 from torchcell_assets.steps.representations.language_models.registry import MODELS
 from torchcell_assets.steps.representations.recipes import Recipe
 from torchcell_assets.steps.representations.sequence_cache import DESCRIPTION, SequenceCache, digest
-from torchcell_assets.steps.representations.sequences import sequences
+from torchcell_assets.steps.representations.sequences import NEEDS_CHROMOSOMES, sequences
 from torchcell_assets.steps.representations.table import EmbeddingError, GeneEmbedding, read
 
 VECTORS, CHROMOSOMES = "vectors", "chromosomes"
@@ -26,6 +26,12 @@ FAMILY = "language_model"
 PRECISION = 0.01
 """Vectors that differ by less are the same but for rounding: of their distance to the mean of all genes. Half precision against
 float32 is off by 0.004 at most on 650 million weights (random ones, measured), another pooling by more than 0.1."""
+MISSING = {
+    "protein": "it has no protein",
+    "coding": "it has no coding sequence",
+    **dict.fromkeys(NEEDS_CHROMOSOMES, "the DNA of its chromosome is not known"),
+}
+"""Why a gene is not described, by what the model reads."""
 
 
 class VectorsMissing(TorchcellError):

@@ -22,6 +22,10 @@ DECIMALS = 4
 """To which values are rounded: other libraries and machines differ in later ones, and are no change of data."""
 
 
+MISSING = "it is in no physical interaction, or outside of the largest connected part of the network"
+"""Why a gene is not described."""
+
+
 class NetworkFileError(TorchcellError):
     """The network file is not what STRING publishes."""
 

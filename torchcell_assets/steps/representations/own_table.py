@@ -14,6 +14,8 @@ from torchcell_assets.steps.representations.recipes import Recipe
 
 GENE = "gene"
 """The column of systematic names."""
+MISSING = "the table does not hold it, or has an empty cell"
+"""Why a gene is not described."""
 _EMPTY = ["", "NA", "NaN", "nan"]
 
 
