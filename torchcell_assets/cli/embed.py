@@ -8,11 +8,13 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import click
 from rich.prompt import Confirm
 
 from torchcell_assets import environment
+from torchcell_assets.cli.command import StudyCommand
 from torchcell_assets.cli.console import output, say
-from torchcell_assets.config import layout, study, worker_process
+from torchcell_assets.config import layout, study
 from torchcell_assets.errors import TorchcellError, no_such
 
 if TYPE_CHECKING:
@@ -23,6 +25,9 @@ ASKS_ABOVE = 600.0
 """Seconds of computing before which a person is asked."""
 
 
+@click.command(cls=StudyCommand, help="Compute the vectors of one representation, after saying what they cost.")
+@click.argument("key", help="A representation, such as unirep_256 or esm2_650M (docs/representations.md).")
+@click.option("--yes", is_flag=True, help="Do not ask, however long it takes.")
 def embed(key: str, yes: bool) -> int:
     """Make a representation, whether the study names it or not; what it is read from is made first.
 
@@ -83,6 +88,7 @@ def _estimate(key: str) -> dict[str, Any] | None:
     Raises:
         TorchcellError: the worker refused, with its sentence.
     """
+    from torchcell_assets.config import worker_process
     from torchcell_assets.steps.representations import vectors
     from torchcell_assets.steps.representations.recipes import RECIPES
 

@@ -3,10 +3,14 @@
 Belongs here: what a person reads of it. Does not: the server (neo4j_local), the import of bundles (steps/graph/offline.py).
 """
 
+import click
+
+from torchcell_assets.cli.command import Command, StudyCommand
 from torchcell_assets.cli.console import say
 from torchcell_assets.config import study
 
 
+@click.command(cls=StudyCommand, help="All bundles into a new local graph, which then takes over.")
 def rebuild() -> int:
     """Import all current bundles into a new local graph, verify it, and let it serve; the one before stays for a way back."""
     import dagster as dg
@@ -19,6 +23,7 @@ def rebuild() -> int:
     return 0
 
 
+@click.command(cls=StudyCommand, help="Let the graph before the last rebuild serve again.")
 def roll_back() -> int:
     """Let the graph before the last rebuild serve again."""
     from torchcell_assets.config.resources import DataRoot, GraphStore
@@ -29,9 +34,19 @@ def roll_back() -> int:
     return 0
 
 
-def local_server(command: str) -> int:
-    """`up` or `down`."""
+@click.command(cls=Command, help="Start the local Neo4j and leave it running.")
+def start() -> int:
+    """Start it, with its Browser."""
+    return _local_server("up", "--browser")
+
+
+@click.command(cls=Command, help="Stop the local Neo4j.")
+def stop() -> int:
+    """Stop it; nothing happens where none runs."""
+    return _local_server("down")
+
+
+def _local_server(*arguments: str) -> int:
     from torchcell_assets.neo4j_local.__main__ import main
 
-    browser = ["--browser"] if command == "up" else []
-    return main([command, *browser, "--home", str(study.data_root() / "neo4j")])
+    return main([*arguments, "--home", str(study.data_root() / "neo4j")])

@@ -1,35 +1,78 @@
 """The command line: `torchcell-assets`, `python -m torchcell_assets`, and what stands behind `make run` and `make ui`.
 
-Belongs here: one subcommand with its own options for each thing that a person asks for, and the sentence where it is refused.
-Runs are executed in this process, over the jobs of the code location, so that the UI shows the same runs.
+Belongs here: which commands there are, and the sentence where one is refused. Does not: their options, which stand beside each
+command in its module. Runs are executed in this process, over the jobs of the code location, so that the UI shows the same runs.
 """
 
-import argparse
-from collections.abc import Callable, Sequence
-from functools import partial
-from pathlib import Path
+import sys
+from collections.abc import Sequence
+from importlib import import_module
 
-from torchcell_assets.cli import embed, graph, preflight, rebuild, run, status, ui, weights, worker
+import click
+
+from torchcell_assets import environment
+from torchcell_assets.cli.command import SETTINGS
 from torchcell_assets.cli.console import say
-from torchcell_assets.config import study
-from torchcell_assets.errors import TorchcellError
-from torchcell_assets.orchestration import dagster_home, dagster_storage
+from torchcell_assets.errors import TorchcellError, no_such
 from torchcell_assets.storage.atomic import refusal
+
+COMMANDS = {
+    "run": "run:run",
+    "status": "status:status",
+    "rebuild": "rebuild:rebuild",
+    "embed": "embed:embed",
+    "weights": "weights:weights",
+    "graph-rebuild": "graph:rebuild",
+    "graph-back": "graph:roll_back",
+    "graph-up": "graph:start",
+    "graph-down": "graph:stop",
+    "worker": "worker:work",
+    "ui": "ui:serve",
+}
+"""Command -> the module of this room that has it, and its name there."""
+
+
+class Commands(click.Group):
+    """The commands, in the order of COMMANDS; the module of one is imported when it is asked for, and no other."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        """A command by its name; raises click.UsageError where there is none of that name."""
+        if cmd_name not in COMMANDS:
+            ctx.fail(f"{no_such('command', cmd_name, COMMANDS)}.")
+        module, name = COMMANDS[cmd_name].split(":")
+        return getattr(import_module(f"torchcell_assets.cli.{module}"), name)
+
+
+@click.group(
+    cls=Commands,
+    context_settings=SETTINGS,
+    subcommand_metavar="COMMAND [ARGS]...",
+    epilog="The data root is `data` in this folder, or what TORCHCELL_DATA names.",
+)
+def commands() -> None:
+    """From published yeast gene-deletion screens to a graph, merged tables, gene embeddings and models."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; a refusal is printed as the one sentence that it is."""
-    options = vars(_parser().parse_args(arguments))
-    command = options.pop("command")
-    needs_study = options.pop("needs_study")
+    """Run one command; a refusal is printed as the one sentence that it is.
+
+    click's own `main` would end the process at an end of input and at a broken pipe, whatever raised them, without a word.
+
+    Returns: the exit code (docs/command_line.md).
+    """
     try:
-        if not needs_study:
-            return command(**options)
-        preflight.choose_study()
-        with dagster_storage.reached():
-            if sentence := dagster_home.prepare():
-                say(sentence, "yellow")
-            return command(**options)
+        typed = list(sys.argv[1:] if arguments is None else arguments)
+        with commands.make_context("torchcell-assets", typed) as context:
+            return commands.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.UsageError as error:
+        error.show()
+        return error.exit_code
     except TorchcellError as error:
         say(str(error), "bold red")
         return 1
@@ -38,48 +81,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except Exception as error:
         if why := refusal(error):  # where it is not our own file that cannot be written: Dagster's, Neo4j's
-            say(f"{study.data_root()} cannot be written: {why}.", "bold red")
+            say(f"{environment.data_root()} cannot be written: {why}.", "bold red")
             return 1
         raise
-
-
-def _parser() -> argparse.ArgumentParser:
-    """`command` of what it parses is the function behind a subcommand; the rest are the arguments of that function."""
-    parser = argparse.ArgumentParser(
-        prog="torchcell-assets",
-        description="From published yeast gene-deletion screens to a graph, merged tables, gene embeddings and models.",
-        epilog="The data root is `data` in this folder, or what TORCHCELL_DATA names.",
-        allow_abbrev=False,
-    )
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-
-    def add(name: str, command: Callable[..., int], does: str) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=does, description=f"{does[0].upper()}{does[1:]}.", allow_abbrev=False)
-        added.set_defaults(command=command, needs_study=True)
-        return added
-
-    add("run", run.run, "make what is missing or outdated, then print the scoreboard")
-    add("status", status.status, "say what is missing, outdated or failed, and why")
-    again = add("rebuild", rebuild.rebuild, "show what is outdated, ask, and make it again, upstream first")
-    again.add_argument("--yes", action="store_true", help="do not ask")
-    vectors = add("embed", embed.embed, "compute the vectors of one representation, after saying what they cost")
-    vectors.add_argument("key", help="a representation, such as unirep_256 or esm2_650M (docs/representations.md)")
-    vectors.add_argument("--yes", action="store_true", help="do not ask, however long it takes")
-    fetched = add("weights", weights.weights, "list the weights of language models, or fetch those of one")
-    fetched.add_argument("model", nargs="?", default="", help="a model, by its name or its repository (default: list)")
-    fetched.set_defaults(needs_study=False)
-    add("graph-rebuild", graph.rebuild, "all bundles into a new local graph, which then takes over")
-    add("graph-back", graph.roll_back, "let the graph before the last rebuild serve again")
-    for name, does in (("graph-up", "start the local Neo4j and leave it running"), ("graph-down", "stop it")):
-        add(name, partial(graph.local_server, name.removeprefix("graph-")), does).set_defaults(needs_study=False)
-    one = add(
-        "worker",
-        worker.work,
-        "train one cell, or compute vectors, in this process, as a request says; needs the data root alone",
-    )
-    one.add_argument("request", nargs="?", default="-", help="a JSON file (default: -, standard input)")
-    one.set_defaults(needs_study=False)
-    serve = add("ui", ui.serve, "serve the Dagster UI and the local Neo4j over the same data root")
-    serve.add_argument("--workspace", type=Path, help="code locations to serve instead (docs/several_studies.md)")
-    serve.add_argument("--port", type=int, help="port of the UI (default: 3000, or the next free one)")
-    return parser

@@ -7,10 +7,12 @@ import contextlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+import click
 from rich.prompt import Confirm
 from rich.table import Column, Table
 from rich.text import Text
 
+from torchcell_assets.cli.command import StudyCommand
 from torchcell_assets.cli.console import few, output, say
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from torchcell_assets.orchestration.plan import Planned
 
 
+@click.command(cls=StudyCommand, help="Show what is outdated, ask, and make it again, upstream first.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 def rebuild(yes: bool) -> int:
     """Show what is outdated, why, and how long it took last time; ask; make it again, upstream first.
 

@@ -8,7 +8,10 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+import click
+
 from torchcell_assets.cli import preflight
+from torchcell_assets.cli.command import StudyCommand
 from torchcell_assets.cli.console import WIDE, console, output, say
 from torchcell_assets.config import layout, study
 from torchcell_assets.sources.progress import text_column
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from torchcell_assets.staleness.verdicts import Verdict
 
 
+@click.command(cls=StudyCommand, help="Make what is missing or outdated, then print the scoreboard.")
 def run() -> int:
     """Make what is missing or outdated, and print the scoreboard.
 

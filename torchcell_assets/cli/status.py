@@ -5,8 +5,10 @@ Belongs here: the table. Does not: the judgement (staleness).
 
 from typing import TYPE_CHECKING
 
+import click
 from rich.table import Column, Table
 
+from torchcell_assets.cli.command import StudyCommand
 from torchcell_assets.cli.console import few, output, say
 from torchcell_assets.config import study
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from torchcell_assets.staleness.verdicts import Verdict
 
 
+@click.command(cls=StudyCommand, help="Say what is missing, outdated or failed, and why.")
 def status() -> int:
     """What is missing, outdated or failed, asset by asset, and why; then the checks that fail.
 

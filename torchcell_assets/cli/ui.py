@@ -13,6 +13,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
+
+from torchcell_assets.cli.command import StudyCommand
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.orchestration import dagster_home
 
@@ -32,7 +35,14 @@ class PortTaken(TorchcellError):
     """Nothing can be served at the port."""
 
 
-def serve(port: int | None = None, workspace: Path | None = None) -> int:
+@click.command(cls=StudyCommand, help="Serve the Dagster UI and the local Neo4j over the same data root.")
+@click.option(
+    "--workspace",
+    type=click.Path(path_type=Path),
+    help="Code locations to serve instead (docs/several_studies.md).",
+)
+@click.option("--port", type=int, help="Port of the UI (default: 3000, or the next free one).")
+def serve(port: int | None, workspace: Path | None) -> int:
     """Serve until Ctrl-C or SIGTERM.
 
     Args:

@@ -8,21 +8,26 @@ import subprocess
 import sys
 from importlib.util import find_spec
 
+import click
 from rich.table import Column, Table
 
 from torchcell_assets import environment
+from torchcell_assets.cli.command import Command
 from torchcell_assets.cli.console import output, say, unbroken
-from torchcell_assets.config import layout, worker_process
+from torchcell_assets.config import layout
 from torchcell_assets.errors import TorchcellError, no_such
 from torchcell_assets.sources import Snapshot, Snapshots, SourceUnavailable
 from torchcell_assets.sources.converted import convert
 
 
+@click.command(cls=Command, help="List the weights of language models, or fetch those of one.")
+@click.argument("model", default="", help="A model, by its name or its repository; without it all are listed.")
 def weights(model: str) -> int:
     """List the models, or fetch the weights of one (by its name or its repository), and convert them if they are a pickle.
 
     Returns: 0. Raises TorchcellError where they cannot be had.
     """
+    from torchcell_assets.config import worker_process
     from torchcell_assets.steps.representations.language_models.registry import MODELS, translation
 
     snapshots = Snapshots(layout.weights_folder(environment.data_root()), environment.weights())

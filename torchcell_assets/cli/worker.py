@@ -16,6 +16,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import click
+
+from torchcell_assets.cli.command import Command
 from torchcell_assets.cli.console import say
 from torchcell_assets.errors import TorchcellError
 
@@ -27,6 +30,11 @@ REQUEST, REFUSED = "request", "refused"
 """Under which names Dagster hands the request over, and is told why it was refused."""
 
 
+@click.command(
+    cls=Command,
+    help="Train one cell, or compute vectors, in this process, as a request says; needs the data root alone.",
+)
+@click.argument("request", default="-", help="A JSON file; by default -, standard input.")
 def work(request: str) -> int:
     """Do what a request asks for: `"work": "embed"` computes vectors, and without it a cell is trained.
 
