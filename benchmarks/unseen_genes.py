@@ -35,6 +35,7 @@ from torchcell_assets.config import layout
 from torchcell_assets.steps.representations import permuted, table
 
 FOLDS, SAMPLES, SEED = 5, 1000, 1
+PERMUTATIONS = 5
 ALPHAS = np.logspace(-2, 5, 15)
 
 
@@ -74,8 +75,13 @@ def pearson(left: np.ndarray, right: np.ndarray, orders: np.ndarray) -> float:
     return float(left @ right / scale) if scale > 1e-9 else 0.0
 
 
-def interval(observed, own, other, orders, groups) -> tuple[float, float]:
-    """Of the difference of two correlations, by a paired bootstrap over groups."""
+def difference(observed, own, controls, orders) -> float:
+    """Of a correlation to the mean of those of its controls."""
+    return pearson(observed, own, orders) - float(np.mean([pearson(observed, one, orders) for one in controls]))
+
+
+def interval(observed, own, controls, orders, groups) -> tuple[float, float]:
+    """Of that difference, by a paired bootstrap over groups."""
     random = np.random.default_rng(SEED)
     _, number = np.unique(groups, return_inverse=True)
     order = np.argsort(number, kind="stable")
@@ -87,6 +93,25 @@ def interval(observed, own, other, orders, groups) -> tuple[float, float]:
             pearson(observed[rows], own[rows], orders[rows]) - pearson(observed[rows], other[rows], orders[rows])
         )
     return tuple(np.quantile(found, [0.025, 0.975]))
+
+
+def versions(embedding: table.GeneEmbedding) -> list[table.GeneEmbedding]:
+    """The vectors as they are, and permuted."""
+    return [embedding, *(permuted.permuted(embedding, SEED + at) for at in range(PERMUTATIONS))]
+
+
+def both(
+    X: np.ndarray, y: np.ndarray, orders: np.ndarray, held: np.ndarray, folds: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Predictions of the test split, and of all genotypes from those without their genes.
+
+    A genotype of several folds is predicted in each of them, and the first is taken.
+    """
+    unseen = np.full(len(y), np.nan)
+    for fold in range(FOLDS):
+        test = (folds == fold).any(axis=1)
+        unseen[test] = np.where(np.isnan(unseen[test]), predicted(X, y, orders, ~test, test), unseen[test])
+    return {"seen": predicted(X, y, orders, ~held, held), "unseen": unseen}
 
 
 def main(size: str, keys: list[str]) -> None:
@@ -103,26 +128,18 @@ def main(size: str, keys: list[str]) -> None:
     found: dict[str, list[tuple]] = {"seen": [], "unseen": []}
     for key in keys or stored:
         embedding = table.read(layout.embedding_file(root, key))
-        vectors = {"own": embedding, "control": permuted.permuted(embedding, SEED)}
-        X = {name: features(members, one) for name, one in vectors.items()}
-        seen = {name: predicted(one, y, orders, ~held, held) for name, one in X.items()}
-        unseen = {name: np.full(len(y), np.nan) for name in X}
-        for fold in range(FOLDS):
-            test = (folds == fold).any(axis=1)
-            for name, one in X.items():
-                own = predicted(one, y, orders, ~test, test)
-                # a genotype of several folds is predicted in each of them; the first is taken
-                unseen[name][test] = np.where(np.isnan(unseen[name][test]), own, unseen[name][test])
-        for split, rows, said in (("seen", held, seen), ("unseen", np.ones(len(y), dtype=bool), unseen)):
-            args = (y[rows], said["own"], said["control"], orders[rows], groups[rows])
-            scores = [pearson(args[0], said[name], args[3]) for name in ("own", "control")]
-            found[split].append((key, embedding.dimension, *scores, *interval(*args)))
+        made = [both(features(members, one), y, orders, held, folds) for one in versions(embedding)]
+        for split, rows in (("seen", held), ("unseen", np.ones(len(y), dtype=bool))):
+            own, *controls = (one[split] for one in made)
+            scores = pearson(y[rows], own, orders[rows]), difference(y[rows], own, controls, orders[rows])
+            limits = interval(y[rows], own, controls, orders[rows], groups[rows])
+            found[split].append((key, embedding.dimension, *scores, *limits))
     for split, lines in found.items():
         print(
             f"\ngenes {split} in training\n{'':<30}{'width':>6}{'Pearson':>9}{'permuted':>10}{'difference':>12}   95 % interval"
         )
-        for key, width, own, control, low, high in sorted(lines, key=lambda one: -one[2]):
-            print(f"{key:<30}{width:>6}{own:>9.3f}{control:>10.3f}{own - control:>+12.3f}   {low:+.3f} to {high:+.3f}")
+        for key, width, own, beyond, low, high in sorted(lines, key=lambda one: -one[2]):
+            print(f"{key:<30}{width:>6}{own:>9.3f}{own - beyond:>10.3f}{beyond:>+12.3f}   {low:+.3f} to {high:+.3f}")
 
 
 if __name__ == "__main__":
