@@ -12,7 +12,7 @@ from typing import Any
 import dataframely as dy
 import polars as pl
 
-from torchcell_assets.schema.records import DEPENDENT, NOT_INDEPENDENT, PROBLEM, ROW_IS_READ
+from torchcell_assets.schema.validation import DEPENDENT, NOT_INDEPENDENT, PROBLEM, ROW_IS_READ
 
 _NOTES = {
     ROW_IS_READ: (PROBLEM, "the published row can be read"),

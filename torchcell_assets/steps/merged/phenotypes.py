@@ -18,15 +18,8 @@ import dataframely as dy
 import polars as pl
 
 from torchcell_assets.config.study import QUERIES, Condition
-from torchcell_assets.schema.records import (
-    Fitness,
-    Interaction,
-    Merged,
-    MergedFitness,
-    MergedInteraction,
-    Quantity,
-    polars_schema,
-)
+from torchcell_assets.schema.derived import Merged, MergedFitness, MergedInteraction
+from torchcell_assets.schema.records import Fitness, Interaction, Quantity, polars_schema
 from torchcell_assets.steps.graph.read import Selection, on_the_wire
 
 _SOURCE = ("id", "dataset", "publication", "laboratory", "query")

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from torchcell_assets.schema import Fitness
-from torchcell_assets.schema.records import GENE_NAME
+from torchcell_assets.schema.vocabularies import GENE_NAME
 from torchcell_assets.steps.datasets import quarantine
 from torchcell_assets.storage.publish import publish
 from torchcell_assets_tests.steps.graph.made_up import fitness_rows
