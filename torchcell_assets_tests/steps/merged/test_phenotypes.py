@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 
 import torchcell_assets
-from torchcell_assets.config.study import QUERIES, load
+from torchcell_assets.config.study import load
+from torchcell_assets.config.study_fields import QUERIES
 from torchcell_assets.schema import Fitness, Interaction, Viability
 from torchcell_assets.schema.records import Quantity, polars_schema
 from torchcell_assets.schema.vocabularies import INTERACTION_SCORES
