@@ -54,7 +54,7 @@ def broken_rules(path: Path, cls: type[dy.Schema]) -> list[Broken]:
     ]
 
 
-def told(path: Path, cls: type[dy.Schema]) -> str:
+def summary(path: Path, cls: type[dy.Schema]) -> str:
     """The commonest rules that rows of a quarantine break, in sentences, and where the rows are."""
     broken = broken_rules(path, cls)
     sentences = [f"{one}." for one in broken[:_SHOWN]]
