@@ -19,7 +19,8 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
-from torchcell_assets.schema.records import EVIDENCES, KINDS, ZYGOSITIES, MergedFitness
+from torchcell_assets.schema.derived import MergedFitness
+from torchcell_assets.schema.vocabularies import EVIDENCES, KINDS, ZYGOSITIES
 
 GENOTYPES = 13_500_000
 SIZES = ("1e3", "1e4", "1e5", "all")

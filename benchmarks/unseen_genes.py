@@ -89,9 +89,7 @@ def interval(observed, own, controls, orders, groups) -> tuple[float, float]:
     found = []
     for _ in range(SAMPLES):
         rows = np.concatenate([members[at] for at in random.integers(0, len(members), len(members))])
-        found.append(
-            pearson(observed[rows], own[rows], orders[rows]) - pearson(observed[rows], other[rows], orders[rows])
-        )
+        found.append(difference(observed[rows], own[rows], [one[rows] for one in controls], orders[rows]))
     return tuple(np.quantile(found, [0.025, 0.975]))
 
 

@@ -17,7 +17,7 @@ import dagster as dg
 
 from torchcell_assets.config import layout
 from torchcell_assets.definitions import defs
-from torchcell_assets.schema import records
+from torchcell_assets.schema import RECORD_CLASSES, derived, records
 from torchcell_assets.schema.fingerprint import describe
 from torchcell_assets.staleness import State, survey
 from torchcell_assets.staleness.inputs import partition_of
@@ -82,7 +82,7 @@ def with_use(specs: Mapping[str, Spec], name: str, change: Callable[[Any], Any])
 def with_classes(specs: Mapping[str, Spec], edited: Mapping[str, Any]) -> dict[str, Spec]:
     """The code location with the record classes that an edit changed; what an earlier one changed of others stays."""
     described = {name: describe(cls) for name, cls in edited.items()}
-    said = {f"class {n}": now for n, now in described.items() if now != describe(records.RECORD_CLASSES[n])}
+    said = {f"class {n}": now for n, now in described.items() if now != describe(RECORD_CLASSES[n])}
     return {
         key: replace(spec, uses={use: said.get(use, old) for use, old in spec.uses.items()})
         for key, spec in specs.items()
@@ -90,8 +90,8 @@ def with_classes(specs: Mapping[str, Spec], edited: Mapping[str, Any]) -> dict[s
 
 
 def edited_classes(folder: Path, cls: str, before: str, after: str) -> dict[str, Any]:
-    """The record classes after an edit of the text of one of them in schema/records.py."""
-    text = Path(records.__file__).read_text()
+    """The record classes after an edit of the text of one of them, in schema/records.py or schema/derived.py."""
+    text = next(text for module in (records, derived) if f"class {cls}(" in (text := Path(module.__file__).read_text()))
     start = text.index(f"class {cls}(")
     end = text.find("\nclass ", start)
     body = text[start:end]
@@ -103,7 +103,7 @@ def edited_classes(folder: Path, cls: str, before: str, after: str) -> dict[str,
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
-    return module.RECORD_CLASSES
+    return {name: getattr(module, name, own) for name, own in RECORD_CLASSES.items()}
 
 
 class Mirror:

@@ -1,6 +1,6 @@
 """The promise: an edit outdates exactly what depends on it. Every expectation is written by hand.
 
-Each record class is edited in the text of schema/records.py, as a person would, and deployed over a mirror of the code location;
+Each record class is edited in the text of its module, as a person would, and deployed over a mirror of the code location;
 the rebuilds are real runs of empty bodies whose data version the test decides.
 """
 

@@ -8,10 +8,8 @@ the data root. Does not: what a dataset or a representation is; which names ther
 
 import json
 import os
-import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,8 +17,6 @@ from typing import Annotated, Any
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     StrictInt,
     StrictStr,
@@ -31,93 +27,34 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from torchcell_assets import environment
+from torchcell_assets.config.study_fields import (
+    NAMES,
+    STRICT,
+    DatasetName,
+    EvidenceName,
+    FamilyName,
+    RepresentationName,
+    Size,
+    TargetName,
+    Text,
+    Vocabulary,
+    distinct,
+    known_name,
+    query_file,
+)
 from torchcell_assets.environment import data_root
 from torchcell_assets.errors import TorchcellError, no_such
 from torchcell_assets.storage.atomic import atomic_write
 
 STUDIES = Path(__file__).parent / "studies"
-QUERIES = Path(__file__).parents[1] / "steps" / "graph" / "queries"
 DEFAULT = "screens"
 FALLBACK = "starter"
-SIZE = re.compile(r"[1-9](\.[0-9]*[1-9])?e[1-9]")
-"""How a size is written, beside `all`: one way for each number, because a size is a partition key."""
-_KINDS = {"families": "model family"}
-"""Names of a Vocabulary whose singular is irregular."""
 _OF_THE_FILE = {"name", "place", "folder", "prefix"}
 """Fields of a study that stand in no file."""
 
 
 class StudyError(TorchcellError):
     """The study cannot be used."""
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """The names that a study may use, by what they are names of. measured: dataset -> the targets that it measures."""
-
-    datasets: Sequence[str]
-    representations: Sequence[str]
-    targets: Sequence[str]
-    families: Sequence[str]
-    grids: Sequence[str]
-    merge_keys: Sequence[str]
-    medium_classes: Sequence[str]
-    assays: Sequence[str]
-    references: Sequence[str]
-    evidences: Sequence[str]
-    measured: Mapping[str, Sequence[str]]
-
-
-def _known(names: str) -> AfterValidator:
-    """Refuses what is none of `names` of the Vocabulary that the validation is given; where it is given none, nothing."""
-    kind = _KINDS.get(names) or names.removesuffix("es" if names.endswith("sses") else "s").replace("_", " ")
-
-    def known(name: str, info: ValidationInfo) -> str:
-        if info.context is not None and name not in getattr(info.context, names):
-            raise ValueError(no_such(kind, name, getattr(info.context, names)))
-        return name
-
-    return AfterValidator(known)
-
-
-def _size(written: Any) -> Any:
-    try:
-        number = 0.0 if isinstance(written, bool) else float(written)
-    except (TypeError, ValueError):
-        number = 0.0
-    if written == "all" or (isinstance(written, str) and SIZE.fullmatch(written)):
-        return written
-    if 1 <= number < 1e10:
-        mantissa, exponent = f"{number:e}".split("e")
-        raise ValueError(f'write "{mantissa.rstrip("0").rstrip(".")}e{int(exponent)}" for {written!r}')
-    raise ValueError(f'There is no size {written!r}: write "1e3", "1.5e4" ... or "all"')
-
-
-def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"{', '.join(twice)} stands there twice")
-    return names
-
-
-def _there(query: Path, info: ValidationInfo) -> Path:
-    """The file of a query: one of ours, or one that lies beside the study."""
-    beside: Path = info.data["folder"] / query.expanduser()
-    found = next((path for path in (QUERIES / query, beside) if path.is_file()), None)
-    if found is None:
-        missing = no_such("query", str(query), [path.name for path in QUERIES.glob("*.cypher")])
-        raise ValueError(f"{missing.removesuffix('?')}; a query of your own would be {beside}")
-    return found
-
-
-_Text = Annotated[StrictStr, Field(min_length=1)]
-_Dataset = Annotated[StrictStr, _known("datasets")]
-_Representation = Annotated[StrictStr, _known("representations")]
-_Target = Annotated[StrictStr, _known("targets")]
-_Family = Annotated[StrictStr, _known("families")]
-_Evidence = Annotated[StrictStr, _known("evidences")]
-_Size = Annotated[StrictStr, BeforeValidator(_size)]
-_List = (Field(min_length=1), AfterValidator(_distinct))
-_STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
 class Condition(BaseModel):
@@ -130,15 +67,15 @@ class Condition(BaseModel):
         such a strain was measured says that it is not what it is called.
     """
 
-    model_config = _STRICT
-    medium_class: Annotated[StrictStr, _known("medium_classes")]
-    assay: Annotated[StrictStr, _known("assays")]
+    model_config = STRICT
+    medium_class: Annotated[StrictStr, known_name("medium_classes")]
+    assay: Annotated[StrictStr, known_name("assays")]
     temperature: float = Field(ge=-1, le=60, strict=True)
     assumed_from: tuple[Annotated[float, Field(ge=0, le=60, strict=True)], ...] = ()
     consistency: float = Field(default=0.0, ge=0, lt=1, strict=True)
     viable_only: bool = Field(default=False, strict=True)
-    reference: Annotated[StrictStr, _known("references")]
-    evidence: Annotated[tuple[_Evidence, ...], *_List]
+    reference: Annotated[StrictStr, known_name("references")]
+    evidence: Annotated[tuple[EvidenceName, ...], *NAMES]
 
 
 class Study(BaseModel):
@@ -152,24 +89,24 @@ class Study(BaseModel):
     prefix: before the keys of its assets, where several studies share one Dagster instance.
     """
 
-    model_config = _STRICT
+    model_config = STRICT
     name: str
     place: str
     folder: Path
     prefix: tuple[str, ...] = ()
-    title: _Text
-    datasets: Annotated[tuple[_Dataset, ...], *_List]
-    query: Annotated[Path, AfterValidator(_there)]
-    sizes: Annotated[tuple[_Size, ...], *_List]
-    representations: Annotated[tuple[_Representation, ...], *_List]
-    run_sizes: Annotated[tuple[_Size, ...], *_List]
-    run_representations: Annotated[tuple[_Representation, ...], AfterValidator(_distinct)] = ()
-    targets: Annotated[tuple[_Target, ...], *_List] = Field(default=("fitness",), validate_default=True)
-    families: Annotated[tuple[_Family, ...], AfterValidator(_distinct)] = ()
-    grid: Annotated[StrictStr, _known("grids")]
+    title: Text
+    datasets: Annotated[tuple[DatasetName, ...], *NAMES]
+    query: Annotated[Path, AfterValidator(query_file)]
+    sizes: Annotated[tuple[Size, ...], *NAMES]
+    representations: Annotated[tuple[RepresentationName, ...], *NAMES]
+    run_sizes: Annotated[tuple[Size, ...], *NAMES]
+    run_representations: Annotated[tuple[RepresentationName, ...], AfterValidator(distinct)] = ()
+    targets: Annotated[tuple[TargetName, ...], *NAMES] = Field(default=("fitness",), validate_default=True)
+    families: Annotated[tuple[FamilyName, ...], AfterValidator(distinct)] = ()
+    grid: Annotated[StrictStr, known_name("grids")]
     seed: StrictInt
-    merge_key: Annotated[StrictStr, _known("merge_keys")]
-    larger: _Text
+    merge_key: Annotated[StrictStr, known_name("merge_keys")]
+    larger: Text
     condition: Condition
 
     @field_validator("run_sizes")

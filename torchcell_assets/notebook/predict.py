@@ -100,7 +100,7 @@ def _viability_tables(home: Path) -> dict[str, Path]:
 
 def _resolved(home: Path, genotypes: Sequence[Sequence[str]]) -> list[list[str]]:
     """Systematic names of the deleted genes. One that is no ORF of today is itself where the merged table has it."""
-    from torchcell_assets.schema.records import GENE_NAME
+    from torchcell_assets.schema.vocabularies import GENE_NAME
     from torchcell_assets.steps.merged import measured
     from torchcell_assets.steps.merged.phenotypes import PHENOTYPES
 

@@ -93,7 +93,7 @@ class _Execution:
     def __init__(self, wave: Wave) -> None:
         self.wave = wave
         self.outcome = Outcome()
-        self.told: set[Verdict] = set()
+        self.reported: set[Verdict] = set()
         self.broken: list[Verdict] = []
         self.serves = False
 
@@ -112,8 +112,8 @@ class _Execution:
         """What the checks say now; each that fails is told once."""
         now = verdicts(self.wave.instance, self.wave.graph)
         for verdict in (*now, *self.broken):
-            if verdict.failed and verdict not in self.told:
-                self.told.add(verdict)
+            if verdict.failed and verdict not in self.reported:
+                self.reported.add(verdict)
                 self.wave.fails(verdict)
         return now
 

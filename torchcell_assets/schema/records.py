@@ -1,38 +1,31 @@
-"""The record classes: the only description of what is stored.
+"""The record classes of what is published: the only description of what is stored.
 
 Belongs here: columns with their types, rules, units and descriptions (they become the column schema in the UI, the
-validator, the generated test data and the fingerprint). Does not: reading, writing, pooling, anything of a publication.
+validator, the generated test data and the fingerprint). Does not: their words (vocabularies.py), what is computed of records
+(derived.py), validation (validation.py); reading, writing, pooling, anything of a publication.
 
 Several classes rather than one, because exactness needs them: an edit of `Interaction` must not rebuild what only
 reads `Fitness`.
 """
 
-import functools
 from typing import Any
 
 import dataframely as dy
 import polars as pl
 
-GENE_NAME = r"^(Y[A-P][LR][0-9]{3}[WC](-[A-Z])?|Q[0-9]{4})$"
-"""Systematic names: nuclear (YAL001C, YAL034W-A) and mitochondrial (Q0045). Source: SGD nomenclature."""
-
-KINDS = ["deletion", "damp", "temperature_sensitive", "suppressor"]
-ZYGOSITIES = ["haploid", "heterozygous", "homozygous"]
-ROLES = ["query", "array"]
-P_VALUE_SIDES = ["one-sided", "two-sided", "not stated"]
-EVIDENCES = ["measured", "derived", "simulated"]
-TEMPERATURE_SOURCES = ["stated", "inferred", "none"]
-UNCERTAINTIES = ["sample_sd", "standard_error", "bootstrap_se", "unspecified", "none"]
-"""`unspecified`: printed, and no standard error of the value as far as its data show. It is kept and never used."""
-INTERACTION_SCORES = ["epsilon", "tau", "epsilon_query_array"]
-"""epsilon: of two genes; tau: of three, the epsilons of its pairs taken away; epsilon_query_array: of a double-mutant query and
-the array gene, as a pair."""
-
-REGISTERED = "a registered word"
-"""What a publication may bring (media, assays, references, units of samples, laboratories) is a text here, and a row of a
-registry: see steps/datasets/registered.py. A new word changes no class."""
-DIPLOID = "diploid"
-"""How the name of a reference begins that diploid mutants are held against."""
+from torchcell_assets.schema.vocabularies import (
+    DIPLOID,
+    EVIDENCES,
+    GENE_NAME,
+    INTERACTION_SCORES,
+    KINDS,
+    P_VALUE_SIDES,
+    REGISTERED,
+    ROLES,
+    TEMPERATURE_SOURCES,
+    UNCERTAINTIES,
+    ZYGOSITIES,
+)
 
 
 class Perturbation(dy.Schema):
@@ -51,26 +44,6 @@ class Perturbation(dy.Schema):
 
 
 PERTURBATIONS = dy.Struct(dict(Perturbation.columns()))
-IDENTITIES = dy.Struct(
-    {
-        "gene": dy.String(),
-        "kind": dy.Enum(KINDS, nullable=True),
-        "allele": dy.String(nullable=True),
-        "zygosity": dy.Enum(ZYGOSITIES, nullable=True),
-    }
-)
-"""The identity of a perturbation; of a genotype that was merged by gene alone, the gene and nothing else."""
-
-
-PROBLEM = "problem"
-"""Column of records on their way into a table: what is wrong with the row in the published file, and null where nothing is."""
-ROW_IS_READ = "row_is_read"
-"""The rule that it is null; see `validate`."""
-DEPENDENT = "dependent"
-"""Column of records on their way into a table: why the value is no measurement of its own, and null where it is one."""
-NOT_INDEPENDENT = "not_an_independent_screen"
-"""The rule that it is null."""
-_NOTES = (PROBLEM, DEPENDENT)
 
 
 class Record(dy.Schema):
@@ -233,224 +206,6 @@ class Chromosome(dy.Schema):
     @dy.rule()
     def length_is_that_of_sequence(cls) -> pl.Expr:
         return cls.length.col == cls.sequence.col.str.len_bytes()
-
-
-class Merged(dy.Schema):
-    """One genotype under one condition, pooled over independent measurements; each class says what its `value` is.
-
-    The primary key is the merge key: records that differ in any of it never pool. A p-value is not pooled: it stays with the
-    records that `records` names.
-    """
-
-    genotype = dy.String(
-        primary_key=True, description="genotype identity, the text of `perturbations`: schema/genotype.py"
-    )
-    perturbations = dy.List(
-        IDENTITIES, min_length=1, description="every perturbed gene and what was done to it, sorted"
-    )
-    temperature = dy.Float64(
-        primary_key=True, nullable=False, min=-1, max=60, description="degrees Celsius; -1 if none"
-    )
-    medium_class = dy.String(primary_key=True, min_length=1, description="class of media")
-    assay = dy.String(primary_key=True, min_length=1, description="how growth was seen")
-    reference = dy.String(primary_key=True, min_length=1, description="what the value is relative to")
-    evidence = dy.Enum(EVIDENCES, primary_key=True, description="measured, derived or simulated")
-    genes = dy.String(min_length=1, description="distinct perturbed genes, sorted and joined by +")
-    order = dy.UInt8(min=1, description="number of distinct perturbed genes")
-    deletions_only = dy.Bool(description="no allele but deletions")
-    haploid = dy.Bool(description="every perturbation in a haploid strain")
-    query = dy.String(nullable=True, description="query strain of the crosses, where all records have the same one")
-    value: dy.Column
-    standard_error = dy.Float64(
-        nullable=True, min=0.0, description="of the pooled value, `shared_error` included; null where nothing states it"
-    )
-    shared_error = dy.Float64(
-        nullable=True, min=0.0, description="the part that other crosses of the query or the array strain share"
-    )
-    pooling = dy.Enum(
-        ["single", "random_effects", "equal_weights"],
-        description="single: one measurement; random_effects: every part has a standard error; equal_weights: some has none",
-    )
-    measurements = dy.UInt32(min=1, description="measurements pooled (equal ones of one laboratory count once)")
-    laboratories = dy.UInt32(
-        min=1, description="laboratories behind them: what one of them measures twice is not independent"
-    )
-    heterogeneity = dy.Float64(nullable=True, min=0.0, description="sample SD between the measurements")
-    consistency = dy.Float64(
-        nullable=True,
-        min=0.0,
-        max=1.0,
-        description="p-value of Cochran's Q: whether they differ by more than their kind does",
-    )
-    publications = dy.List(dy.String(), min_length=1, description="DOIs, sorted")
-    records = dy.List(dy.String(), min_length=1, description="ids of all contributing records, sorted")
-
-
-class MergedFitness(Merged):
-    """The fitness of one genotype under one condition, pooled over independent measurements."""
-
-    value = dy.Float64(min=-0.5, max=5.0, description="pooled fitness, relative to the reference")
-    samples = dy.UInt64(nullable=True, description="samples behind the measurements, where all are stated")
-
-
-class MergedInteraction(Merged):
-    """One interaction score of one genotype under one condition, pooled over independent measurements."""
-
-    score = dy.Enum(INTERACTION_SCORES, primary_key=True, description="which score the value is: two never pool")
-    value = dy.Float64(min=-5.0, max=5.0, description="pooled observed - expected fitness")
-
-    @dy.rule()
-    def has_two_genes(cls) -> pl.Expr:
-        return cls.order.col >= 2
-
-
-class Embedding(dy.Schema):
-    """One gene as a vector, in one representation."""
-
-    gene = dy.String(primary_key=True, regex=GENE_NAME, description="systematic name")
-    vector = dy.List(dy.Float32(), min_length=1, description="one number per dimension of the representation")
-
-
-SPLITS = ["train", "validation", "test_of_size", "test"]
-"""Of predictions. `train`: out of fold; `test_of_size`: the test genotypes of the sample itself; `test`: those of
-merged/test_set, which are the same for every size."""
-
-
-class Prediction(dy.Schema):
-    """What one trained model says of one genotype."""
-
-    genotype = dy.String(primary_key=True, description="genotype identity")
-    target = dy.String(primary_key=True, min_length=1, description="what is predicted, as a study names it")
-    model = dy.String(primary_key=True, min_length=1, description="model family or baseline")
-    aggregation = dy.String(
-        primary_key=True, description="pert_sum, pert_mean, intact_sum, intact_mean; `none`: baseline"
-    )
-    permuted = dy.Bool(primary_key=True, description="control: fitted on the vectors of other genes")
-    training_sample = dy.UInt8(
-        primary_key=True, description="0: fitted on all of train; 1 to 5: on all but one fifth of its gene sets"
-    )
-    split = dy.Enum(SPLITS, primary_key=True, description="`train`: out of fold; `test`: of merged/test_set")
-    genes = dy.String(min_length=1, description="distinct perturbed genes, sorted and joined by +")
-    order = dy.UInt8(min=1, description="number of distinct perturbed genes")
-    observed = dy.Float64(description="merged value of the target")
-    standard_error = dy.Float64(nullable=True, min=0.0, description="of the observed value")
-    predicted = dy.Float64(description="predicted value of the target")
-
-    @dy.rule()
-    def predicted_is_finite(cls) -> pl.Expr:
-        return cls.predicted.col.is_finite()
-
-
-_SCORE = "null below 100 genotypes"
-_QUERIES = "the same, resampled over query strains; null below five of them"
-
-
-class Score(dy.Schema):
-    """One number by which models are compared, with its intervals and what it is to be held against.
-
-    `minus_best` and `minus_additive` are paired: both models saw the same resampled genotypes.
-    """
-
-    target = dy.String(primary_key=True, min_length=1, description="what was predicted, as a study names it")
-    model = dy.String(primary_key=True, min_length=1, description="model family, baseline, or who measured again")
-    representation = dy.String(primary_key=True, description="`none` for a baseline or a repeat")
-    aggregation = dy.String(primary_key=True, description="`none` for a baseline or a repeat")
-    kind = dy.Enum(
-        ["baseline", "model", "permuted", "repeat"],
-        primary_key=True,
-        description="permuted: the same model on vectors whose gene labels are permuted; repeat: another measurement",
-    )
-    size = dy.String(primary_key=True, description="partition of the subset")
-    split = dy.Enum(SPLITS, primary_key=True, description="`train`: out of fold (CV); `test`: of merged/test_set")
-    metric = dy.Enum(["spearman", "pearson", "rmse"], primary_key=True, description="rmse in units of the target")
-    order = dy.UInt8(primary_key=True, description="number of perturbed genes; 0: all orders together")
-    value = dy.Float64(nullable=True, description="the score; null if undefined, as for constant predictions")
-    low = dy.Float64(nullable=True, description=f"lower end of the 95 % bootstrap interval over genotypes; {_SCORE}")
-    high = dy.Float64(nullable=True, description=f"upper end of the 95 % bootstrap interval over genotypes; {_SCORE}")
-    low_queries = dy.Float64(nullable=True, description=f"low: {_QUERIES}")
-    high_queries = dy.Float64(nullable=True, description=f"high: {_QUERIES}")
-    spread = dy.Float64(nullable=True, min=0.0, description="standard error by the choice of training genotypes")
-    best_baseline = dy.String(
-        nullable=True, description="baseline with the least RMSE in cross-validation of this size"
-    )
-    minus_best = dy.Float64(nullable=True, description="the score minus that of `best_baseline`")
-    minus_best_low = dy.Float64(nullable=True, description=f"lower end of its 95 % interval; {_SCORE}")
-    minus_best_high = dy.Float64(nullable=True, description=f"upper end of its 95 % interval; {_SCORE}")
-    minus_best_low_queries = dy.Float64(nullable=True, description=f"minus_best_low: {_QUERIES}")
-    minus_best_high_queries = dy.Float64(nullable=True, description=f"minus_best_high: {_QUERIES}")
-    minus_additive = dy.Float64(nullable=True, description="the score minus that of `additive_ridge`")
-    minus_additive_low = dy.Float64(nullable=True, description=f"lower end of its 95 % interval; {_SCORE}")
-    minus_additive_high = dy.Float64(nullable=True, description=f"upper end of its 95 % interval; {_SCORE}")
-    minus_additive_low_queries = dy.Float64(nullable=True, description=f"minus_additive_low: {_QUERIES}")
-    minus_additive_high_queries = dy.Float64(nullable=True, description=f"minus_additive_high: {_QUERIES}")
-    ceiling_low = dy.Float64(
-        nullable=True, description="Pearson that a perfect model reaches if it learns no error that crosses share"
-    )
-    ceiling_high = dy.Float64(
-        nullable=True, description="Pearson that a perfect model reaches if it learns all error that crosses share"
-    )
-    at_edge = dy.String(nullable=True, description="hyper-parameters whose chosen value is the last one tried")
-    genotypes = dy.UInt32(description="number of genotypes scored")
-    scored_on = dy.String(min_length=1, description="hash of the genotypes scored and of their observed fitness")
-
-
-RECORD_CLASSES: dict[str, type[dy.Schema]] = {
-    cls.__name__: cls
-    for cls in (
-        *(Gene, Chromosome, Perturbation, Fitness, Interaction, Viability, Profile),
-        *(MergedFitness, MergedInteraction, Embedding, Prediction, Score),
-    )
-}
-
-
-class Read(dy.Schema):
-    """What a reader of a published file says of each of its rows."""
-
-    problem = dy.String(nullable=True, description="what is wrong with the row in the published file, in words")
-    dependent = dy.String(nullable=True, description="why the value is no measurement of its own, in words")
-
-    @dy.rule()
-    def row_is_read(cls) -> pl.Expr:
-        return cls.problem.col.is_null()
-
-    @dy.rule()
-    def not_an_independent_screen(cls) -> pl.Expr:
-        return cls.dependent.col.is_null()
-
-
-@functools.cache
-def as_read(cls: type[dy.Schema]) -> type[dy.Schema]:
-    """A record class with the columns `problem` and `dependent`, and the rules that they are null."""
-    return type(cls.__name__, (cls, Read), {})
-
-
-def validate(cls: type[dy.Schema], frame: pl.DataFrame) -> tuple[pl.DataFrame, dy.FailureInfo]:
-    """The rows that keep the rules of `cls`, are read and independent, and the others with the rules that they break.
-
-    Args:
-        cls: a record class.
-        frame: its columns, types as near as they come (they are cast), and maybe `problem` and `dependent`.
-
-    Returns:
-        Rows with the columns of `cls`; the failures, with `problem` and `dependent` beside these columns where the frame has
-        one of them.
-    """
-    if not set(_NOTES) & set(frame.columns):
-        return cls.filter(frame, cast=True)
-    frame = frame.with_columns(
-        pl.lit(None, dtype=pl.String).alias(name) for name in _NOTES if name not in frame.columns
-    )
-    # what cannot be cast breaks no other rule, and the problem is to be named
-    uncastable = [
-        name
-        for name, column in cls.columns().items()
-        if column.dtype.is_integer() and frame.schema.get(name, pl.Null).is_float()
-    ]
-    told = frame.with_columns(
-        pl.when(pl.col(PROBLEM).is_null() | pl.col(name).is_not_nan()).then(name).alias(name) for name in uncastable
-    )
-    kept, failure = as_read(cls).filter(told, cast=True)
-    return kept.drop(_NOTES), failure
 
 
 def polars_schema(cls: type[dy.Schema]) -> dict[str, Any]:

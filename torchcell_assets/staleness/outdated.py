@@ -148,7 +148,7 @@ class _Judge:
     versions: Mapping[str, Mapping[str | None, str]]
     root: Path
     elsewhere: tuple[State, str] | None
-    told: dict[tuple, list[str]] = field(default_factory=dict)
+    changes: dict[tuple, list[str]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -202,11 +202,11 @@ class _Judge:
             return []
         used = made.uses
         memo = (made.code_version, used is None)
-        if memo not in self.told:  # many partitions were made by the same code, which a code version names
+        if memo not in self.changes:  # many partitions were made by the same code, which a code version names
             used = None if used is None else provenance.without_members(used)
             now = provenance.without_members(self.uses)
-            self.told[memo] = reasons.code_changes(made.code_version, self.code_version, used, now)
-        return self.told[memo]
+            self.changes[memo] = reasons.code_changes(made.code_version, self.code_version, used, now)
+        return self.changes[memo]
 
     def _members(self, made: Remembered) -> list[str]:
         gone = provenance.members_gone(made.uses or {}, self.uses)

@@ -4,7 +4,7 @@ Belongs here: collecting the lists from the rooms that own them. Does not: holdi
 is behind a name.
 """
 
-from torchcell_assets.config.study import Vocabulary
+from torchcell_assets.config.study_fields import Vocabulary
 from torchcell_assets.schema import records
 from torchcell_assets.steps.datasets import DATASETS
 from torchcell_assets.steps.datasets.registered import words

@@ -63,12 +63,12 @@ def _copied(rows: pl.DataFrame) -> pl.DataFrame:
 class RowGroups:
     """A Parquet file that takes one batch after the other, each a row group; it is whole at the end of the block.
 
-    told: what the metadata of the file say, key -> text. options: of pyarrow's ParquetWriter.
+    metadata: what those of the file say, key -> text. options: of pyarrow's ParquetWriter.
     """
 
-    def __init__(self, path: Path, told: Mapping[str, str] | None = None, **options: Any) -> None:
+    def __init__(self, path: Path, metadata: Mapping[str, str] | None = None, **options: Any) -> None:
         self._path = path
-        self._told = dict(told or {})
+        self._metadata = dict(metadata or {})
         self._options = options
         self._writer: Any = None
 
@@ -86,8 +86,8 @@ class RowGroups:
 
     def __exit__(self, *error: object) -> None:
         if self._writer is not None:
-            if self._told:
-                self._writer.add_key_value_metadata(self._told)
+            if self._metadata:
+                self._writer.add_key_value_metadata(self._metadata)
             self._writer.close()
 
 

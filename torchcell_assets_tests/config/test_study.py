@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from torchcell_assets.cli import preflight
 from torchcell_assets.cli.console import console
-from torchcell_assets.config import study
+from torchcell_assets.config import study, study_fields
 from torchcell_assets.steps.vocabulary import KNOWN
 
 BUNDLED = sorted(path.stem for path in study.STUDIES.glob("*.toml"))
@@ -30,7 +30,7 @@ def data_root(tmp_path, monkeypatch):
 def test_a_bundled_study_names_only_what_there_is(name):
     loaded = study.load(name, KNOWN)
     assert (loaded.name, loaded.place) == (name, name)
-    assert loaded.query.parent == study.QUERIES
+    assert loaded.query.parent == study_fields.QUERIES
 
 
 def test_a_fresh_data_root_has_no_study_and_a_used_one_remembers_it():

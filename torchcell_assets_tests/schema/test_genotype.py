@@ -17,7 +17,8 @@ from torchcell_assets.schema.genotype import (
     with_kind,
     written,
 )
-from torchcell_assets.schema.records import KINDS, ROLES, ZYGOSITIES, polars_schema
+from torchcell_assets.schema.records import polars_schema
+from torchcell_assets.schema.vocabularies import KINDS, ROLES, ZYGOSITIES
 
 PERTURBATIONS = pl.List(pl.Struct(polars_schema(Perturbation)))
 GENES = ["YAL001C", "YBR160W", "YLR113W", "Q0045", "YAL034W-A"]

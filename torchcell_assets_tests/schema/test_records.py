@@ -4,7 +4,8 @@ import polars as pl
 import pytest
 
 from torchcell_assets.schema import Fitness, validate
-from torchcell_assets.schema.records import DEPENDENT, PROBLEM, ROW_IS_READ, as_read, polars_schema
+from torchcell_assets.schema.records import polars_schema
+from torchcell_assets.schema.validation import DEPENDENT, PROBLEM, ROW_IS_READ, as_read
 from torchcell_assets_tests.steps.graph.made_up import fitness_rows
 
 NAN = float("nan")

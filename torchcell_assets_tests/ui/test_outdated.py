@@ -105,7 +105,7 @@ def test_an_edit_of_fitness_turns_amber_and_one_job_makes_it_green_again(page, u
 
 
 def test_an_edit_of_what_a_sample_holds_names_the_partitions_that_are_outdated(page, ui):
-    with edited(ui, {"schema/records.py": (RECORDS, NOTE)}):  # a check reads the code anew: nothing to reload
+    with edited(ui, {"schema/derived.py": (RECORDS, NOTE)}):  # a check reads the code anew: nothing to reload
         assert execute_check(page, ui, "merged/subset", "Failed") == "amber"
         assert row(page) == ["1e3", "MergedFitness: +note"]
 

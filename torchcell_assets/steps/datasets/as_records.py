@@ -11,7 +11,7 @@ import dataframely as dy
 import polars as pl
 
 from torchcell_assets.schema.genotype import with_genotype
-from torchcell_assets.schema.records import DEPENDENT, PROBLEM
+from torchcell_assets.schema.validation import DEPENDENT, PROBLEM
 from torchcell_assets.steps.datasets.plausibility import ParserMistake
 from torchcell_assets.steps.datasets.raw_file import any_unreadable, number, unreadable
 

@@ -55,7 +55,7 @@ def _told(dataset: Dataset, records: int, quarantined: int, root: DataRoot) -> s
         f"{dataset.quarantine_limit:,} are known."
     )
     place = quarantine_of(layout.dataset_table(root.folder, dataset.name))
-    return f"{counts} {quarantine.told(place, dataset.record)}" if quarantined and place.is_file() else counts
+    return f"{counts} {quarantine.summary(place, dataset.record)}" if quarantined and place.is_file() else counts
 
 
 def screens_are_independent(study: Study, dataset: Dataset) -> dg.AssetChecksDefinition:

@@ -1,7 +1,7 @@
 """Whether each screen of a table is a measurement of its own, or a linear combination of others.
 
 Belongs here: the test of stored records. Does not: which screens are known to be none (the datasets declare them), and what
-becomes of them (schema/records.py: they are quarantined by a rule).
+becomes of them (schema/validation.py: they are quarantined by a rule).
 
 A published table may hold a screen that was computed from others: a weighted mean of replicates, or of other queries. Its numbers
 look like any other's, and a model that is tested on them is tested on what it was trained on. So each screen is regressed on the

@@ -11,7 +11,8 @@ import dataframely as dy
 import polars as pl
 
 from torchcell_assets.errors import TorchcellError
-from torchcell_assets.schema.records import PROBLEM, Fitness, Interaction
+from torchcell_assets.schema.records import Fitness, Interaction
+from torchcell_assets.schema.validation import PROBLEM
 from torchcell_assets.steps.datasets.raw_file import any_unreadable
 
 _MEASUREMENT = ("screen", "strain", "column")

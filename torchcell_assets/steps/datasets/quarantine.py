@@ -12,7 +12,7 @@ from typing import Any
 import dataframely as dy
 import polars as pl
 
-from torchcell_assets.schema.records import DEPENDENT, NOT_INDEPENDENT, PROBLEM, ROW_IS_READ
+from torchcell_assets.schema.validation import DEPENDENT, NOT_INDEPENDENT, PROBLEM, ROW_IS_READ
 
 _NOTES = {
     ROW_IS_READ: (PROBLEM, "the published row can be read"),
@@ -54,7 +54,7 @@ def broken_rules(path: Path, cls: type[dy.Schema]) -> list[Broken]:
     ]
 
 
-def told(path: Path, cls: type[dy.Schema]) -> str:
+def summary(path: Path, cls: type[dy.Schema]) -> str:
     """The commonest rules that rows of a quarantine break, in sentences, and where the rows are."""
     broken = broken_rules(path, cls)
     sentences = [f"{one}." for one in broken[:_SHOWN]]

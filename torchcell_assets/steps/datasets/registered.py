@@ -1,7 +1,7 @@
 """The open vocabularies: media, references, assays, units of samples and laboratories are rows of registered.toml.
 
 Belongs here: what a row holds, which rows a dataset names, and that its records name no others. Does not: vocabularies of the
-model itself, such as kinds of allele or of evidence (schema/records.py), which rows a dataset names (its module).
+model itself, such as kinds of allele or of evidence (schema/vocabularies.py), which rows a dataset names (its module).
 
 A TOML file, as a row is a fact and no code: a person who brings a publication writes it beside its reason, a medium holds a
 list of additives, and nothing that computes changes with it. No record class knows the words, so that a new one changes no
@@ -19,7 +19,7 @@ import dataframely as dy
 import polars as pl
 
 from torchcell_assets.errors import TorchcellError, no_such
-from torchcell_assets.schema.records import DIPLOID
+from torchcell_assets.schema.vocabularies import DIPLOID
 from torchcell_assets.steps.datasets.plausibility import ParserMistake
 
 FILE = Path(__file__).with_suffix(".toml")

@@ -21,7 +21,8 @@ from pathlib import Path
 import polars as pl
 
 from torchcell_assets.schema.genotype import PARTIAL_DELETION, with_genotype
-from torchcell_assets.schema.records import GENE_NAME, PERTURBATIONS
+from torchcell_assets.schema.records import PERTURBATIONS
+from torchcell_assets.schema.vocabularies import GENE_NAME
 from torchcell_assets.steps.datasets.deletion_collection import DELETION_PROJECT, read_cassettes
 from torchcell_assets.steps.datasets.sgd_features import SGD_FEATURES, read_orfs
 

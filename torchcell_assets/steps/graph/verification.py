@@ -13,7 +13,7 @@ import polars as pl
 
 from torchcell_assets.steps.graph import bundle, checksums, ownership, statements
 from torchcell_assets.steps.graph.bundle import Manifest
-from torchcell_assets.steps.graph.read import page_of
+from torchcell_assets.steps.graph.pages import page_of
 from torchcell_assets.steps.graph.writer import schema_entries
 
 if TYPE_CHECKING:

@@ -86,7 +86,7 @@ def what_is_measured_lives(study: Study, phenotype: Phenotype) -> dg.AssetChecks
             return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.WARN, description=str(error))
         told = pl.Series("viability", [_said(called, genes) for genes in rows["genes"]], dtype=pl.String)
         schema = {"gene": pl.String, "viability": pl.String}
-        disputed = pl.DataFrame([(gene, called.told(gene)) for gene in called.disputed], schema=schema, orient="row")
+        disputed = pl.DataFrame([(gene, called.summary(gene)) for gene in called.disputed], schema=schema, orient="row")
         genotypes = rows["genotype"].n_unique()
         found = [
             *([f"{genotypes} genotypes with {one} lack a gene that is called essential"] if genotypes else []),
@@ -109,7 +109,7 @@ def what_is_measured_lives(study: Study, phenotype: Phenotype) -> dg.AssetChecks
 
 
 def _said(called: Calls, genes: str) -> str:
-    return "; ".join(f"{gene}: {called.told(gene)}" for gene in genes.split(GENE_SEPARATOR) if called.of(gene))
+    return "; ".join(f"{gene}: {called.summary(gene)}" for gene in genes.split(GENE_SEPARATOR) if called.of(gene))
 
 
 def checks(study: Study) -> list[dg.AssetChecksDefinition]:

@@ -27,8 +27,9 @@ import numpy as np
 import polars as pl
 
 from torchcell_assets.errors import TorchcellError
+from torchcell_assets.schema.derived import Merged
 from torchcell_assets.schema.genotype import identities, parsed
-from torchcell_assets.schema.records import EVIDENCES, KINDS, ZYGOSITIES, Merged
+from torchcell_assets.schema.vocabularies import EVIDENCES, KINDS, ZYGOSITIES
 from torchcell_assets.steps.merged.subsets import SPLITS
 
 NAME = "torchcell genotypes"

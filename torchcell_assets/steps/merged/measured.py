@@ -10,8 +10,9 @@ from pathlib import Path
 
 import polars as pl
 
+from torchcell_assets.schema.derived import Merged
 from torchcell_assets.schema.genotype import GENE_SEPARATOR
-from torchcell_assets.schema.records import Merged, polars_schema
+from torchcell_assets.schema.records import polars_schema
 from torchcell_assets.steps.merged import merged_table
 
 MOST = 8

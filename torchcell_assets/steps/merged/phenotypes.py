@@ -17,17 +17,12 @@ from typing import Any
 import dataframely as dy
 import polars as pl
 
-from torchcell_assets.config.study import QUERIES, Condition
-from torchcell_assets.schema.records import (
-    Fitness,
-    Interaction,
-    Merged,
-    MergedFitness,
-    MergedInteraction,
-    Quantity,
-    polars_schema,
-)
-from torchcell_assets.steps.graph.read import Selection, on_the_wire
+from torchcell_assets.config.study import Condition
+from torchcell_assets.config.study_fields import QUERIES
+from torchcell_assets.schema.derived import Merged, MergedFitness, MergedInteraction
+from torchcell_assets.schema.records import Fitness, Interaction, Quantity, polars_schema
+from torchcell_assets.steps.graph.pages import on_the_wire
+from torchcell_assets.steps.graph.read import Selection
 
 _SOURCE = ("id", "dataset", "publication", "laboratory", "query")
 _NUMBERS = ("value", "upper_bound", "uncertainty", "uncertainty_type", "query_error", "array_error", "samples")

@@ -37,7 +37,7 @@ class Calls:
         """Whether a gene is essential; None where no dataset says."""
         return True if gene in self.essential else False if gene in self.viable else None
 
-    def told(self, gene: str) -> str:
+    def summary(self, gene: str) -> str:
         """Who says so: `essential in viability_deletion_project, viable in viability_deutschbauer2005`."""
         calls = {"essential": self.essential.get(gene, ()), "viable": self.viable.get(gene, ())}
         return ", ".join(f"{call} in {' and '.join(datasets)}" for call, datasets in calls.items() if datasets)

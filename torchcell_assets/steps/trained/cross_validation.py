@@ -155,8 +155,8 @@ def fit_aggregation(
         predictions=_table(design, config)(design.rows, predicted),
         controls=_controls(design, config, estimator, best, run),
         search=found.table,
-        missing=design.lacking.missing,
-        genotypes_with_missing=design.lacking.genotypes_with_missing,
+        missing=design.incidence.missing,
+        genotypes_with_missing=design.incidence.genotypes_with_missing,
         seconds=time.perf_counter() - start,
     )
 

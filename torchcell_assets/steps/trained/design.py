@@ -31,7 +31,7 @@ class Design:
 
     rows: pl.DataFrame
     embedding: GeneEmbedding
-    lacking: Incidence
+    incidence: Incidence
     target: str
     aggregation: str
     X: Matrix
@@ -82,4 +82,4 @@ class Design:
 
     def permuted(self, seed: int) -> Matrix:
         """Features of the same rows from the vectors of other genes."""
-        return aggregate(self.lacking, permuted(self.embedding, seed), self.aggregation)
+        return aggregate(self.incidence, permuted(self.embedding, seed), self.aggregation)

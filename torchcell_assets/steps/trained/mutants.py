@@ -56,7 +56,7 @@ def _essential(calls: Calls, genotype: Sequence[str]) -> bool | None:
 
 
 def _source(calls: Calls, genotype: Sequence[str]) -> str | None:
-    told = [f"{gene}: {calls.told(gene)}" for gene in sorted(set(genotype)) if calls.told(gene)]
+    told = [f"{gene}: {calls.summary(gene)}" for gene in sorted(set(genotype)) if calls.summary(gene)]
     return "; ".join(told) or None
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 
 from torchcell_assets.errors import TorchcellError
-from torchcell_assets.schema.records import Prediction, polars_schema
+from torchcell_assets.schema.derived import Prediction
+from torchcell_assets.schema.records import polars_schema
 
 NEEDED = ("genotype", "genes", "order", "query", "value", "standard_error", "split")
 """Columns of a subset table that models read."""

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import polars as pl
 
-from torchcell_assets.schema.records import Score, polars_schema
+from torchcell_assets.schema.derived import Score
+from torchcell_assets.schema.records import polars_schema
 from torchcell_assets.steps.trained import scores
 from torchcell_assets.steps.trained.baselines import ADDITIVE
 from torchcell_assets.steps.trained.cells import BASELINES, Cell

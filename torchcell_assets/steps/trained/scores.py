@@ -14,7 +14,8 @@ import numpy as np
 import polars as pl
 
 from torchcell_assets.errors import TorchcellError
-from torchcell_assets.schema.records import Score, polars_schema
+from torchcell_assets.schema.derived import Score
+from torchcell_assets.schema.records import polars_schema
 from torchcell_assets.steps.trained import resampling
 from torchcell_assets.steps.trained.baselines import ADDITIVE
 from torchcell_assets.steps.trained.ceilings import Ceilings

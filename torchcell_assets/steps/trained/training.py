@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torchcell_assets.config import layout
 from torchcell_assets.config.study import Study
 from torchcell_assets.errors import TorchcellError
-from torchcell_assets.schema.records import Prediction
+from torchcell_assets.schema.derived import Prediction
 from torchcell_assets.steps.representations import table
 from torchcell_assets.steps.trained import families, targets
 from torchcell_assets.steps.trained.aggregated import input_hashes

@@ -12,7 +12,7 @@ import pytest
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.schema import Fitness, Interaction, validate
 from torchcell_assets.schema.genotype import perturbation
-from torchcell_assets.schema.records import PROBLEM
+from torchcell_assets.schema.validation import PROBLEM
 from torchcell_assets.sources import Source, Sources
 from torchcell_assets.steps.datasets import raw_file
 from torchcell_assets.steps.datasets.as_records import as_records

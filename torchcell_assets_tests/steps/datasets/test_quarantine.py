@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from torchcell_assets.schema import Fitness
-from torchcell_assets.schema.records import GENE_NAME
+from torchcell_assets.schema.vocabularies import GENE_NAME
 from torchcell_assets.steps.datasets import quarantine
 from torchcell_assets.storage.publish import publish
 from torchcell_assets_tests.steps.graph.made_up import fitness_rows
@@ -112,7 +112,7 @@ def test_the_commonest_rule_comes_first_and_only_the_commonest_are_told(broken, 
         ("samples|min", 3),
         ("publication|min_length", 1),
     ]
-    said = quarantine.told(tmp_path / "made_up.quarantine.parquet", Fitness)
+    said = quarantine.summary(tmp_path / "made_up.quarantine.parquet", Fitness)
     assert said.startswith("4 break the rule 'value|max': value is at most 5.0; they hold 9.0 (4 x). 3 break the rule ")
     assert "1 other rules are broken too. " in said
     assert said.endswith(str(tmp_path / "made_up.quarantine.parquet"))

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from torchcell_assets.config.study import QUERIES
+from torchcell_assets.config.study_fields import QUERIES
 from torchcell_assets.schema import Fitness
 from torchcell_assets.steps.graph import bundle, load, read, statements, tables, verification
 from torchcell_assets.steps.merged.phenotypes import FITNESS

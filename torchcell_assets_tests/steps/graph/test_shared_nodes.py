@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from torchcell_assets.config.study import QUERIES
+from torchcell_assets.config.study_fields import QUERIES
 from torchcell_assets.neo4j_local import importer
 from torchcell_assets.neo4j_local.importer import parts_of
 from torchcell_assets.schema import Fitness

@@ -16,7 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from torchcell_assets.schema.records import EVIDENCES, KINDS, ZYGOSITIES, MergedFitness, polars_schema
+from torchcell_assets.schema.derived import MergedFitness
+from torchcell_assets.schema.records import polars_schema
+from torchcell_assets.schema.vocabularies import EVIDENCES, KINDS, ZYGOSITIES
 from torchcell_assets.steps.merged import key_value, subsets
 from torchcell_assets.steps.merged.key_value import KeyValueError
 from torchcell_assets.steps.merged.key_value_store import KeyValueStore

@@ -6,9 +6,11 @@ import polars as pl
 import pytest
 
 import torchcell_assets
-from torchcell_assets.config.study import QUERIES, load
+from torchcell_assets.config.study import load
+from torchcell_assets.config.study_fields import QUERIES
 from torchcell_assets.schema import Fitness, Interaction, Viability
-from torchcell_assets.schema.records import INTERACTION_SCORES, Quantity, polars_schema
+from torchcell_assets.schema.records import Quantity, polars_schema
+from torchcell_assets.schema.vocabularies import INTERACTION_SCORES
 from torchcell_assets.steps.graph import load as loading
 from torchcell_assets.steps.graph import read
 from torchcell_assets.steps.merged import figures, merge, merged_table, subsets

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from torchcell_assets.config.study import Condition
-from torchcell_assets.schema.records import INTERACTION_SCORES
+from torchcell_assets.schema.vocabularies import INTERACTION_SCORES
 from torchcell_assets.steps.merged import merged_table, sample_targets, subsets
 from torchcell_assets.steps.merged.phenotypes import FITNESS, INTERACTION, Phenotype
 from torchcell_assets.steps.merged.sample_targets import SampleError

@@ -47,9 +47,9 @@ def test_where_datasets_disagree_a_gene_is_essential_and_both_are_named(tmp_path
     two = stored(tmp_path / "two.parquet", (True, [("YAL001C", *HAPLOID)]), (True, [("YAL002W", *HAPLOID)]))
     calls = viability.read({"two": two, "one": one})
     assert (calls.of("YAL001C"), calls.disputed) == (True, ["YAL001C"])
-    assert calls.told("YAL001C") == "essential in one, viable in two"
-    assert calls.told("YAL002W") == "viable in one and two"
-    assert calls.told("YAL003W") == ""
+    assert calls.summary("YAL001C") == "essential in one, viable in two"
+    assert calls.summary("YAL002W") == "viable in one and two"
+    assert calls.summary("YAL003W") == ""
 
 
 def test_of_two_strains_of_one_gene_one_that_dies_is_enough(tmp_path):

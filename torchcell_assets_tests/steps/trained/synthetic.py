@@ -3,7 +3,8 @@
 import numpy as np
 import polars as pl
 
-from torchcell_assets.schema.records import MergedFitness, polars_schema
+from torchcell_assets.schema.derived import MergedFitness
+from torchcell_assets.schema.records import polars_schema
 from torchcell_assets.steps.representations.table import GeneEmbedding
 from torchcell_assets.steps.trained.predictions import rows_to_predict
 from torchcell_assets.steps.trained.splits import fold_of

@@ -2,7 +2,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from torchcell_assets.schema.records import Prediction
+from torchcell_assets.schema.derived import Prediction
 from torchcell_assets.steps.trained.baselines import BASELINES, fit_baselines, mean_per_order, product_of_singles
 from torchcell_assets.steps.trained.query_baselines import query_strain, query_x_single
 from torchcell_assets_tests.steps.trained.synthetic import gene_names, rows, rows_of, table

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from torchcell_assets.errors import TorchcellError
-from torchcell_assets.schema.records import Prediction
+from torchcell_assets.schema.derived import Prediction
 from torchcell_assets.steps.representations.permuted import permuted
 from torchcell_assets.steps.representations.table import GeneEmbedding
 from torchcell_assets.steps.trained import design, families, features

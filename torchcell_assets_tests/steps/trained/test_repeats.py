@@ -3,7 +3,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from torchcell_assets.schema.records import MergedFitness, polars_schema
+from torchcell_assets.schema.derived import MergedFitness
+from torchcell_assets.schema.records import polars_schema
 from torchcell_assets.steps.merged import merged_table
 from torchcell_assets.steps.merged.phenotypes import FITNESS, INTERACTION
 from torchcell_assets.steps.trained import repeats

@@ -4,7 +4,7 @@ import pytest
 from scipy.stats import pearsonr, spearmanr
 
 from torchcell_assets.errors import TorchcellError
-from torchcell_assets.schema.records import Score
+from torchcell_assets.schema.derived import Score
 from torchcell_assets.steps.trained import resampling
 from torchcell_assets.steps.trained.baselines import BASELINES, fit_baselines
 from torchcell_assets.steps.trained.ceilings import Ceiling

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from torchcell_assets.schema import with_genotype
-from torchcell_assets.schema.records import KINDS
+from torchcell_assets.schema.vocabularies import KINDS
 from torchcell_assets.steps.datasets.crosses.strains import Strains, of_crosses
 
 GENES = ["YAL034W", "YAL034W-A", "YAL001C", "YBR160W", "Q0045"]
