@@ -147,12 +147,14 @@ def _make_tiny(folder: Path) -> None:
 # ---- two workers ------------------------------------------------------------------------------------------------------
 
 DEAREST_FIRST = (
-    "test_faults.py",
+    "test_faults.py",  # makes the data root of the tiny study, for which the other worker need not wait ...
+    "test_whole_path.py",  # ... over this
     "ui/",
-    "test_whole_path.py",
     "steps/graph/test_offline.py",
     "test_at_once.py",
     "neo4j_local/test_local_server.py",
+    "steps/datasets/",
+    "steps/trained/test_assets.py",
     "storage/test_disks.py",
 )
 """What takes longest is begun first, so that no worker has to wait long for the last file of the other."""
