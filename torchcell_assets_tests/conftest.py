@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from filelock import FileLock
@@ -147,15 +147,36 @@ def _make_tiny(folder: Path) -> None:
 # ---- two workers ------------------------------------------------------------------------------------------------------
 
 DEAREST_FIRST = (
-    "test_faults.py",
+    "test_faults.py",  # makes the data root of the tiny study, for which the other worker need not wait ...
+    "test_whole_path.py",  # ... over this
     "ui/",
-    "test_whole_path.py",
     "steps/graph/test_offline.py",
     "test_at_once.py",
     "neo4j_local/test_local_server.py",
+    "steps/datasets/",
+    "steps/trained/test_assets.py",
     "storage/test_disks.py",
 )
 """What takes longest is begun first, so that no worker has to wait long for the last file of the other."""
+
+
+TOGETHER = ("ui/", "steps/datasets/")
+"""Folders whose files share what is dear: a running UI, parsed raw files. One worker runs the files of each."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hands out whole files, as `--dist loadfile` does by itself, and whole folders where their files belong together."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class OfFilesAndFolders(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid).removeprefix(f"{Path(__file__).parent.name}/")
+            return next((folder for folder in TOGETHER if file.startswith(folder)), file)
+
+    return OfFilesAndFolders(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,14 +12,11 @@ from torchcell_assets.neo4j_local import local_server
 from torchcell_assets_tests import main_job
 from torchcell_assets_tests.conftest import delete_all
 
-FOUR = [
-    ("merged/fitness", None),
-    ("merged/fitness", None),
-    ("trained/elastic_net", "one_hot|1e3"),
-    ("trained/elastic_net", "one_hot|1e3"),
-]
+TWO = [("trained/elastic_net", "one_hot|1e3")] * 2
 EIGHT = [
-    *FOUR,
+    *TWO,
+    ("merged/fitness", None),
+    ("merged/fitness", None),
     ("trained/random_forest", "one_hot|1e3"),
     ("trained/support_vector", "random_10|1e3"),
     ("representations/gene_embedding", "one_hot"),
@@ -84,7 +81,7 @@ def test_two_loads_of_one_dataset_leave_one_bundle_and_one_exact_build(root, tin
     assert main_job.versions(root) == tiny_made.versions
 
 
-@pytest.mark.parametrize("cells", [FOUR, pytest.param(EIGHT, marks=pytest.mark.slow)], ids=["four", "eight"])
+@pytest.mark.parametrize("cells", [TWO, pytest.param(EIGHT, marks=pytest.mark.slow)], ids=["two", "eight"])
 def test_runs_at_once_lose_no_event_and_make_what_they_make_one_by_one(root, tiny_made, cells):
     at_once(root, cells)
     main_job.open_everything(root)

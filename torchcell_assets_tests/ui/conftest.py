@@ -74,7 +74,7 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def checkout(tmp_path_factory) -> Path:
     """A copy of the code that a test may edit."""
     folder = tmp_path_factory.mktemp("checkout")
@@ -86,7 +86,7 @@ def checkout(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def environment(tiny_made, checkout, tmp_path_factory) -> dict[str, str]:
     """The environment of the copied code over a copy of a data root for which the main job was run."""
     root = tmp_path_factory.mktemp("ui") / "data"
@@ -126,7 +126,7 @@ def serving(environment: dict[str, str], checkout: Path, log: Path, *options: st
             assert alive == [], "the UI left processes behind"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ui(environment, checkout, chromium, tmp_path_factory) -> Iterator[Ui]:
     with serving(environment, checkout, tmp_path_factory.mktemp("log") / "ui") as started:
         yield started

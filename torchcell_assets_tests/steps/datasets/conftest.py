@@ -15,8 +15,10 @@ from torchcell_assets.config.study import load
 from torchcell_assets.schema import validate
 from torchcell_assets.sources import Sources
 from torchcell_assets.steps.datasets import DATASETS, GENOME, Dataset, registered
+from torchcell_assets.steps.datasets.publications import fitness_flux_balance
 from torchcell_assets.steps.datasets.retired_names import Found
-from torchcell_assets_tests.steps.datasets import trigenic_tables
+from torchcell_assets_tests.conftest import made_once
+from torchcell_assets_tests.steps.datasets import few_genes, trigenic_tables
 
 AT_HAND = [dataset for dataset in DATASETS if dataset.name in {*load("screens").datasets, *load("starter").datasets}]
 """Datasets whose raw files anybody can have; those of the others are brought by the user."""
@@ -87,3 +89,14 @@ def read(sources: Sources) -> Callable[[Dataset], Read]:
 def genes(read: Callable[[Dataset], Read]) -> pl.DataFrame:
     """The genes of the reference strain."""
     return read(GENOME).kept
+
+
+@pytest.fixture(scope="session")
+def few_simulated(sources: Sources, tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
+    """Simulated growth where the metabolic model has few genes; simulated by one worker for all."""
+
+    def make(folder: Path) -> None:
+        few_genes.simulated(sources.path).write_parquet(folder / "simulated.parquet")
+
+    folder = made_once(tmp_path_factory, "few-genes", make)
+    return fitness_flux_balance.DATASET.record.validate(pl.read_parquet(folder / "simulated.parquet"), cast=True)

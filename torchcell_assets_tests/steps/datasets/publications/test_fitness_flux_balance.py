@@ -14,10 +14,7 @@ from torchcell_assets.steps.datasets.publications.fitness_flux_balance import (
     select_genotypes,
 )
 from torchcell_assets.steps.datasets.raw_file import BadRawFile
-
-SLOW = ["Q0045", "YBR196C", "YCR012W", "YDL093W", "YDR050C", "YKL060C", "YLR180W", "YNL169C", "YOR175C"]
-DEAD = ["YKL211C", "YOR176W"]
-AS_WILD_TYPE = ["YAL038W", "YHR123W", "YOR375C", "YAL054C", "YAL062W", "YBR006W", "YCL025C", "YDL022W", "YAL060W"]
+from torchcell_assets_tests.steps.datasets.few_genes import DEAD
 
 
 @pytest.fixture(scope="module", params=[20, pytest.param(400, marks=pytest.mark.slow)], ids=["few genes", "all genes"])
@@ -27,19 +24,10 @@ def per_order(request) -> int:
 
 
 @pytest.fixture(scope="module")
-def kept(per_order, sources) -> pl.DataFrame:
-    class OfFewGenes(fitness_flux_balance._RelativeGrowth):
-        def __init__(self, model):
-            super().__init__(model)
-            assert {*SLOW, *DEAD, *AS_WILD_TYPE} < set(self.genes)
-            self.genes = sorted([*SLOW, *DEAD, *AS_WILD_TYPE])
-
-    with pytest.MonkeyPatch.context() as patch:
-        if per_order < fitness_flux_balance.PER_ORDER:
-            patch.setattr(fitness_flux_balance, "PER_ORDER", per_order)
-            patch.setattr(fitness_flux_balance, "_RelativeGrowth", OfFewGenes)
-        found = DATASET.read(sources.path).records.collect()
-    return DATASET.record.validate(found, cast=True)
+def kept(per_order, sources, request) -> pl.DataFrame:
+    if per_order < fitness_flux_balance.PER_ORDER:
+        return request.getfixturevalue("few_simulated")
+    return DATASET.record.validate(DATASET.read(sources.path).records.collect(), cast=True)
 
 
 def test_there_are_as_many_simulated_genotypes_of_each_order(kept, per_order):
