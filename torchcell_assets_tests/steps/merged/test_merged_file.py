@@ -217,5 +217,5 @@ def test_a_genotype_whose_rows_are_parted_by_the_end_of_a_batch_counts_once():
     )
     rows = rows.with_columns(digest=pl.lit("f" * 64))
     for size in (1, 2, 4, 6):
-        found = pl.concat(subsets._one_per_genotype(iter([*rows.iter_slices(size), rows.clear()]), FITNESS))
+        found = pl.concat(subsets._one_per_genotype(iter([*rows.iter_slices(size), rows.clear()]), FITNESS.types))
         assert found["genotype"].to_list() == ["a", "b", "c"]
