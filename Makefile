@@ -49,8 +49,8 @@ weights: $(VENV)/.run ## weights of language models: a list, or fetch and conver
 ui: $(VENV)/.run ## the Dagster UI and the local Neo4j with its Browser, on loopback
 	@$(PY) -m torchcell_assets ui
 
-test: $(VENV)/.dev ## the tests of every push, on two workers (a real Neo4j and a real browser among them)
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
+test: $(VENV)/.dev ## the tests of every push, on three workers (a real Neo4j and a real browser among them)
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-slow: $(VENV)/.dev ## those that take longer: whole files, many kills
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m slow

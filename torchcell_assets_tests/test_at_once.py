@@ -68,6 +68,7 @@ def test_the_first_two_commands_of_a_data_root_do_not_spoil_it(tmp_path):
     assert main_job.left_behind(root) == []
 
 
+@pytest.mark.slow
 def test_two_loads_of_one_dataset_leave_one_bundle_and_one_exact_build(root, tiny_made):
     shutil.rmtree(root / "graph" / "bundles" / "fitness_sga")
     with GraphStore(root=DataRoot(path=str(root))).driver() as driver:

@@ -20,8 +20,8 @@ time.sleep(600)
 OBEYS = """
 import signal, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a test in the background of a shell hands down an ignored one
-print(0, flush=True)
 try:
+    print(0, flush=True)  # whoever reads it may stop this at once
     time.sleep(600)
 except KeyboardInterrupt:
     pass

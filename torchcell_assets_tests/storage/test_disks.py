@@ -115,6 +115,7 @@ def test_a_full_disk_is_one_sentence_and_after_room_was_made_the_run_ends_well(t
     assert main_job.left_behind(full.root) == []
 
 
+@pytest.mark.slow
 def test_a_read_only_data_root_is_one_sentence(tiny_made, forbidden):
     for one in forbidden:
         for command in ("run", "ui"):
