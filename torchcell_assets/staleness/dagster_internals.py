@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -23,14 +24,14 @@ from dagster._core.definitions.data_version import (
 from dagster._core.definitions.events import AssetKeyPartitionKey
 from dagster._core.errors import DagsterAssetCheckFailedError
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
-from dagster._core.storage.event_log.base import AssetEntry
-from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
-from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.tags import SENSOR_NAME_TAG
 from dagster._core.utils import make_new_run_id
 
 if TYPE_CHECKING:
     from dagster._core.remote_origin import CodeLocationOrigin
+    from dagster._core.storage.event_log.base import AssetEntry
+    from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+    from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
     from dagster._core.workspace.context import WorkspaceProcessContext
 
 __all__ = [
@@ -55,6 +56,17 @@ __all__ = [
     "partition_tags",
     "submit_run",
 ]
+
+_LATE = {"SqlEventLogStorageTable": "schema", "SqlEventLogStorage": "sql_event_log"}
+"""What brings sqlalchemy and alembic, an eighth of what it costs to load a code location: imported once it is asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"dagster._core.storage.event_log.{_LATE[name]}"), name)
+    globals()[name] = found
+    return found
 
 
 @contextlib.contextmanager

@@ -11,11 +11,10 @@ texts of the genotypes do, and a genotype of any length has one.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import duckdb
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
 from torchcell_assets.errors import TorchcellError
 from torchcell_assets.schema.genotype import (
@@ -27,6 +26,9 @@ from torchcell_assets.schema.genotype import (
     identity,
     perturbations_of,
 )
+
+if TYPE_CHECKING:
+    import duckdb
 
 BITS = 21
 LARGEST = 2**BITS - 1
@@ -61,7 +63,7 @@ class Identities:
         return GENE_SEPARATOR if self.genes_only else PERTURBATION_SEPARATOR
 
 
-def number(edges: Sequence[Path], genes_only: bool, connection: duckdb.DuckDBPyConnection) -> Identities:
+def number(edges: Sequence[Path], genes_only: bool, connection: "duckdb.DuckDBPyConnection") -> Identities:
     """Number the identities in pages of edges.
 
     genes_only: the identity of a perturbation is its gene, and a gene counts once in a genotype.
@@ -170,6 +172,8 @@ def perturbations(keys: np.ndarray, identities: Identities) -> pl.Series:
 
 def lists(values: pl.Series, starts: np.ndarray) -> pl.Series:
     """Lists of neighbours: no value is copied. starts: of `values`, at which each list begins."""
+    import pyarrow as pa
+
     # not pa.array, which imports pandas to look at an array of numpy: a second of CPU
     offsets = pl.Series(np.append(starts, len(values)), dtype=pl.Int64).to_arrow()
     arrow = values.to_arrow(compat_level=pl.CompatLevel.newest())

@@ -7,15 +7,17 @@ reads it need not be told. Does not: what is written into it (merge.py), samples
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
 import polars as pl
 
 from torchcell_assets.steps.merged.between_publications import PAIRS
 from torchcell_assets.steps.merged.identities import MergeError
 from torchcell_assets.steps.merged.phenotypes import PHENOTYPES, Phenotype
 from torchcell_assets.steps.merged.pooled import columns_of_replicates
+
+if TYPE_CHECKING:
+    import duckdb
 
 REPLICATES = "replicates"
 BETWEEN_PUBLICATIONS = "between_publications"
@@ -28,8 +30,10 @@ def write(path: Path, table: pl.DataFrame, phenotype: Phenotype) -> None:
 
 
 @contextlib.contextmanager
-def created(path: Path, phenotype: Phenotype, threads: int, memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
+def created(path: Path, phenotype: Phenotype, threads: int, memory_limit: str) -> Iterator["duckdb.DuckDBPyConnection"]:
     """A new file with empty tables; what was at `path` gives way."""
+    import duckdb
+
     path.unlink(missing_ok=True)
     tables = {
         phenotype.name: phenotype.types,
@@ -47,7 +51,7 @@ def created(path: Path, phenotype: Phenotype, threads: int, memory_limit: str) -
         connection.execute("CHECKPOINT")
 
 
-def append(connection: duckdb.DuckDBPyConnection, name: str, table: pl.DataFrame) -> None:
+def append(connection: "duckdb.DuckDBPyConnection", name: str, table: pl.DataFrame) -> None:
     """Add rows to one of the tables of a new file; columns in its order."""
     connection.register("appended", table.to_arrow())
     connection.execute(f"INSERT INTO {name} SELECT * FROM appended")
@@ -57,12 +61,14 @@ def append(connection: duckdb.DuckDBPyConnection, name: str, table: pl.DataFrame
 @contextlib.contextmanager
 def opened(
     path: Path, config: Mapping[str, Any] | None = None
-) -> Iterator[tuple[duckdb.DuckDBPyConnection, Phenotype]]:
+) -> Iterator[tuple["duckdb.DuckDBPyConnection", Phenotype]]:
     """A merged file for reading alone, and the phenotype that it holds. config: of DuckDB.
 
     Raises:
         MergeError: it is not there, or no merged file.
     """
+    import duckdb
+
     if not path.is_file():
         raise MergeError(f"{path} is not there: materialize merged/{path.stem} first.")
     try:
@@ -74,8 +80,10 @@ def opened(
         raise MergeError(f"{path} is no merged table ({error}): materialize merged/{path.stem} again.") from error
 
 
-def _held(connection: duckdb.DuckDBPyConnection) -> Phenotype:
+def _held(connection: "duckdb.DuckDBPyConnection") -> Phenotype:
     """The phenotype of which there is a table."""
+    import duckdb
+
     there = {name for (name,) in connection.sql("SELECT table_name FROM duckdb_tables()").fetchall()}
     for name in there & PHENOTYPES.keys():
         return PHENOTYPES[name]

@@ -11,13 +11,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import duckdb
 import numpy as np
 import polars as pl
 
 from torchcell_assets.steps.merged.identities import Identities, MergeError, number, packed
 from torchcell_assets.steps.merged.phenotypes import Phenotype
+
+if TYPE_CHECKING:
+    import duckdb
 
 BUCKET = 1_000_000
 """Rows of a run, and of a bucket: 1e6 take about 0.6 GB with all that becomes of them, and amortise the cost of a query."""
@@ -87,7 +90,7 @@ class Runs:
 
 
 def survey(
-    pages: Sequence[tuple[Path, Path]], phenotype: Phenotype, genes_only: bool, connection: duckdb.DuckDBPyConnection
+    pages: Sequence[tuple[Path, Path]], phenotype: Phenotype, genes_only: bool, connection: "duckdb.DuckDBPyConnection"
 ) -> Survey:
     """Number the identities, conditions and publications in `pages`: pairs of a file of rows and one of edges."""
     query = f"""

@@ -24,9 +24,8 @@ import contextlib
 import math
 from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
 import polars as pl
 
 from torchcell_assets.config.study import Condition
@@ -35,6 +34,9 @@ from torchcell_assets.schema.genotype import GENE_SEPARATOR, with_kind
 from torchcell_assets.steps.merged import merged_table, sample_targets
 from torchcell_assets.steps.merged.phenotypes import Phenotype
 from torchcell_assets.storage.stored import RowGroups
+
+if TYPE_CHECKING:
+    import duckdb
 
 SPLITS = ("train", "validation", "test")
 VALIDATION_SHARE = TEST_SHARE = 0.1
@@ -251,7 +253,7 @@ def _marks(values: Sequence) -> str:
 
 def _opened(
     path: Path, scratch: Path | None
-) -> contextlib.AbstractContextManager[tuple[duckdb.DuckDBPyConnection, Phenotype]]:
+) -> "contextlib.AbstractContextManager[tuple[duckdb.DuckDBPyConnection, Phenotype]]":
     settings: dict[str, str | int] = {"threads": 2, "memory_limit": MEMORY}
     return merged_table.opened(path, settings | ({} if scratch is None else {"temp_directory": str(scratch)}))
 
