@@ -141,6 +141,7 @@ def test_who_started_the_server_may_leave_before_those_who_found_it_running(home
     assert gone(home, pid)
 
 
+@pytest.mark.slow
 def test_a_persistent_server_outlives_its_starter_and_gets_its_page_by_a_restart(home, capsys):
     command = [sys.executable, "-m", "torchcell_assets.neo4j_local"]
     up = subprocess.run([*command, "up", "--home", str(home)], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -33,6 +33,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, *arguments], cwd=graph_faults.PROJECT, text=True, **streams)
 
 
+@pytest.mark.slow
 def test_a_second_rebuild_and_a_way_back_wait_for_the_first_rebuild(held, tmp_path):  # noqa: F811
     home, other = held.home, write_bundle(tmp_path / "other", fitness_rows(), Fitness, "v2")
     stand_in(home, "serves")

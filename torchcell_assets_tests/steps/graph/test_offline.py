@@ -118,6 +118,7 @@ def test_a_bad_row_fails_the_import_and_the_old_store_stays(story, tmp_path):
         assert verification.differences(driver, DATABASE, bundle.read_manifest(story.old)) == []
 
 
+@pytest.mark.slow
 def test_a_rebuild_takes_the_place_of_a_graph_that_serves_and_goes_on_live_and_the_old_one_comes_back(story, tmp_path):
     rows = fitness_rows()
     newer = rows.with_columns(value=rows["value"] + 1)
@@ -199,11 +200,12 @@ def test_a_large_dataset_goes_into_a_new_graph_with_all_others_and_says_why(tmp_
 
     from torchcell_assets.config.resources import DataRoot, GraphStore, RawFiles
     from torchcell_assets.config.study import current
+    from torchcell_assets.config.worker_process import WorkerProcess
     from torchcell_assets.definitions import defs
     from torchcell_assets.steps.graph.assets import current_bundles
 
     root = DataRoot(path=str(tmp_path))
-    resources = {"root": root, "raw": RawFiles(root=root), "store": GraphStore(root=root)}
+    resources = {"root": root, "raw": RawFiles(root=root), "store": GraphStore(root=root), "worker": WorkerProcess()}
     with dg.DagsterInstance.ephemeral() as instance, local_server.serving(tmp_path / "neo4j"):
 
         def make(*keys: str) -> dg.ExecuteInProcessResult:
