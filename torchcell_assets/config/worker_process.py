@@ -4,10 +4,12 @@ Belongs here: the resource by which an asset starts `torchcell-assets worker`. D
 what is asked of it (the step).
 """
 
+import contextlib
 import os
+import re
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,18 +56,33 @@ class WorkerProcess(dg.ConfigurableResource):
 
         Raises:
             EnvironmentRefused: the interpreter is none.
-            WorkFailed: the worker refused, with its sentence.
-            DagsterPipesExecutionError: it died.
+            WorkFailed: the worker refused, with its sentence, or died.
         """
         client = dg.PipesSubprocessClient(env=environ())
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", dg.PreviewWarning)  # of a function that Pipes itself calls
             # of the context of an asset, Pipes asks what Dagster has deprecated
             inner = context.op_execution_context
-            done = client.run(
-                context=inner, command=command(deep=deep, python=self.python), extras={REQUEST: dict(request)}
-            )
+            with _one_sentence():
+                done = client.run(
+                    context=inner, command=command(deep=deep, python=self.python), extras={REQUEST: dict(request)}
+                )
         for message in done.get_custom_messages():
             raise WorkFailed(message[REFUSED])
         told: Mapping[str, Any] = done.get_materialize_result().metadata or {}
         return {name: value.value for name, value in told.items()}
+
+
+@contextlib.contextmanager
+def _one_sentence() -> Iterator[None]:
+    """Where a worker dies: WorkFailed, after what it has written to standard error itself."""
+    try:
+        yield
+    except Exception as error:  # of a class that Dagster keeps to itself
+        ended = re.search(r"failed with code (-?\d+)", str(error))
+        if ended is None:
+            raise
+        raise WorkFailed(
+            f"The worker ended with code {ended[1]}: if it has not said why above, it was killed, or took more memory than there "
+            "is. What it had stored is kept; the same command goes on from there."
+        ) from error
