@@ -170,7 +170,7 @@ def checkout(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("checkout")
     for name in ("torchcell_assets", "torchcell_assets_tests"):
         shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "dagster.yaml", "workspace.yaml"):
+    for name in ("pyproject.toml", "dagster.yaml", "workspace.yaml", "CITATION.cff"):
         shutil.copy(PROJECT / name, folder)
     shutil.copytree(PROJECT / "docs", folder / "docs", ignore=shutil.ignore_patterns("*.png"))
     git(folder, "init", "-q")
