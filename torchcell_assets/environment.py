@@ -95,10 +95,7 @@ def device() -> str:
     Raises:
         EnvironmentRefused: it names none of DEVICES.
     """
-    said = os.environ.get(DEVICE) or DEVICES[0]
-    if said not in DEVICES:
-        raise EnvironmentRefused(f"{DEVICE}={said}: {no_such('device', said, DEVICES)}.")
-    return said
+    return _one_of(DEVICE, "device", DEVICES)
 
 
 def automation() -> bool:
@@ -133,9 +130,13 @@ def executor() -> str:
     Raises:
         EnvironmentRefused: it names none of EXECUTORS.
     """
-    said = os.environ.get(EXECUTOR) or EXECUTORS[0]
-    if said not in EXECUTORS:
-        raise EnvironmentRefused(f"{EXECUTOR}={said}: {no_such('executor', said, EXECUTORS)}.")
+    return _one_of(EXECUTOR, "executor", EXECUTORS)
+
+
+def _one_of(name: str, kind: str, words: tuple[str, ...]) -> str:
+    said = os.environ.get(name) or words[0]
+    if said not in words:
+        raise EnvironmentRefused(f"{name}={said}: {no_such(kind, said, words)}.")
     return said
 
 

@@ -65,12 +65,13 @@ def notes(genes: pl.DataFrame, recipe: Recipe, files: dict[str, Path]) -> dict[s
     """For the manifest: what made the vectors, and which genes are missing because they have no sequence, or by rule."""
     made_by = json.loads((files[VECTORS] / DESCRIPTION).read_text())
     model = MODELS[recipe.parameters["model"]]
-    without = _read(genes, recipe, files).filter(pl.col("sequence").is_null())["gene"]
+    read_of = _read(genes, recipe, files)
+    without = read_of.filter(pl.col("sequence").is_null())["gene"]
     by_rule = genes.filter(pl.col("qualifier") == recipe.parameters.get("without", ""))["gene"]
     return {
         "made_by": made_by,
         "weights_sha256": made_by["weights_sha256"],
-        "sequences_sha256": digest("\n".join(_read(genes, recipe, files)["sequence"].fill_null(""))),
+        "sequences_sha256": digest("\n".join(read_of["sequence"].fill_null(""))),
         "licence": model.weights.licence,
         "citation": model.weights.citation,
         "doi": model.weights.doi,
